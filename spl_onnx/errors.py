@@ -1,0 +1,53 @@
+"""Every error the user can see: one line that says what, where, got, wanted and what to do."""
+
+from __future__ import annotations
+
+
+class SplError(Exception):
+    """Base of all errors of spl-onnx.
+
+    Attributes:
+        exit_code: What the command line returns: 1 failed check, 2 usage, 3 bad model, 4 plugin or data.
+    """
+
+    exit_code: int = 1
+
+    def __init__(self, message: str) -> None:
+        # One line is a promise to scripts that read stderr; messages of other libraries often hold several.
+        super().__init__(" ".join(message.split()))
+
+
+class UsageError(SplError):
+    """The request itself is wrong: an unknown option value, contradictory flags."""
+
+    exit_code = 2
+
+
+class ModelError(SplError):
+    """The model cannot be read, is not valid, or holds something the rewriter must not touch."""
+
+    exit_code = 3
+
+
+class RuleError(SplError):
+    """A rule accepted a site but could not rewrite it."""
+
+    exit_code = 3
+
+
+class VerificationError(SplError):
+    """The rewritten model is not valid, differs from the original, or loses too much accuracy."""
+
+    exit_code = 1
+
+
+class PluginError(SplError):
+    """The operator library is missing, does not load, or does not fit the ONNX Runtime in use."""
+
+    exit_code = 4
+
+
+class DataError(SplError):
+    """Calibration or evaluation data is missing, empty, or does not fit the model."""
+
+    exit_code = 4

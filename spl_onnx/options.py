@@ -1,0 +1,120 @@
+"""The options of a rewrite: one dataclass, so that function arguments and command line flags cannot drift apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from spl_onnx.errors import UsageError
+
+PREDICTORS = ("auto", "int8", "pruned")
+OBJECTIVES = ("time", "flops")
+DEFAULT_KEEP = 0.25
+
+
+@dataclass(frozen=True)
+class RewriteOptions:
+    """What `spl-onnx rewrite` does. A field `max_drop` is the flag `--max-drop`.
+
+    Attributes:
+        rules: "default", "all", or rule names (a comma-separated string or a sequence).
+        skip_rules: Rule names that are left out, in the same forms.
+        predictor: "int8", "pruned", or "auto" (int8 without data; the search chooses with data).
+        keep: Fraction of the weights of a filter that the pruned predictor keeps, above 0 up to 1.
+        lossless: Sites become SRMM without a selection: exact, faster only through zeros in the input.
+        plan: Path of a plan (JSON) whose choices are applied again.
+        plan_out: Path where the plan is written.
+        dry_run: Decide and report, but rewrite nothing.
+        no_verify: Leave out the checks of the result.
+        input_shape: Shapes for inputs with free dimensions, by name; used by the verification run.
+        seed: Seed of the verification input.
+        external_data: True / False forces weights out of / into the model file; None = as the input, and out above
+            the threshold.
+        external_data_threshold: Size in bytes of all weights above which they go to a separate file.
+        data: Calibration data: a path, or an object with get_next().
+        max_drop: Largest loss of the metric that the search may cause.
+        metric: Metric of the network ("auto" = top1 with labels, agreement without).
+        objective: "time" (measured) or "flops".
+        scheme: Order in which the search visits the sites.
+        json: Path of the JSON report.
+        html: Path of the HTML report.
+    """
+
+    rules: str | tuple[str, ...] = "default"
+    skip_rules: str | tuple[str, ...] = ()
+    predictor: str = "auto"
+    keep: float | None = None
+    lossless: bool = False
+    plan: str | None = None
+    plan_out: str | None = None
+    dry_run: bool = False
+    no_verify: bool = False
+    input_shape: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    seed: int = 0
+    external_data: bool | None = None
+    external_data_threshold: int = 1 << 30
+    data: Any = None
+    max_drop: float = 0.01
+    metric: str = "auto"
+    objective: str = "time"
+    scheme: str = "fdos"
+    json: str | None = None
+    html: str | None = None
+
+    def __post_init__(self) -> None:
+        """Reject values no part of the program could use.
+
+        Raises:
+            UsageError: A value is unknown or out of range, or two options contradict each other.
+        """
+        _one_of("predictor", self.predictor, PREDICTORS)
+        _one_of("objective", self.objective, OBJECTIVES)
+        if self.keep is not None and not 0.0 < self.keep <= 1.0:
+            raise UsageError(f"--keep: got {self.keep}, wanted a fraction above 0 and up to 1, for example 0.25")
+        if self.keep is not None and self.predictor == "int8":
+            raise UsageError("--keep belongs to the pruned predictor, got --predictor int8: leave one of them out")
+        if not 0.0 <= self.max_drop <= 1.0:
+            raise UsageError(f"--max-drop: got {self.max_drop}, wanted a fraction from 0 to 1, for example 0.01")
+        if self.external_data_threshold < 0:
+            raise UsageError(f"--external-data-threshold: got {self.external_data_threshold}, wanted bytes >= 0")
+
+    @property
+    def effective_predictor(self) -> str:
+        """The predictor used where no data decides: `--keep` alone asks for the pruned one, else int8."""
+        if self.predictor != "auto":
+            return self.predictor
+        return "int8" if self.keep is None else "pruned"
+
+    @property
+    def effective_keep(self) -> float:
+        """The kept fraction of the pruned predictor."""
+        return DEFAULT_KEEP if self.keep is None else self.keep
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of all options, in declaration order."""
+        return tuple(f.name for f in fields(cls))
+
+    @classmethod
+    def from_kwargs(cls, **kwargs: Any) -> RewriteOptions:
+        """Build options from keywords.
+
+        Raises:
+            UsageError: A keyword is no option.
+        """
+        unknown = sorted(set(kwargs) - set(cls.names()))
+        if unknown:
+            raise UsageError(f"unknown option {', '.join(unknown)}; known are {', '.join(cls.names())}")
+        return cls(**kwargs)
+
+
+def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
+    """Raise UsageError unless `value` is one of `known`."""
+    if value not in known:
+        raise UsageError(f"--{name.replace('_', '-')}: got {value!r}, wanted one of {', '.join(known)}")
+
+
+def name_list(value: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """Split a comma-separated string; a sequence is taken as it is. Empty names are dropped."""
+    names = value.split(",") if isinstance(value, str) else value
+    return tuple(name.strip() for name in names if name.strip())
