@@ -1,0 +1,90 @@
+"""The arithmetic that images and matrices share: predictor scores and activated values.
+
+Float sums are taken in float64 and rounded once to float32, so that this is the oracle for kernels of any
+summation order. Int8 scores are float32 operation by operation: they are the same bits everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.spec.attributes import Activation
+from spl_onnx.spec.checks import check_predictor, check_residual, check_vector
+from spl_onnx.spec.quantize import dynamic_scale, quantize_input, static_scale
+
+Array = NDArray[Any]
+#: (input, weights), both float64 -> their products summed, float64 [..., O].
+Product = Callable[[Array, Array], Array]
+
+
+def predictor_scores(
+    x: Array,
+    wp: Array,
+    bp: Array,
+    wscale: Array | None,
+    xscale: Array | None,
+    r: Array | None,
+    *,
+    product: Product,
+    shape: tuple[int, ...],
+    sample_axes: tuple[int, ...],
+) -> NDArray[np.float32]:
+    """Scores of SPLPredict before selection.
+
+    Args:
+        x: float32 input.
+        wp: float32 or int8 weights `[O,...]`.
+        bp: float32 `[O]`.
+        wscale: float32 `[O]` with int8 weights, else None.
+        xscale: float32 `[1]` or `[2]`, or None: each sample has its own scale.
+        r: Residual of `shape` or one element, or None.
+        product: Sums the products of input and weights; exact for integers.
+        shape: Shape of the scores, `[...,O]`.
+        sample_axes: Directions of `x` that make up one sample.
+
+    Raises:
+        ModelError: Inputs that do not fit.
+    """
+    check_predictor(wp, wscale, xscale)
+    check_vector("Bp", bp, wp.shape[0])
+    residual = np.float32(0) if r is None else check_residual(r, shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if wscale is None:
+            total = product(x.astype(np.float64), wp.astype(np.float64)) + bp + residual
+            return np.asarray(total, np.float32)
+        scale, zero_point = dynamic_scale(x, sample_axes) if xscale is None else static_scale(xscale)
+        # (q - z) * w summed is sum(q * w) - z * sum(w), and spatial padding (value z) becomes 0.
+        levels = quantize_input(x, scale, zero_point).astype(np.float64) - zero_point
+        exact = product(levels, wp.astype(np.float64))
+        scores = exact.astype(np.float32) * (scale * wscale) + bp + residual
+    return np.asarray(scores, np.float32)
+
+
+def activated_values(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    r: Array | None,
+    *,
+    product: Product,
+    shape: tuple[int, ...],
+    activation: Activation,
+) -> NDArray[np.float32]:
+    """Values of SRMM before selection and pooling: clip(x * w + b + r), and 0 where not above `floor`.
+
+    Arguments and errors as for `predictor_scores`; `b` `[O]` and `r` may be None (nothing is added).
+    """
+    residual = np.float32(0) if r is None else check_residual(r, shape)
+    if b is not None:
+        check_vector("B", b, w.shape[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = product(x.astype(np.float64), w.astype(np.float64)) + (0 if b is None else b) + residual
+        values = np.asarray(total, np.float32)
+    values = np.minimum(np.maximum(values, np.float32(activation.clip_min)), np.float32(activation.clip_max))
+    if activation.floor > 0:
+        values = np.where(values <= np.float32(activation.floor), np.float32(0), values)
+    return np.asarray(values, np.float32)

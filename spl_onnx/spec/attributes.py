@@ -1,0 +1,246 @@
+"""Names and attributes of the operators, checked once and carried as small frozen records."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spl_onnx.errors import ModelError
+
+DOMAIN_CONV = "ai.spl.conv"
+DOMAIN_GEMM = "ai.spl.gemm"
+VERSION = 1
+PREDICT = "SPLPredict"
+SRMM = "SRMM"
+
+STRATEGIES = ("auto", "select", "zero_skip", "dense")
+#: 0 means "nothing selected" and a selection is one byte, so a window has at most 254 places (255 is kept free).
+MAX_WINDOW = 254
+
+
+def _int_tuple(name: str, values: Iterable[int], length: int, least: int) -> tuple[int, ...]:
+    """`values` as a tuple of `length` ints, none below `least`; ModelError otherwise."""
+    got = tuple(values)
+    if len(got) != length or any(int(v) != v or v < least for v in got):
+        raise ModelError(f"attribute {name} is {list(got)}; wanted {length} integers, each >= {least}")
+    return tuple(int(v) for v in got)
+
+
+@dataclass(frozen=True)
+class ConvGeometry:
+    """How a convolution walks over an image; as ONNX Conv, two spatial directions.
+
+    Attributes:
+        strides: Steps down and right, each >= 1.
+        pads: Zeros added at top, left, bottom, right, each >= 0.
+        dilations: Distance between kernel taps, each >= 1.
+        group: Number of independent channel groups, >= 1.
+
+    Raises:
+        ModelError: A value is out of range or a tuple has the wrong length.
+    """
+
+    strides: tuple[int, ...] = (1, 1)
+    pads: tuple[int, ...] = (0, 0, 0, 0)
+    dilations: tuple[int, ...] = (1, 1)
+    group: int = 1
+
+    def __post_init__(self) -> None:
+        for name, length, least in (("strides", 2, 1), ("pads", 4, 0), ("dilations", 2, 1)):
+            object.__setattr__(self, name, _int_tuple(name, getattr(self, name), length, least))
+        object.__setattr__(self, "group", _int_tuple("group", (self.group,), 1, 1)[0])
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """A max-pooling window behind a convolution; as ONNX MaxPool without dilation.
+
+    Attributes:
+        kernel: Height and width of the window; (1, 1) is no pooling. At most 254 places.
+        strides: Steps down and right, each >= 1.
+        pads: Padding at top, left, bottom, right, each smaller than the window in that direction.
+        ceil: Whether sizes are rounded up (a last window may reach beyond the image).
+
+    Raises:
+        ModelError: A value is out of range, or a window of one place has strides.
+    """
+
+    kernel: tuple[int, ...] = (1, 1)
+    strides: tuple[int, ...] = (1, 1)
+    pads: tuple[int, ...] = (0, 0, 0, 0)
+    ceil: bool = False
+
+    def __post_init__(self) -> None:
+        for name, length, least in (("kernel", 2, 1), ("strides", 2, 1), ("pads", 4, 0)):
+            value = _int_tuple(f"pool_{name}", getattr(self, name), length, least)
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "ceil", bool(self.ceil))
+        self._check()
+
+    def _check(self) -> None:
+        if self.area > MAX_WINDOW:
+            raise ModelError(
+                f"pool_kernel {list(self.kernel)} has {self.area} places; wanted at most {MAX_WINDOW}"
+            )
+        if any(pad >= self.kernel[i % 2] for i, pad in enumerate(self.pads)):
+            raise ModelError(
+                f"pool_pads {list(self.pads)} do not fit pool_kernel {list(self.kernel)}; "
+                "wanted each smaller than the window in that direction"
+            )
+        if self.is_none and self.strides != (1, 1):
+            raise ModelError(f"pool_strides {list(self.strides)} without pooling; wanted [1, 1]")
+
+    @classmethod
+    def none(cls) -> Pooling:
+        """No pooling."""
+        return cls()
+
+    @property
+    def is_none(self) -> bool:
+        """Whether a window is one place, so that nothing is pooled."""
+        return self.kernel == (1, 1)
+
+    @property
+    def area(self) -> int:
+        """Places in one window."""
+        return self.kernel[0] * self.kernel[1]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What happens to a computed value: clipped to [clip_min, clip_max], then zeroed when <= floor.
+
+    Attributes:
+        clip_min: Lower limit; -infinity is none.
+        clip_max: Upper limit; +infinity is none.
+        floor: Truncation threshold, finite, >= 0; 0 switches it off.
+
+    Raises:
+        ModelError: The limits are crossed or not a number, or floor is negative or not finite.
+    """
+
+    clip_min: float
+    clip_max: float
+    floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.clip_min <= self.clip_max:
+            raise ModelError(
+                f"clip_min {self.clip_min}, clip_max {self.clip_max}; wanted clip_min <= clip_max"
+            )
+        if not (math.isfinite(self.floor) and self.floor >= 0):
+            raise ModelError(f"floor is {self.floor}; wanted a finite number >= 0")
+
+    @classmethod
+    def none(cls) -> Activation:
+        """Values stay as they are."""
+        return cls(-math.inf, math.inf)
+
+    @classmethod
+    def relu(cls) -> Activation:
+        """max(x, 0)."""
+        return cls(0.0, math.inf)
+
+    @classmethod
+    def clip(cls, upper: float) -> Activation:
+        """min(max(x, 0), upper), for example ReLU6."""
+        return cls(0.0, upper)
+
+
+def _image_attributes(geometry: ConvGeometry, pooling: Pooling) -> dict[str, Any]:
+    return {
+        "strides": list(geometry.strides),
+        "pads": list(geometry.pads),
+        "dilations": list(geometry.dilations),
+        "group": geometry.group,
+        "pool_kernel": list(pooling.kernel),
+        "pool_strides": list(pooling.strides),
+        "pool_pads": list(pooling.pads),
+        "pool_ceil": int(pooling.ceil),
+    }
+
+
+def predict_attributes(
+    geometry: ConvGeometry | None, pooling: Pooling | None = None, select_all: bool = False
+) -> dict[str, Any]:
+    """All attributes of an SPLPredict node.
+
+    Args:
+        geometry: The convolution, or None for the matrix operator (which has no attributes).
+        pooling: The window behind it; None is none.
+        select_all: Whether every window gets its best place whatever the score (images only).
+
+    Raises:
+        ModelError: `pooling` or `select_all` is given for a matrix.
+    """
+    if geometry is None:
+        _refuse_pooling(pooling)
+        if select_all:
+            raise ModelError("select_all on a matrix operator; wanted it on images only")
+        return {}
+    return {**_image_attributes(geometry, pooling or Pooling.none()), "select_all": int(select_all)}
+
+
+def srmm_attributes(
+    geometry: ConvGeometry | None,
+    pooling: Pooling | None,
+    activation: Activation,
+    strategy: str = "auto",
+) -> dict[str, Any]:
+    """All attributes of an SRMM node; arguments as for `predict_attributes`.
+
+    Raises:
+        ModelError: `pooling` is given for a matrix, or `strategy` is unknown.
+    """
+    if strategy not in STRATEGIES:
+        raise ModelError(f"strategy is {strategy!r}; wanted one of {', '.join(STRATEGIES)}")
+    common = {
+        "clip_min": float(activation.clip_min),
+        "clip_max": float(activation.clip_max),
+        "floor": float(activation.floor),
+        "strategy": strategy,
+    }
+    if geometry is None:
+        _refuse_pooling(pooling)
+        return common
+    return {**_image_attributes(geometry, pooling or Pooling.none()), **common}
+
+
+def _refuse_pooling(pooling: Pooling | None) -> None:
+    if pooling is not None and not pooling.is_none:
+        raise ModelError(
+            f"pool_kernel {list(pooling.kernel)} on a matrix operator; wanted pooling on images only"
+        )
+
+
+def parse_geometry(attributes: Mapping[str, Any]) -> ConvGeometry:
+    """The convolution written in a node's attributes (inverse of the functions above)."""
+    return ConvGeometry(
+        _get(attributes, "strides"),
+        _get(attributes, "pads"),
+        _get(attributes, "dilations"),
+        _get(attributes, "group"),
+    )
+
+
+def parse_pooling(attributes: Mapping[str, Any]) -> Pooling:
+    """The pooling window written in a node's attributes."""
+    return Pooling(
+        _get(attributes, "pool_kernel"),
+        _get(attributes, "pool_strides"),
+        _get(attributes, "pool_pads"),
+        _get(attributes, "pool_ceil"),
+    )
+
+
+def parse_activation(attributes: Mapping[str, Any]) -> Activation:
+    """The activation written in an SRMM node's attributes."""
+    return Activation(_get(attributes, "clip_min"), _get(attributes, "clip_max"), _get(attributes, "floor"))
+
+
+def _get(attributes: Mapping[str, Any], name: str) -> Any:
+    if name not in attributes:
+        raise ModelError(f"attribute {name} is missing; every attribute must be written on every node")
+    return attributes[name]

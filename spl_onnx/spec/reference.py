@@ -1,0 +1,15 @@
+"""The specification: what both operators compute, in NumPy. Public names of the modules that hold the parts."""
+
+from spl_onnx.spec.reference_conv import conv_predict, conv_scores, conv_srmm
+from spl_onnx.spec.reference_gemm import gemm_predict, gemm_scores, gemm_srmm
+from spl_onnx.spec.reference_ops import reference_ops
+
+__all__ = [
+    "conv_predict",
+    "conv_scores",
+    "conv_srmm",
+    "gemm_predict",
+    "gemm_scores",
+    "gemm_srmm",
+    "reference_ops",
+]

@@ -1,0 +1,130 @@
+"""Reference of the image operators (domain ai.spl.conv), channels last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores
+from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
+from spl_onnx.spec.checks import check_image
+from spl_onnx.spec.shapes import image_output_shape
+from spl_onnx.spec.window import select, value_at, window_max
+
+Array = NDArray[Any]
+
+
+def _output_shape(x: Array, w: Array, geometry: ConvGeometry) -> tuple[int, int, int, int]:
+    """Shape `[N,oH,oW,O]` before pooling; checks that `x` and `w` fit."""
+    check_image(x, w, geometry.group)
+    n, height, width, o = image_output_shape(x.shape, w.shape, geometry, Pooling.none())
+    assert isinstance(n, int) and isinstance(height, int) and isinstance(width, int) and isinstance(o, int)
+    return n, height, width, o
+
+
+def _convolution(shape: tuple[int, int, int, int], geometry: ConvGeometry) -> Product:
+    """The sum of products of a convolution with output `shape` `[N,oH,oW,O]`, in float64."""
+    n, height, width, filters = shape
+    group = geometry.group
+
+    def product(x: Array, w: Array) -> Array:
+        top, left, bottom, right = geometry.pads
+        padded = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+        # One matrix product per kernel tap and group keeps memory at the size of the output.
+        taps = w.reshape(group, filters // group, *w.shape[1:]).transpose(2, 3, 0, 4, 1)
+        total = np.zeros((group, n * height * width, filters // group))
+        for i, j in np.ndindex(w.shape[1], w.shape[2]):
+            row, column = i * geometry.dilations[0], j * geometry.dilations[1]
+            view = padded[:, row :: geometry.strides[0], column :: geometry.strides[1]][:, :height, :width]
+            total += view.reshape(n * height * width, group, w.shape[3]).transpose(1, 0, 2) @ taps[i, j]
+        return total.transpose(1, 0, 2).reshape(shape)
+
+    return product
+
+
+def conv_scores(
+    x: Array,
+    wp: Array,
+    bp: Array,
+    wscale: Array | None = None,
+    xscale: Array | None = None,
+    r: Array | None = None,
+    *,
+    geometry: ConvGeometry,
+) -> NDArray[np.float32]:
+    """Scores `[N,oH,oW,O]` of a predictor, before selection; arguments as for `conv_predict`."""
+    shape = _output_shape(x, wp, geometry)
+    product = _convolution(shape, geometry)
+    return predictor_scores(x, wp, bp, wscale, xscale, r, product=product, shape=shape, sample_axes=(1, 2, 3))
+
+
+def conv_predict(
+    x: Array,
+    wp: Array,
+    bp: Array,
+    wscale: Array | None = None,
+    xscale: Array | None = None,
+    r: Array | None = None,
+    *,
+    geometry: ConvGeometry,
+    pooling: Pooling,
+    select_all: bool = False,
+) -> NDArray[np.uint8]:
+    """SPLPredict on images.
+
+    Args:
+        x: `[N,H,W,C]` float32.
+        wp: `[O,kH,kW,C/group]` float32 or int8.
+        bp: `[O]` float32.
+        wscale: `[O]` float32, with int8 weights.
+        xscale: `[1]` or `[2]` float32, with int8 weights; None is one scale per image.
+        r: `[N,oH,oW,O]` or one element, float32; None is 0.
+        geometry: The convolution.
+        pooling: The window behind it.
+        select_all: Whether every window gets its best place.
+
+    Returns:
+        `[N,pH,pW,O]` uint8, see `window.select`.
+
+    Raises:
+        ModelError: Inputs that do not fit each other.
+    """
+    scores = conv_scores(x, wp, bp, wscale, xscale, r, geometry=geometry)
+    return select(scores, pooling, select_all)
+
+
+def conv_srmm(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    s: Array | None = None,
+    r: Array | None = None,
+    *,
+    geometry: ConvGeometry,
+    pooling: Pooling,
+    activation: Activation,
+) -> NDArray[np.float32]:
+    """SRMM on images.
+
+    Args:
+        x: `[N,H,W,C]` float32.
+        w: `[O,kH,kW,C/group]` float32.
+        b: `[O]` float32; None is 0.
+        s: `[N,pH,pW,O]` uint8; None selects everything.
+        r: `[N,oH,oW,O]` or one element, float32; None is 0.
+        geometry: The convolution.
+        pooling: The window behind it.
+        activation: Clipping and floor.
+
+    Returns:
+        `[N,pH,pW,O]` float32.
+
+    Raises:
+        ModelError: Inputs that do not fit each other, or a selection outside window or image.
+    """
+    shape = _output_shape(x, w, geometry)
+    product = _convolution(shape, geometry)
+    values = activated_values(x, w, b, r, product=product, shape=shape, activation=activation)
+    return np.asarray(window_max(values, pooling) if s is None else value_at(values, s, pooling), np.float32)

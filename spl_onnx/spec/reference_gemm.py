@@ -1,0 +1,97 @@
+"""Reference of the matrix operators (domain ai.spl.gemm), any rank; the last direction is the row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.spec.arithmetic import activated_values, predictor_scores
+from spl_onnx.spec.attributes import Activation
+from spl_onnx.spec.checks import check_matrix, check_selection, refuse_places
+
+Array = NDArray[Any]
+
+
+def _product(x: Array, w: Array) -> Array:
+    return np.asarray(x @ w.T)
+
+
+def _output_shape(x: Array, w: Array) -> tuple[int, ...]:
+    check_matrix(x, w)
+    return (*x.shape[:-1], w.shape[0])
+
+
+def gemm_scores(
+    x: Array,
+    wp: Array,
+    bp: Array,
+    wscale: Array | None = None,
+    xscale: Array | None = None,
+    r: Array | None = None,
+) -> NDArray[np.float32]:
+    """Scores `[...,O]` of a predictor, before selection; arguments as for `gemm_predict`."""
+    shape = _output_shape(x, wp)
+    return predictor_scores(x, wp, bp, wscale, xscale, r, product=_product, shape=shape, sample_axes=(-1,))
+
+
+def gemm_predict(
+    x: Array,
+    wp: Array,
+    bp: Array,
+    wscale: Array | None = None,
+    xscale: Array | None = None,
+    r: Array | None = None,
+) -> NDArray[np.uint8]:
+    """SPLPredict on matrices.
+
+    Args:
+        x: `[...,K]` float32.
+        wp: `[O,K]` float32 or int8.
+        bp: `[O]` float32.
+        wscale: `[O]` float32, with int8 weights.
+        xscale: `[1]` or `[2]` float32, with int8 weights; None is one scale per row.
+        r: `[...,O]` or one element, float32; None is 0.
+
+    Returns:
+        `[...,O]` uint8: 1 where the score is above 0 (not-a-number is not).
+
+    Raises:
+        ModelError: Inputs that do not fit each other.
+    """
+    return (gemm_scores(x, wp, bp, wscale, xscale, r) > 0).astype(np.uint8)
+
+
+def gemm_srmm(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    s: Array | None = None,
+    r: Array | None = None,
+    *,
+    activation: Activation,
+) -> NDArray[np.float32]:
+    """SRMM on matrices.
+
+    Args:
+        x: `[...,K]` float32.
+        w: `[O,K]` float32.
+        b: `[O]` float32; None is 0.
+        s: `[...,O]` uint8, 0 or 1; None selects everything.
+        r: `[...,O]` or one element, float32; None is 0.
+        activation: Clipping and floor.
+
+    Returns:
+        `[...,O]` float32.
+
+    Raises:
+        ModelError: Inputs that do not fit each other, or a selection above 1.
+    """
+    shape = _output_shape(x, w)
+    values = activated_values(x, w, b, r, product=_product, shape=shape, activation=activation)
+    if s is None:
+        return values
+    check_selection(s, shape)
+    refuse_places(s, s > 1, "0 or 1")
+    return np.where(s > 0, values, np.float32(0))

@@ -1,0 +1,66 @@
+"""The operators as classes for onnx.reference.ReferenceEvaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+from onnx.reference.op_run import OpRun
+
+from spl_onnx.spec.attributes import (
+    DOMAIN_CONV,
+    DOMAIN_GEMM,
+    PREDICT,
+    SRMM,
+    parse_activation,
+    parse_geometry,
+    parse_pooling,
+)
+from spl_onnx.spec.reference_conv import conv_predict, conv_srmm
+from spl_onnx.spec.reference_gemm import gemm_predict, gemm_srmm
+
+#: (inputs, attributes) -> output.
+Compute = Callable[[Sequence[Any], Mapping[str, Any]], NDArray[Any]]
+
+
+def _conv_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    geometry, pooling = parse_geometry(attributes), parse_pooling(attributes)
+    return conv_predict(
+        *inputs, geometry=geometry, pooling=pooling, select_all=bool(attributes.get("select_all", 0))
+    )
+
+
+def _conv_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    geometry, pooling = parse_geometry(attributes), parse_pooling(attributes)
+    return conv_srmm(*inputs, geometry=geometry, pooling=pooling, activation=parse_activation(attributes))
+
+
+def _gemm_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    return gemm_predict(*inputs)
+
+
+def _gemm_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    return gemm_srmm(*inputs, activation=parse_activation(attributes))
+
+
+def _op_class(domain: str, name: str, compute: Compute) -> type[OpRun]:
+    """An operator class; the evaluator finds it by `op_domain` and class name."""
+
+    def run(self: OpRun, *inputs: Any, **attributes: Any) -> tuple[NDArray[Any]]:
+        return (compute(inputs, attributes),)
+
+    return type(name, (OpRun,), {"op_domain": domain, "_run": run})
+
+
+_OPS = (
+    _op_class(DOMAIN_CONV, PREDICT, _conv_predict),
+    _op_class(DOMAIN_CONV, SRMM, _conv_srmm),
+    _op_class(DOMAIN_GEMM, PREDICT, _gemm_predict),
+    _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
+)
+
+
+def reference_ops() -> list[type[OpRun]]:
+    """Classes for `ReferenceEvaluator(model, new_ops=reference_ops())`: all four operators."""
+    return list(_OPS)
