@@ -44,7 +44,9 @@ def get_library_path() -> str:
         if path.is_file():
             return str(path)
     looked = ", ".join(str(folder) for folder in folders)
-    raise PluginError(f"{library_name()} not found in {looked}: build it with 'pip install .' in the project folder")
+    raise PluginError(
+        f"{library_name()} not found in {looked}: build it with 'pip install .' in the project folder"
+    )
 
 
 def register(session_options: Any) -> None:

@@ -1,0 +1,125 @@
+"""What a model expects as input, and whether data fits it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper
+
+from spl_onnx.data.reader import Feeds
+from spl_onnx.errors import DataError
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of a model.
+
+    Attributes:
+        name: name of the graph input.
+        dtype: NumPy type.
+        shape: one entry per dimension, None where it is free; None as a whole where the rank is unknown.
+    """
+
+    name: str
+    dtype: np.dtype[Any]
+    shape: tuple[int | None, ...] | None
+
+    @property
+    def batch(self) -> int | None:
+        """The fixed size of the first dimension, or None when it is free."""
+        return self.shape[0] if self.shape else None
+
+    def describe(self) -> str:
+        """The type and shape as text, `float32 [?, 3, 224, 224]`."""
+        return f"{self.dtype} {shape_text(self.shape)}"
+
+    def accepts(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape fits."""
+        if self.shape is None:
+            return True
+        return len(shape) == len(self.shape) and all(
+            wanted is None or got == wanted for got, wanted in zip(shape, self.shape, strict=True)
+        )
+
+
+def shape_text(shape: tuple[int | None, ...] | None) -> str:
+    """A shape for messages; a free dimension is `?`."""
+    if shape is None:
+        return "[any shape]"
+    return "[" + ", ".join("?" if d is None else str(d) for d in shape) + "]"
+
+
+def input_specs(model: onnx.ModelProto) -> list[InputSpec]:
+    """The inputs a user feeds: graph inputs that are not initializers, in order."""
+    stored = {tensor.name for tensor in model.graph.initializer}
+    return [_spec(value) for value in model.graph.input if value.name not in stored]
+
+
+def _spec(value: onnx.ValueInfoProto) -> InputSpec:
+    tensor = value.type.tensor_type
+    shape = None
+    if tensor.HasField("shape"):
+        shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+    return InputSpec(value.name, helper.tensor_dtype_to_np_dtype(tensor.elem_type), shape)
+
+
+def pin_shapes(specs: list[InputSpec], shapes: dict[str, tuple[int, ...]]) -> list[InputSpec]:
+    """The specs with the shapes a user asked for.
+
+    Raises:
+        DataError: a name is no input of the model, or a shape contradicts it.
+    """
+    names = [spec.name for spec in specs]
+    for name in shapes:
+        if name not in names:
+            raise DataError(
+                f"--input-shape: got input {name!r}, wanted one of the model's: {', '.join(names)}"
+            )
+    return [_pin(spec, shapes[spec.name]) if spec.name in shapes else spec for spec in specs]
+
+
+def _pin(spec: InputSpec, shape: tuple[int, ...]) -> InputSpec:
+    if not spec.accepts(shape):
+        got, wanted = shape_text(shape), shape_text(spec.shape)
+        raise DataError(f"--input-shape: input {spec.name!r} got {got}, wanted {wanted}")
+    return InputSpec(spec.name, spec.dtype, tuple(shape))
+
+
+def check_feeds(feeds: Feeds, specs: list[InputSpec], where: str) -> None:
+    """Check one batch against the model.
+
+    Args:
+        feeds: arrays by input name.
+        specs: the model's inputs.
+        where: the source of the data, for messages.
+
+    Raises:
+        DataError: a name is missing or unknown, or a type or shape does not fit.
+    """
+    wanted = {spec.name: spec for spec in specs}
+    if set(feeds) != set(wanted):
+        raise DataError(f"{where}: got arrays {_names(feeds)}, wanted the model's inputs {_names(wanted)}")
+    for name, array in feeds.items():
+        check_array(array, wanted[name], f"{where}: input {name!r}")
+
+
+def check_array(array: NDArray[Any], spec: InputSpec, where: str) -> None:
+    """Check one array.
+
+    Raises:
+        DataError: its type or its shape does not fit.
+    """
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{where}: got {type(array).__name__}, wanted a NumPy array")
+    if array.dtype != spec.dtype or not spec.accepts(array.shape):
+        raise DataError(f"{where}: got {array.dtype} {shape_text(array.shape)}, wanted {spec.describe()}")
+    if array.size == 0:
+        raise DataError(f"{where}: got an empty array {shape_text(array.shape)}, wanted at least one sample")
+
+
+def _names(items: Any) -> str:
+    return ", ".join(repr(name) for name in items) or "(none)"
