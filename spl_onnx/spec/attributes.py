@@ -16,7 +16,7 @@ PREDICT = "SPLPredict"
 SRMM = "SRMM"
 
 STRATEGIES = ("auto", "select", "zero_skip", "dense")
-#: 0 means "nothing selected" and a selection is one byte, so a window has at most 254 places (255 is kept free).
+#: A selection is one byte, 0 means "nothing selected" and 255 is kept free: at most 254 places per window.
 MAX_WINDOW = 254
 
 
@@ -227,17 +227,12 @@ def parse_geometry(attributes: Mapping[str, Any]) -> ConvGeometry:
 
 def parse_pooling(attributes: Mapping[str, Any]) -> Pooling:
     """The pooling window written in a node's attributes."""
-    return Pooling(
-        _get(attributes, "pool_kernel"),
-        _get(attributes, "pool_strides"),
-        _get(attributes, "pool_pads"),
-        _get(attributes, "pool_ceil"),
-    )
+    return Pooling(*(_get(attributes, f"pool_{name}") for name in ("kernel", "strides", "pads", "ceil")))
 
 
 def parse_activation(attributes: Mapping[str, Any]) -> Activation:
     """The activation written in an SRMM node's attributes."""
-    return Activation(_get(attributes, "clip_min"), _get(attributes, "clip_max"), _get(attributes, "floor"))
+    return Activation(*(_get(attributes, name) for name in ("clip_min", "clip_max", "floor")))
 
 
 def _get(attributes: Mapping[str, Any], name: str) -> Any:

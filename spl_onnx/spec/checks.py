@@ -1,4 +1,4 @@
-"""Run-time checks of operator inputs, shared by the reference implementations. Every error shows both shapes."""
+"""Run-time checks of operator inputs, shared by the reference functions. Errors show both shapes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ def check_predictor(wp: Array, wscale: Array | None, xscale: Array | None) -> No
     products = int(np.prod(wp.shape[1:]))
     if products > MAX_INT8_PRODUCTS:
         raise ModelError(
-            f"int8 Wp {list(wp.shape)} sums {products} products; wanted at most {MAX_INT8_PRODUCTS} (32-bit sums)"
+            f"int8 Wp {list(wp.shape)} sums {products} products; "
+            f"wanted at most {MAX_INT8_PRODUCTS}, what a 32-bit sum can hold"
         )
     if wscale is None:
         raise ModelError("Wscale is missing; int8 Wp needs one scale per output")

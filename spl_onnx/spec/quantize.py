@@ -17,7 +17,7 @@ Float = NDArray[np.float32]
 
 WEIGHT_LEVELS = 127
 INPUT_LEVELS = 255
-#: Below the smallest normal float32 1 / scale overflows, and machines that flush such numbers to 0 would differ.
+#: Below the smallest normal float32, 1 / scale overflows and machines that flush such numbers to 0 differ.
 SMALLEST_SCALE = np.finfo(np.float32).tiny
 
 
@@ -28,8 +28,8 @@ def quantize_weights(w: Array) -> tuple[NDArray[np.int8], Float]:
         w: `[O,...]` float, finite.
 
     Returns:
-        int8 of the same shape in -127..127, and scale `[O]` float32 with `w` about `int8 * scale`. A row of zeros
-        (or one too small for a float32 scale) has scale 1 and is all zeros.
+        int8 of the same shape in -127..127, and scale `[O]` float32 with `w` about `int8 * scale`. A row of
+        zeros (or one too small for a float32 scale) has scale 1 and is all zeros.
 
     Raises:
         ModelError: A weight is not finite.
@@ -49,8 +49,8 @@ def quantize_weights(w: Array) -> tuple[NDArray[np.int8], Float]:
 def dynamic_scale(x: Array, axes: tuple[int, ...]) -> tuple[Float, Float]:
     """Scale and zero point that fit the range of `x` and 0 into 0..255.
 
-    Values that are not a number do not count. An infinite range, an empty one, and one whose scale is not a normal
-    float32 number have scale 1.
+    Values that are not a number do not count. An infinite range, an empty one, and one whose scale is not a
+    normal float32 number have scale 1.
 
     Args:
         x: float32, any shape.
@@ -109,4 +109,4 @@ def quantize_input(x: Array, scale: Array, zero_point: Array) -> NDArray[np.uint
     with np.errstate(over="ignore", invalid="ignore"):
         levels = np.rint(x * (np.float32(1) / scale)) + zero_point
         levels = np.fmin(np.fmax(levels, np.float32(0)), np.float32(INPUT_LEVELS))
-    return levels.astype(np.uint8)
+    return np.asarray(levels, np.uint8)

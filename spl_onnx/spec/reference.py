@@ -1,4 +1,4 @@
-"""The specification: what both operators compute, in NumPy. Public names of the modules that hold the parts."""
+"""The specification: what both operators compute, in NumPy. Import place of the modules with the parts."""
 
 from spl_onnx.spec.reference_conv import conv_predict, conv_scores, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_scores, gemm_srmm

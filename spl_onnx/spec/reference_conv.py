@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 from spl_onnx.spec.checks import check_image
-from spl_onnx.spec.shapes import image_output_shape
+from spl_onnx.spec.shapes import conv_direction
 from spl_onnx.spec.window import select, value_at, window_max
 
 Array = NDArray[Any]
@@ -19,9 +19,8 @@ Array = NDArray[Any]
 def _output_shape(x: Array, w: Array, geometry: ConvGeometry) -> tuple[int, int, int, int]:
     """Shape `[N,oH,oW,O]` before pooling; checks that `x` and `w` fit."""
     check_image(x, w, geometry.group)
-    n, height, width, o = image_output_shape(x.shape, w.shape, geometry, Pooling.none())
-    assert isinstance(n, int) and isinstance(height, int) and isinstance(width, int) and isinstance(o, int)
-    return n, height, width, o
+    height, width = (conv_direction(i, x.shape[i + 1], w.shape[1:3], geometry) for i in range(2))
+    return x.shape[0], height, width, w.shape[0]
 
 
 def _convolution(shape: tuple[int, int, int, int], geometry: ConvGeometry) -> Product:

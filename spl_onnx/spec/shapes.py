@@ -62,40 +62,51 @@ def pool_output_size(size: int, kernel: int, stride: int, begin: int, end: int, 
     return count
 
 
-def conv_output_dims(
-    height: Dim, width: Dim, kernel: Sequence[int], geometry: ConvGeometry
-) -> tuple[Dim, Dim]:
-    """Height and width behind a convolution; None where the input dimension is not a number."""
-    pads, strides, dilations = geometry.pads, geometry.strides, geometry.dilations
-    sizes: list[Dim] = [
-        conv_output_size(dim, kernel[i], strides[i], pads[i], pads[i + 2], dilations[i])
-        if isinstance(dim, int)
-        else None
-        for i, dim in enumerate((height, width))
-    ]
-    return sizes[0], sizes[1]
+def conv_direction(direction: int, size: int, kernel: Sequence[int], geometry: ConvGeometry) -> int:
+    """Output places of a convolution down (direction 0) or right (1); `kernel` is its height and width."""
+    return conv_output_size(
+        size,
+        kernel[direction],
+        geometry.strides[direction],
+        geometry.pads[direction],
+        geometry.pads[direction + 2],
+        geometry.dilations[direction],
+    )
 
 
-def pool_output_dims(height: Dim, width: Dim, pooling: Pooling) -> tuple[Dim, Dim]:
-    """Height and width behind a pooling; names survive where nothing is pooled, else None for a non-number."""
-    if pooling.is_none:
-        return height, width
-    kernel, strides, pads = pooling.kernel, pooling.strides, pooling.pads
-    sizes: list[Dim] = [
-        pool_output_size(dim, kernel[i], strides[i], pads[i], pads[i + 2], pooling.ceil)
-        if isinstance(dim, int)
-        else None
-        for i, dim in enumerate((height, width))
-    ]
-    return sizes[0], sizes[1]
+def pool_direction(direction: int, size: int, pooling: Pooling) -> int:
+    """Output places of a pooling down (direction 0) or right (1)."""
+    return pool_output_size(
+        size,
+        pooling.kernel[direction],
+        pooling.strides[direction],
+        pooling.pads[direction],
+        pooling.pads[direction + 2],
+        pooling.ceil,
+    )
 
 
 def image_output_shape(
     x_shape: Sequence[Dim], w_shape: Sequence[int], geometry: ConvGeometry, pooling: Pooling
-) -> tuple[Dim, Dim, Dim, Dim]:
-    """Shape `[N,pH,pW,O]` of S and Y for an image `[N,H,W,C]` and weights `[O,kH,kW,C/group]`."""
-    height, width = conv_output_dims(x_shape[1], x_shape[2], w_shape[1:3], geometry)
-    return (x_shape[0], *pool_output_dims(height, width, pooling), w_shape[0])
+) -> tuple[Dim, ...]:
+    """Shape `[N,pH,pW,O]` of S and Y, None for a height or width that is not a number.
+
+    Args:
+        x_shape: `[N,H,W,C]`, numbers, names or None.
+        w_shape: `[O,kH,kW,C/group]`.
+        geometry: The convolution.
+        pooling: The window behind it.
+
+    Raises:
+        ModelError: Kernel or window do not fit.
+    """
+    sizes = [
+        pool_direction(i, conv_direction(i, size, w_shape[1:3], geometry), pooling)
+        if isinstance(size, int)
+        else None
+        for i, size in enumerate(x_shape[1:3])
+    ]
+    return (x_shape[0], *sizes, w_shape[0])
 
 
 def matrix_output_shape(x_shape: Sequence[Dim], w_shape: Sequence[int]) -> tuple[Dim, ...]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.spec.attributes import Pooling
 from spl_onnx.spec.checks import check_selection, refuse_places
-from spl_onnx.spec.shapes import pool_output_size
+from spl_onnx.spec.shapes import pool_direction
 
 Array = NDArray[Any]
 Mask = NDArray[np.bool_]
@@ -21,18 +21,10 @@ Mask = NDArray[np.bool_]
 
 def _starts(shape: tuple[int, ...], pooling: Pooling) -> tuple[Array, Array]:
     """First row `[pH,1]` and first column `[1,pW]` of every window (negative inside leading padding)."""
-    counts = [
-        pool_output_size(
-            shape[i + 1],
-            pooling.kernel[i],
-            pooling.strides[i],
-            pooling.pads[i],
-            pooling.pads[i + 2],
-            pooling.ceil,
-        )
+    rows, columns = (
+        np.arange(pool_direction(i, shape[i + 1], pooling)) * pooling.strides[i] - pooling.pads[i]
         for i in range(2)
-    ]
-    rows, columns = (np.arange(counts[i]) * pooling.strides[i] - pooling.pads[i] for i in range(2))
+    )
     return rows[:, None], columns[None, :]
 
 
@@ -62,9 +54,9 @@ def select(scores: Array, pooling: Pooling, select_all: bool) -> NDArray[np.uint
         select_all: Whether the best place counts whatever its score.
 
     Returns:
-        `[N,pH,pW,O]` uint8: 0, or 1 + index of the highest score. The first wins ties; places outside the image and
-        scores that are not a number never win. With `select_all` the first place inside the image stands in when no
-        score is above -infinity.
+        `[N,pH,pW,O]` uint8: 0, or 1 + index of the highest score. The first wins ties; places outside the
+        image and scores that are not a number never win. With `select_all` the first place inside the image
+        stands in when no score is above -infinity.
     """
     best: Array = np.float32(-np.inf)  # type: ignore[assignment]
     place: Array = np.uint8(0)  # type: ignore[assignment]
