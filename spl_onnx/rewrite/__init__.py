@@ -1,0 +1,1 @@
+"""Rewriting of models: rules find sites, sites become SPLPredict and SRMM nodes."""

@@ -1,0 +1,153 @@
+"""What rules ask about a model: constants, readers, shapes and free names, in every graph of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx_graphsurgeon as gs
+from onnx import numpy_helper
+
+from spl_onnx.rewrite.roundtrip import import_model
+from spl_onnx.rewrite.symbolic import Shape, infer_shapes
+from spl_onnx.rewrite.tensors import all_graphs
+
+_CONSTANT_SCALARS = {"value_float": np.float32, "value_int": np.int64, "value_floats": np.float32, "value_ints": np.int64}
+
+
+@dataclass(eq=False)
+class Scope:
+    """One graph of the model: the main one, or a body of If, Loop or Scan.
+
+    Attributes:
+        graph: The graph being edited.
+        source: The same graph as it was.
+        parent: The enclosing scope; None for the main graph.
+        path: Where it is, for messages: empty for the main graph, else "node/attribute".
+    """
+
+    model: ModelContext
+    graph: gs.Graph
+    source: onnx.GraphProto
+    parent: Scope | None
+    path: str
+    initializers: dict[str, onnx.TensorProto] = field(default_factory=dict)
+    inputs: set[str] = field(default_factory=set)
+    constants: dict[str, onnx.NodeProto] = field(default_factory=dict)
+    shared: dict[str, gs.Constant] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.initializers = {tensor.name: tensor for tensor in self.source.initializer}
+        self.inputs = {value.name for value in self.source.input}
+        self.constants = {node.output[0]: node for node in self.source.node if node.op_type == "Constant"}
+
+    def constant(self, tensor: gs.Tensor) -> npt.NDArray[np.generic] | None:
+        """The value of `tensor` where it can never change, else None.
+
+        Initializers that are also inputs of the graph may be overridden by the caller, so they are not constant
+        (before IR version 4 every initializer had to be listed as an input, and meant a constant).
+        """
+        while len(tensor.inputs) == 1 and tensor.inputs[0].op == "Identity":
+            tensor = tensor.inputs[0].inputs[0]
+        scope: Scope | None = self
+        while scope is not None:
+            if tensor.name in scope.inputs and not (tensor.name in scope.initializers and self.model.ir_version < 4):
+                return None
+            if tensor.name in scope.initializers:
+                return numpy_helper.to_array(scope.initializers[tensor.name])
+            if tensor.name in scope.constants:
+                return _constant_value(scope.constants[tensor.name])
+            scope = scope.parent
+        return None
+
+    def readers(self, tensor: gs.Tensor) -> list[gs.Node]:
+        """Nodes that read `tensor`, in this graph and the graphs inside it; one entry per use."""
+        return list(tensor.outputs)
+
+    def is_output(self, tensor: gs.Tensor) -> bool:
+        """Whether `tensor` leaves a graph (also directly out of an inner graph)."""
+        return any(tensor is out for out in self.graph.outputs) or tensor.name in self.model.passed_through
+
+    def shape(self, tensor: gs.Tensor) -> Shape | None:
+        """Dimensions of `tensor`: numbers and symbols; None when not even the rank is known."""
+        scope: Scope | None = self
+        while scope is not None:
+            known = self.model.shapes.get((scope.path, tensor.name))
+            if known is not None:
+                return known
+            scope = scope.parent
+        return None
+
+    def rank(self, tensor: gs.Tensor) -> int | None:
+        """Number of dimensions, if known."""
+        shape = self.shape(tensor)
+        return None if shape is None else len(shape)
+
+
+def _constant_value(node: onnx.NodeProto) -> npt.NDArray[np.generic] | None:
+    """The value of a Constant node; None for strings and sparse tensors."""
+    for attribute in node.attribute:
+        if attribute.name == "value":
+            return numpy_helper.to_array(attribute.t)
+        if attribute.name in _CONSTANT_SCALARS:
+            return np.array(onnx.helper.get_attribute_value(attribute), _CONSTANT_SCALARS[attribute.name])
+    return None
+
+
+class ModelContext:
+    """A model under edit: its graphs, shapes and names.
+
+    Args:
+        model: The model; not changed.
+    """
+
+    def __init__(self, model: onnx.ModelProto) -> None:
+        self.source = model
+        self.ir_version = model.ir_version
+        self.opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
+        self.graph = import_model(model)
+        self.shapes = infer_shapes(model)
+        self.passed_through: set[str] = set()
+        self.scopes: list[Scope] = []
+        self._add_scope(self.graph, model.graph, None, "")
+        self._names = set(self._all_names(model))
+
+    def _add_scope(self, graph: gs.Graph, source: onnx.GraphProto, parent: Scope | None, path: str) -> None:
+        """Register `graph` and the graphs inside it; they correspond to the source node by node."""
+        scope = Scope(self, graph, source, parent, path)
+        self.scopes.append(scope)
+        produced = {name for node in source.node for name in node.output}
+        self.passed_through |= {v.name for v in source.output if v.name not in produced} if parent else set()
+        for index, (node, original) in enumerate(zip(graph.nodes, source.node, strict=True)):
+            for attribute in original.attribute:
+                if attribute.type == onnx.AttributeProto.GRAPH:
+                    inner = graph_path(path, index, original, attribute.name)
+                    self._add_scope(node.attrs[attribute.name], attribute.g, scope, inner)
+
+    @staticmethod
+    def _all_names(model: onnx.ModelProto) -> Iterator[str]:
+        for graph in all_graphs(model.graph):
+            for node in graph.node:
+                yield node.name
+                yield from node.input
+                yield from node.output
+            for values in (graph.initializer, graph.input, graph.output, graph.value_info):
+                yield from (value.name for value in values)
+
+    def fresh(self, wanted: str) -> str:
+        """A name nobody uses: `wanted`, or `wanted` with a number. It is taken from now on."""
+        name, number = wanted, 1
+        while name in self._names:
+            number += 1
+            name = f"{wanted}_{number}"
+        self._names.add(name)
+        return name
+
+
+def graph_path(outer: str, index: int, node: onnx.NodeProto, attribute: str) -> str:
+    """Path of the graph in `attribute` of `node`, unique within a model."""
+    label = node.name or next((name for name in node.output if name), str(index))
+    return f"{outer}/{label}#{index}/{attribute}" if outer else f"{label}#{index}/{attribute}"

@@ -1,0 +1,163 @@
+"""To graphsurgeon and back without loss.
+
+graphsurgeon drops model metadata, version, domain and documentation, node documentation and metadata, quantization
+annotations, initializers nobody reads, attributes of rarer types, overloads, and fails on some input types. So it is
+given only the structure (names, nodes, attributes it can hold). After the edit, everything it does not need to know
+is taken from the original: a node is recognised by its first output name, in its own graph. Weights never pass through it.
+"""
+
+from __future__ import annotations
+
+import onnx
+import onnx_graphsurgeon as gs
+
+from spl_onnx.errors import ModelError
+
+_KEPT_ATTRIBUTES = frozenset(
+    getattr(onnx.AttributeProto, name) for name in ("FLOAT", "INT", "STRING", "GRAPH", "FLOATS", "INTS", "STRINGS")
+)
+
+
+def import_model(model: onnx.ModelProto) -> gs.Graph:
+    """The structure of `model` as a graphsurgeon graph. Constants in it carry no data.
+
+    Raises:
+        ModelError: A node holds a list of graphs, which graphsurgeon cannot represent.
+    """
+    skeleton = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
+    _skeleton(model.graph, skeleton.graph)
+    return gs.import_onnx(skeleton)
+
+
+def _skeleton(source: onnx.GraphProto, target: onnx.GraphProto) -> None:
+    """Fill `target` with the structure of `source`."""
+    target.name = source.name
+    tensors = [*source.initializer, *(sparse.values for sparse in source.sparse_initializer)]
+    for tensor in tensors:
+        # A plausible type is enough: type and data are taken from the original at the end.
+        target.initializer.add(name=tensor.name, data_type=onnx.TensorProto.FLOAT, dims=[0])
+    for field in ("input", "output"):
+        for value in getattr(source, field):
+            getattr(target, field).add(name=value.name)
+    for node in source.node:
+        _skeleton_node(node, target.node.add())
+
+
+def _skeleton_node(source: onnx.NodeProto, target: onnx.NodeProto) -> None:
+    target.input.extend(source.input)
+    target.output.extend(source.output)
+    target.name, target.op_type, target.domain = source.name, source.op_type, source.domain
+    for attribute in source.attribute:
+        if attribute.type == onnx.AttributeProto.GRAPHS:
+            raise ModelError(
+                f"node {source.name!r} ({source.op_type}) holds a list of graphs in attribute {attribute.name!r}; "
+                "wanted at most one graph per attribute: such a model cannot be rewritten"
+            )
+        if attribute.type == onnx.AttributeProto.GRAPH:
+            copied = target.attribute.add(name=attribute.name, type=attribute.type)
+            _skeleton(attribute.g, copied.g)
+        elif attribute.type in _KEPT_ATTRIBUTES and _is_text(attribute):
+            target.attribute.add().CopyFrom(attribute)
+
+
+def _is_text(attribute: onnx.AttributeProto) -> bool:
+    """Whether string values decode; graphsurgeon fails on binary ones."""
+    try:
+        for value in (attribute.s, *attribute.strings):
+            value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def export_model(graph: gs.Graph, original: onnx.ModelProto, drop: frozenset[str] = frozenset()) -> onnx.ModelProto:
+    """The edited graph as a model that has everything else of `original`.
+
+    Args:
+        graph: The graph of `import_model`, edited. New constants are stored as initializers.
+        original: The model it came from; not changed.
+        drop: Names of initializers that are no longer wanted, if nothing reads them now.
+
+    Returns:
+        A new model.
+    """
+    edited = gs.export_onnx(graph, do_type_check=False).graph
+    result = onnx.ModelProto()
+    for field, value in original.ListFields():
+        if field.name == "graph":
+            continue
+        if isinstance(value, str | int):
+            setattr(result, field.name, value)
+        else:
+            getattr(result, field.name).extend(value)
+    unread = drop - _read_names(edited)
+    result.graph.CopyFrom(_merge(original.graph, edited, unread, frozenset()))
+    return result
+
+
+def _read_names(graph: onnx.GraphProto) -> set[str]:
+    """Names that nodes and outputs of `graph` and its inner graphs read."""
+    names = {value.name for value in graph.output}
+    for node in graph.node:
+        names.update(node.input)
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                names |= _read_names(attribute.g)
+    return names
+
+
+def _merge(
+    original: onnx.GraphProto, edited: onnx.GraphProto, unread: set[str] | frozenset[str], outer: frozenset[str]
+) -> onnx.GraphProto:
+    """`original` with the nodes and new initializers of `edited`; `outer`: constants of the enclosing graphs."""
+    merged = onnx.GraphProto()
+    own = {t.name for t in original.initializer} | {t.values.name for t in original.sparse_initializer}
+    visible = outer | own
+    gone = _produced(original) - _produced(edited)
+    for field, value in original.ListFields():
+        if field.name == "node":
+            merged.node.extend(_merge_nodes(original, edited, unread, visible))
+        elif field.name == "initializer":
+            merged.initializer.extend(t for t in value if t.name not in unread)
+        elif field.name in ("value_info", "quantization_annotation"):
+            key = "name" if field.name == "value_info" else "tensor_name"
+            getattr(merged, field.name).extend(entry for entry in value if getattr(entry, key) not in gone)
+        elif isinstance(value, str):
+            setattr(merged, field.name, value)
+        else:
+            getattr(merged, field.name).extend(value)
+    merged.initializer.extend(t for t in edited.initializer if t.name not in visible)
+    return merged
+
+
+def _produced(graph: onnx.GraphProto) -> set[str]:
+    return {name for node in graph.node for name in node.output if name}
+
+
+def _key(node: onnx.NodeProto) -> str:
+    """The first output name, by which a node is recognised."""
+    return next((name for name in node.output if name), "")
+
+
+def _merge_nodes(
+    original: onnx.GraphProto, edited: onnx.GraphProto, unread: set[str] | frozenset[str], visible: frozenset[str]
+) -> list[onnx.NodeProto]:
+    """The nodes of `edited`; the ones known from `original` keep all that belongs to them."""
+    known = {_key(node): node for node in original.node}
+    nodes = []
+    for node in edited.node:
+        source = known.get(_key(node))
+        if source is None or (source.op_type, source.domain) != (node.op_type, node.domain):
+            nodes.append(node)
+            continue
+        restored = onnx.NodeProto()
+        restored.CopyFrom(source)
+        del restored.input[:], restored.output[:]
+        restored.input.extend(node.input)
+        restored.output.extend(node.output)
+        graphs = {a.name: a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH}
+        for attribute in restored.attribute:
+            if attribute.name in graphs:
+                attribute.g.CopyFrom(_merge(attribute.g, graphs[attribute.name], unread, visible))
+        nodes.append(restored)
+    return nodes

@@ -1,0 +1,117 @@
+"""Walking over the tensors of a model, and copies of a model without its large tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx
+
+#: Tensors of at most this many bytes may matter for shapes (Reshape targets, axes); larger ones never do.
+SMALL_TENSOR_BYTES = 1024
+
+
+def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    """The graphs in the attributes of one node."""
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
+    """`graph` and every graph inside it."""
+    yield graph
+    for node in graph.node:
+        for inner in subgraphs(node):
+            yield from all_graphs(inner)
+
+
+def _node_tensors(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    """The tensors in node attributes, not looking into graphs."""
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            sparse = [attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []
+            for tensor in [*sparse, *attribute.sparse_tensors]:
+                yield tensor.values
+                yield tensor.indices
+
+
+def model_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    """Every tensor stored in `model`: initializers and attributes, of all graphs and functions."""
+    graphs = list(all_graphs(model.graph))
+    for info in model.training_info:
+        for graph in (info.initialization, info.algorithm):
+            graphs += all_graphs(graph)
+    for function in model.functions:
+        yield from _node_tensors(iter(function.node))
+        for node in function.node:
+            for inner in subgraphs(node):
+                graphs += all_graphs(inner)
+    for graph in graphs:
+        yield from graph.initializer
+        for sparse in graph.sparse_initializer:
+            yield sparse.values
+            yield sparse.indices
+        yield from _node_tensors(iter(graph.node))
+
+
+def element_count(tensor: onnx.TensorProto) -> int:
+    """Number of elements that the dimensions of `tensor` announce."""
+    count = 1
+    for dim in tensor.dims:
+        count *= dim
+    return count
+
+
+def byte_size(tensor: onnx.TensorProto) -> int:
+    """Bytes that the elements of `tensor` take when stored as raw data (0 for strings)."""
+    if tensor.HasField("raw_data"):
+        return len(tensor.raw_data)
+    if tensor.data_type in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
+        return 0
+    return int(element_count(tensor) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+
+
+def total_bytes(model: onnx.ModelProto) -> int:
+    """Bytes of all tensors of `model`."""
+    return sum(byte_size(tensor) for tensor in model_tensors(model))
+
+
+def header(tensor: onnx.TensorProto) -> onnx.TensorProto:
+    """Name, type and shape of `tensor` without its data (marked as stored elsewhere)."""
+    light = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+    light.data_location = onnx.TensorProto.EXTERNAL
+    light.external_data.add(key="location", value="elsewhere")
+    return light
+
+
+def copy_graph_without_data(graph: onnx.GraphProto, limit: int = SMALL_TENSOR_BYTES) -> onnx.GraphProto:
+    """A copy of `graph` whose initializers above `limit` bytes are headers; inner graphs are copied whole."""
+    light = onnx.GraphProto()
+    for field, value in graph.ListFields():
+        if field.name == "initializer":
+            light.initializer.extend(header(t) if byte_size(t) > limit else t for t in graph.initializer)
+        elif isinstance(value, str):
+            setattr(light, field.name, value)
+        else:
+            getattr(light, field.name).extend(value)
+    return light
+
+
+def copy_without_data(model: onnx.ModelProto, limit: int = SMALL_TENSOR_BYTES) -> onnx.ModelProto:
+    """A copy of `model` whose top-level initializers above `limit` bytes are headers.
+
+    It serves shape inference and editing: cheap for models of any size.
+    """
+    light = onnx.ModelProto()
+    for field, value in model.ListFields():
+        if field.name == "graph":
+            light.graph.CopyFrom(copy_graph_without_data(model.graph, limit))
+        elif isinstance(value, str | int):
+            setattr(light, field.name, value)
+        else:
+            getattr(light, field.name).extend(value)
+    return light
