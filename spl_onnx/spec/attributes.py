@@ -14,6 +14,9 @@ DOMAIN_GEMM = "ai.spl.gemm"
 VERSION = 1
 PREDICT = "SPLPredict"
 SRMM = "SRMM"
+#: Inputs in order, the same in both domains.
+PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
+SRMM_INPUTS = ("X", "W", "B", "S", "R")
 
 STRATEGIES = ("auto", "select", "zero_skip", "dense")
 #: A selection is one byte, 0 means "nothing selected" and 255 is kept free: at most 254 places per window.

@@ -1,0 +1,150 @@
+"""Dense fall-back bodies: model-local functions that ONNX Runtime inlines where the library is absent.
+
+The body of SRMM is the plain network again (convolution or matrix product, residual, clipping, pooling);
+selection, `floor` and `strategy` have no part in it. SPLPredict is a constant that nothing reads once SRMM is
+inlined. What a rewritten node must do for this: connect `R` (a zero where there is no residual), connect `B`
+of matrix nodes, write every attribute, and write '' for other missing inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from onnx import AttributeProto, FunctionProto, NodeProto, TensorProto, helper, numpy_helper
+
+from spl_onnx.errors import ModelError
+from spl_onnx.spec.attributes import (
+    DOMAIN_CONV,
+    DOMAIN_GEMM,
+    PREDICT,
+    PREDICT_INPUTS,
+    SRMM,
+    SRMM_INPUTS,
+    Activation,
+    ConvGeometry,
+    predict_attributes,
+    srmm_attributes,
+)
+
+#: Older Conv, Add and BatchNormalization mean something else, and models of that age are rare.
+OLDEST_OPSET = 7
+
+_TO_NCHW = (0, 3, 1, 2)
+_TO_NHWC = (0, 2, 3, 1)
+_INT, _INTS, _FLOAT = AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT
+
+
+def fallback_functions(opset: int) -> list[FunctionProto]:
+    """Bodies of all four operators.
+
+    Args:
+        opset: Version of the default domain that the model imports; functions must import the same.
+
+    Returns:
+        One function per operator and domain.
+
+    Raises:
+        ModelError: The opset is older than 7.
+    """
+    if opset < OLDEST_OPSET:
+        raise ModelError(
+            f"the model has opset {opset}; wanted {OLDEST_OPSET} or newer; "
+            "convert it first, for example with onnx.version_converter"
+        )
+    return [
+        _function(DOMAIN_CONV, PREDICT, opset, _predict_nodes(rank=4)),
+        _function(DOMAIN_CONV, SRMM, opset, _conv_nodes(opset)),
+        _function(DOMAIN_GEMM, PREDICT, opset, _predict_nodes(rank=1)),
+        _function(DOMAIN_GEMM, SRMM, opset, _gemm_nodes(opset)),
+    ]
+
+
+def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) -> FunctionProto:
+    geometry = ConvGeometry() if domain == DOMAIN_CONV else None
+    if name == PREDICT:
+        attributes, inputs, output = predict_attributes(geometry), [*PREDICT_INPUTS], "S"
+    else:
+        attributes, inputs, output = srmm_attributes(geometry, None, Activation.none()), [*SRMM_INPUTS], "Y"
+    function = helper.make_function(
+        domain, name, inputs, [output], nodes, [helper.make_opsetid("", opset)], list(attributes)
+    )
+    function.doc_string = "Dense fall-back of spl-onnx, used where its operator library is not registered."
+    return function
+
+
+def _node(
+    op_type: str,
+    inputs: Sequence[str],
+    output: str,
+    references: Mapping[str, tuple[str, AttributeProto.AttributeType]] | None = None,
+    **attributes: Any,
+) -> NodeProto:
+    """A node whose attributes are values, or `references` (own name -> function's attribute and type)."""
+    node = helper.make_node(op_type, inputs, [output], **attributes)
+    for name, (source, kind) in (references or {}).items():
+        node.attribute.add(name=name, ref_attr_name=source, type=kind)
+    return node
+
+
+def _predict_nodes(rank: int) -> list[NodeProto]:
+    # Through float32, because Constant holds uint8 only from opset 9 on.
+    one = numpy_helper.from_array(np.ones([1] * rank, np.float32))
+    return [_node("Constant", [], "one", value=one), _node("Cast", ["one"], "S", to=TensorProto.UINT8)]
+
+
+def _conv_nodes(opset: int) -> list[NodeProto]:
+    conv = {"strides": _INTS, "pads": _INTS, "dilations": _INTS, "group": _INT}
+    pool = {
+        "kernel_shape": ("pool_kernel", _INTS),
+        "strides": ("pool_strides", _INTS),
+        "pads": ("pool_pads", _INTS),
+    }
+    if opset >= 10:
+        # MaxPool has no ceil mode before, so neither has any site of an older model.
+        pool["ceil_mode"] = ("pool_ceil", _INT)
+    return [
+        _node("Transpose", ["X"], "image", perm=_TO_NCHW),
+        _node("Transpose", ["W"], "filters", perm=_TO_NCHW),
+        _node(
+            "Conv", ["image", "filters", "B"], "product", {name: (name, kind) for name, kind in conv.items()}
+        ),
+        _node("Transpose", ["R"], "residual", perm=_TO_NCHW),
+        _node("Add", ["product", "residual"], "total"),
+        *_clip_nodes(opset, "total", "value"),
+        _node("MaxPool", ["value"], "pooled", pool),
+        _node("Transpose", ["pooled"], "Y", perm=_TO_NHWC),
+    ]
+
+
+def _gemm_nodes(opset: int) -> list[NodeProto]:
+    return [
+        _node("Transpose", ["W"], "columns", perm=(1, 0)),
+        _node("MatMul", ["X", "columns"], "product"),
+        _node("Add", ["product", "B"], "biased"),
+        _node("Add", ["biased", "R"], "total"),
+        *_clip_nodes(opset, "total", "Y"),
+    ]
+
+
+def _clip_nodes(opset: int, source: str, target: str) -> list[NodeProto]:
+    """`target` = clip(`source`, clip_min, clip_max), in the form that the opset has for it."""
+    if opset <= 10:
+        limits = {"min": ("clip_min", _FLOAT), "max": ("clip_max", _FLOAT)}
+        return [_node("Clip", [source], target, limits)]
+    limit_nodes = _limit_nodes_opset_11() if opset == 11 else _limit_nodes()
+    return [*limit_nodes, _node("Clip", [source, "clip_min", "clip_max"], target)]
+
+
+def _limit_nodes() -> list[NodeProto]:
+    return [_node("Constant", [], name, {"value_float": (name, _FLOAT)}) for name in ("clip_min", "clip_max")]
+
+
+def _limit_nodes_opset_11() -> list[NodeProto]:
+    """Opset 11 has a Clip without attributes and a Constant without floats: -LeakyRelu(-1) is its alpha."""
+    nodes = [_node("Constant", [], "minus_one", value=numpy_helper.from_array(np.array(-1, np.float32)))]
+    for name in ("clip_min", "clip_max"):
+        nodes.append(_node("LeakyRelu", ["minus_one"], f"minus_{name}", {"alpha": (name, _FLOAT)}))
+        nodes.append(_node("Neg", [f"minus_{name}"], name))
+    return nodes
