@@ -33,18 +33,18 @@ __version__ = "0.1.0"
 __all__ = ["RewriteResult", "__version__", "get_library_path", "register", "rewrite"]
 
 
-def rewrite(model: onnx.ModelProto | str | Path, data: Any = None, **options: Any) -> RewriteResult:  # type: ignore[no-redef]
+def rewrite(model: onnx.ModelProto | str | Path, data: Any = None, **options: Any) -> RewriteResult:
     """Rewrite a model; the model that is passed in is not changed, and nothing is written.
 
     Args:
-        model: a model, or the path of one (needed for weights in separate files and for models above 2 GB).
-        data: what the accuracy is checked on: a path (image folder, .npz, folder of those, ONNX test data sets) or
-            an object with `get_next() -> dict[str, ndarray] | None`, also called with the attribute `last_labels`.
+        model: a model, or the path of one (needed for weights in separate files, and above 2 GB).
+        data: what the accuracy is checked on: a path (image folder, .npz, folder of those, ONNX test data
+            sets) or an object with `get_next() -> dict[str, ndarray] | None`, optionally with `last_labels`.
         **options: fields of `spl_onnx.options.RewriteOptions`, named like the command line flags, and of
             `spl_onnx.data.DataOptions` (preprocess, limit, batch, ...).
 
     Returns:
-        A result with `.model` (the rewritten model), `.plan` (every site and its choice) and `.report` (a dict).
+        A result with `.model` (the rewritten model), `.plan` (every site and its choice), `.report` (a dict).
 
     Raises:
         UsageError: an option is unknown or contradicts another one.

@@ -103,7 +103,7 @@ def _spread(total: int, count: int, start: int) -> list[int]:
 def _imagenet_pixels(count: int, start: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Centre crops of 224x224 as [count, 224, 224, 3] uint8 RGB, and classes."""
     folder = require("imagenet1k-sample")
-    with open(folder / "labels.csv", newline="", encoding="utf-8") as file:
+    with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     chosen = [rows[i] for i in _spread(len(rows), count, start)]
     pixels = [np.asarray(Image.open(folder / row["file"]).convert("RGB"))[16:240, 16:240] for row in chosen]

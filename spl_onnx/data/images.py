@@ -21,9 +21,9 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".webp")
 class ImageFolderReader(Reader):
     """Images of a folder, decoded batch by batch.
 
-    With `labels.csv` (columns `file` and `class`) its rows say which files are read and what they show; without
-    it all images are read in order of their names, and there are no labels. A `limit` takes rows spread evenly
-    over the list, because such lists are often sorted by class.
+    With `labels.csv` (columns `file` and `class`) its rows say which files are read and what they show;
+    without it all images are read in order of their names, and there are no labels. A `limit` takes rows
+    spread evenly over the list, because such lists are often sorted by class.
     """
 
     def __init__(

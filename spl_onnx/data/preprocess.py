@@ -22,8 +22,8 @@ class Preprocess:
         mean: one value per channel, in the order of `channel_order`; one value serves all channels.
         std: as `mean`.
         channel_order: "rgb" or "bgr". Images for one-channel networks are read as grey.
-        resize: length in pixels the short side is scaled to before the crop; None = scale only an image that is
-            smaller than the crop.
+        resize: length in pixels the short side is scaled to before the crop; None = scale only an image that
+            is smaller than the crop.
     """
 
     mean: tuple[float, ...] = (0.0,)

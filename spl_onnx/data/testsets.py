@@ -19,7 +19,7 @@ PATTERN = "test_data_set_*"
 
 
 class TestSetReader(Reader):
-    """Each data set is one batch; `input_<i>.pb` is the model's input number i. Stored outputs are not read."""
+    """Each data set is one batch; `input_<i>.pb` is the model's input number i. Outputs are not read."""
 
     __test__ = False
 

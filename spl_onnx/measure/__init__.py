@@ -1,0 +1,1 @@
+"""Run models and measure them: accuracy, densities, work and time."""

@@ -1,0 +1,148 @@
+"""What a network loses against another one on the same data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.data.reader import Reader
+from spl_onnx.errors import DataError, UsageError
+from spl_onnx.measure.evaluate import Progress, Runner, batches, check_labels, is_classes, silent
+from spl_onnx.measure.metrics import METRICS, TABLE, Metric, Values, agreement, bootstrap_interval, top_k
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a network loses against another one on the same samples.
+
+    Attributes:
+        metric: name of the metric.
+        before: mean of the metric for the original; None where it compares with the original itself.
+        after: mean of the metric for the other network.
+        drop: mean loss, above 0 when the other network is worse.
+        interval: 95 % interval of the drop, paired.
+        images: number of samples.
+        extras: further means: agreement, top5_before, top5_after, largest absolute difference.
+    """
+
+    metric: str
+    before: float | None
+    after: float
+    drop: float
+    interval: tuple[float, float]
+    images: int
+    extras: dict[str, float] = field(default_factory=dict)
+
+
+def choose_metric(name: str, labels: NDArray[Any] | None, outputs: NDArray[Any]) -> Metric:
+    """The metric for the data at hand.
+
+    Args:
+        name: a metric, or "auto": top1 with class labels, PSNR with reference outputs, else agreement for
+            outputs [n, classes] and MSE for anything else.
+        labels: labels of a batch, or None.
+        outputs: the network's first output for that batch.
+
+    Raises:
+        DataError: top1 is asked for and there are no class labels.
+        UsageError: the name is unknown.
+    """
+    if name == "auto":
+        return TABLE[_automatic(labels, outputs)]
+    if name not in TABLE:
+        raise UsageError(f"--metric: got {name!r}, wanted one of {', '.join(METRICS)}")
+    if name == "top1" and not is_classes(labels, outputs):
+        raise DataError("--metric top1 needs class labels: add 'y' or labels.csv, or use --metric agreement")
+    return TABLE[name]
+
+
+def _automatic(labels: NDArray[Any] | None, outputs: NDArray[Any]) -> str:
+    if is_classes(labels, outputs):
+        return "top1"
+    if labels is not None:
+        return "psnr"
+    return "agreement" if outputs.ndim == 2 and outputs.shape[1] > 1 else "mse"
+
+
+class _Pairs:
+    """Per-sample values of both networks, collected batch by batch."""
+
+    def __init__(self, metric: str) -> None:
+        self._wanted = metric
+        self.metric: Metric | None = None
+        self._values: dict[str, list[Values]] = {}
+        self._largest = 0.0
+
+    def add(self, before: NDArray[Any], after: NDArray[Any], labels: NDArray[Any] | None) -> None:
+        """Add the first outputs of both networks for one batch."""
+        if before.shape != after.shape:
+            raise DataError(
+                f"the networks differ in their first output: {list(before.shape)} and {list(after.shape)}"
+            )
+        if labels is not None:
+            check_labels(labels, before)
+        if self.metric is None:
+            self.metric = choose_metric(self._wanted, labels, before)
+        truth = self._truth(before, labels)
+        self._keep(before=self.metric.measure(before, truth), after=self.metric.measure(after, truth))
+        if before.ndim == 2:
+            self._keep(agreement=agreement(after, before))
+        if is_classes(labels, before) and labels is not None:
+            self._keep(top5_before=top_k(before, labels, 5), top5_after=top_k(after, labels, 5))
+        difference = np.abs(after.astype(np.float64) - before).max(initial=0.0)
+        self._largest = max(self._largest, float(difference))
+
+    def _truth(self, before: NDArray[Any], labels: NDArray[Any] | None) -> NDArray[Any]:
+        """Labels where the metric uses them, the original's outputs elsewhere."""
+        assert self.metric is not None
+        uses_labels = self.metric.name == "top1" or (
+            self.metric.name == "psnr" and labels is not None and labels.shape == before.shape
+        )
+        return labels if uses_labels and labels is not None else before
+
+    def _keep(self, **values: Values) -> None:
+        for name, value in values.items():
+            self._values.setdefault(name, []).append(value)
+
+    def result(self) -> Comparison:
+        """The comparison over all batches."""
+        assert self.metric is not None
+        joined = {name: np.concatenate(parts) for name, parts in self._values.items()}
+        before, after = joined.pop("before"), joined.pop("after")
+        drops = self.metric.drop(before, after)
+        mean_before = float(before.mean())
+        return Comparison(
+            metric=self.metric.name,
+            before=mean_before if np.isfinite(mean_before) else None,
+            after=float(after.mean()),
+            drop=float(drops.mean()),
+            interval=bootstrap_interval(drops),
+            images=len(after),
+            extras={**{n: float(v.mean()) for n, v in joined.items()}, "largest_difference": self._largest},
+        )
+
+
+def compare(
+    before: Runner, after: Runner, reader: Reader, metric: str = "auto", progress: Progress = silent
+) -> Comparison:
+    """Run both networks on the same batches, in one pass over the data.
+
+    Args:
+        before: the original.
+        after: the other network, same inputs and outputs.
+        reader: the data.
+        metric: name of a metric, or "auto".
+        progress: told the number of samples of each batch.
+
+    Raises:
+        DataError: the data is empty, or labels or outputs do not fit.
+        UsageError: the metric is unknown.
+    """
+    pairs = _Pairs(metric)
+    for feeds, labels, samples in batches(reader):
+        pairs.add(before(feeds)[0], after(feeds)[0], labels)
+        progress(samples)
+    return pairs.result()

@@ -1,0 +1,105 @@
+"""Accuracy of one network against the labels of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.data.reader import Feeds, Reader
+from spl_onnx.errors import DataError
+from spl_onnx.measure.metrics import Values, bootstrap_interval, psnr, top_k
+
+#: Runs one batch and gives the network's outputs; the first one is judged.
+Runner = Callable[[Feeds], list[NDArray[Any]]]
+#: Told after every batch how many samples it had.
+Progress = Callable[[int], None]
+
+
+def silent(samples: int) -> None:
+    """The progress of callers that show none."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy of one network.
+
+    Attributes:
+        images: number of samples.
+        scores: mean of each metric, by name.
+        intervals: 95 % interval of each mean.
+    """
+
+    images: int
+    scores: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+
+def is_classes(labels: NDArray[Any] | None, outputs: NDArray[Any]) -> bool:
+    """Whether the labels are class numbers, one per sample."""
+    return labels is not None and labels.ndim == 1 and outputs.ndim >= 2
+
+
+def check_labels(labels: NDArray[Any], outputs: NDArray[Any]) -> None:
+    """Labels must be classes of this network or reference outputs of its shape."""
+    if labels.shape == outputs.shape:
+        return
+    if labels.shape != (len(outputs),):
+        raise DataError(
+            f"labels have shape {list(labels.shape)}, outputs {list(outputs.shape)}: "
+            f"wanted {len(outputs)} class numbers or reference outputs of the outputs' shape"
+        )
+    classes = int(np.prod(outputs.shape[1:]))
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f"labels have type {labels.dtype}, wanted whole class numbers")
+    if labels.min() < 0 or labels.max() >= classes:
+        raise DataError(f"labels go from {labels.min()} to {labels.max()}, wanted 0 to {classes - 1}")
+
+
+def batches(reader: Reader) -> Any:
+    """Yield (feeds, labels, samples) of all batches.
+
+    Raises:
+        DataError: there is not one batch.
+    """
+    count = 0
+    while (feeds := reader.get_next()) is not None:
+        count += 1
+        first = next(iter(feeds.values()))
+        yield feeds, reader.last_labels, len(first) if first.ndim else 1
+    if not count:
+        raise DataError("the data is empty: wanted at least one batch")
+
+
+def evaluate(run: Runner, reader: Reader, progress: Progress = silent) -> Evaluation:
+    """Measure a network against the labels of the data: top1 and top5, or PSNR against reference outputs.
+
+    Raises:
+        DataError: the data is empty or has no labels, or they do not fit.
+    """
+    values: dict[str, list[Values]] = {}
+    for feeds, labels, samples in batches(reader):
+        outputs = run(feeds)[0]
+        if labels is None:
+            raise DataError(
+                "the data has no labels: add 'y' to the .npz or labels.csv to the folder, or use compare"
+            )
+        check_labels(labels, outputs)
+        for name, value in _against_labels(outputs, labels).items():
+            values.setdefault(name, []).append(value)
+        progress(samples)
+    joined = {name: np.concatenate(parts) for name, parts in values.items()}
+    return Evaluation(
+        images=len(next(iter(joined.values()))),
+        scores={name: float(value.mean()) for name, value in joined.items()},
+        intervals={name: bootstrap_interval(value) for name, value in joined.items()},
+    )
+
+
+def _against_labels(outputs: NDArray[Any], labels: NDArray[Any]) -> dict[str, Values]:
+    if is_classes(labels, outputs):
+        return {"top1": top_k(outputs, labels, 1), "top5": top_k(outputs, labels, 5)}
+    return {"psnr": psnr(outputs, labels)}

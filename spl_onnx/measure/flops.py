@@ -1,0 +1,167 @@
+"""Work of a model: floating point operations, dense and as rewritten.
+
+A multiply-accumulate is two operations. A float32 predictor costs its non-zero weights in full; an int8
+predictor costs a quarter, because four 8-bit products take the place of one float32 product; the totals with
+the int8 predictor at full price and at none are given beside it. Input zeros are counted separately, never
+subtracted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnx
+
+from spl_onnx.measure.shapes import Shape, infer_shapes
+from spl_onnx.measure.sites import ConvertedSite, constants, converted_sites, nonzero_share
+from spl_onnx.measure.statistics import SiteCounts
+
+INT8_PRICE = 0.25
+_PER_MAC = 2
+
+
+@dataclass(frozen=True)
+class SiteWork:
+    """Operations of one site for one sample.
+
+    Attributes:
+        dense: of the layer computed in full.
+        predictor: of the predictor, an int8 one at a quarter.
+        predictor_full: of the predictor, an int8 one at full price.
+    """
+
+    dense: float
+    predictor: float = 0.0
+    predictor_full: float = 0.0
+
+
+@dataclass(frozen=True)
+class ModelWork:
+    """Operations of a model for one sample.
+
+    Attributes:
+        sites: work of the converted sites by name.
+        rest: work of all other convolutions and matrix products.
+        complete: whether the shapes of all of them are known.
+    """
+
+    sites: dict[str, SiteWork] = field(default_factory=dict)
+    rest: float = 0.0
+    complete: bool = True
+
+    @property
+    def dense(self) -> float:
+        """Operations when nothing is skipped."""
+        return self.rest + sum(site.dense for site in self.sites.values())
+
+
+def model_work(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> ModelWork:
+    """Count the operations of the main graph.
+
+    Args:
+        model: an original or a rewritten model.
+        inputs: shape of each input, see `single_sample_shapes`.
+    """
+    shapes = infer_shapes(model, inputs)
+    weights = constants(model)
+    sites, complete = {}, True
+    for site in converted_sites(model):
+        work = _site_work(site, shapes, weights)
+        complete &= work is not None
+        if work is not None:
+            sites[site.name] = work
+    plain = [_node_macs(node, shapes) for node in model.graph.node if node.op_type in _COUNTED]
+    complete &= None not in plain
+    return ModelWork(sites, float(sum(macs or 0 for macs in plain)) * _PER_MAC, complete)
+
+
+def _site_work(
+    site: ConvertedSite, shapes: dict[str, Shape], weights: dict[str, onnx.TensorProto]
+) -> SiteWork | None:
+    x, w = shapes.get(site.x), shapes.get(site.w)
+    if x is None or w is None:
+        return None
+    dense = float(np.prod(site.places(x, w), dtype=np.float64) * np.prod(w[1:])) * _PER_MAC
+    if site.wp is None or site.wp not in weights:
+        return SiteWork(dense)
+    predictor = weights[site.wp]
+    if predictor.data_type == onnx.TensorProto.INT8:
+        return SiteWork(dense, dense * INT8_PRICE, dense)
+    cost = dense * nonzero_share(predictor)
+    return SiteWork(dense, cost, cost)
+
+
+def _conv_macs(node: onnx.NodeProto, shapes: dict[str, Shape]) -> int:
+    return _size(shapes[node.output[0]]) * _size(shapes[node.input[1]][1:])
+
+
+def _conv_transpose_macs(node: onnx.NodeProto, shapes: dict[str, Shape]) -> int:
+    return _size(shapes[node.input[0]]) * _size(shapes[node.input[1]][1:])
+
+
+def _gemm_macs(node: onnx.NodeProto, shapes: dict[str, Shape]) -> int:
+    transposed = any(a.name == "transA" and a.i for a in node.attribute)
+    return _size(shapes[node.output[0]]) * shapes[node.input[0]][0 if transposed else 1]
+
+
+def _matmul_macs(node: onnx.NodeProto, shapes: dict[str, Shape]) -> int:
+    return _size(shapes[node.output[0]]) * shapes[node.input[0]][-1]
+
+
+_COUNTED = {
+    "Conv": _conv_macs,
+    "ConvTranspose": _conv_transpose_macs,
+    "Gemm": _gemm_macs,
+    "MatMul": _matmul_macs,
+}
+
+
+def _node_macs(node: onnx.NodeProto, shapes: dict[str, Shape]) -> int | None:
+    try:
+        return _COUNTED[node.op_type](node, shapes)
+    except (KeyError, IndexError):  # a shape is unknown
+        return None
+
+
+def _size(shape: Shape) -> int:
+    return int(np.prod(shape, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Operations of a rewritten model for one sample, from measured densities.
+
+    Attributes:
+        dense: of the original.
+        selected: of what is still computed, layers that were not converted included.
+        predictor: of all predictors, int8 at a quarter.
+        predictor_full: of all predictors, int8 at full price.
+        skippable: of the selected part, those whose input is zero (inputs counted over the whole tensor).
+    """
+
+    dense: float
+    selected: float
+    predictor: float
+    predictor_full: float
+    skippable: float
+
+    def fraction(self, predictor: float) -> float:
+        """Share of the dense work that is saved when the predictors cost `predictor`."""
+        return 1.0 - (self.selected + predictor) / self.dense if self.dense else 0.0
+
+
+def reduction(work: ModelWork, counts: dict[str, SiteCounts]) -> Reduction:
+    """Work with the densities of `counts`; a site that was not counted is taken as dense."""
+    selected, skippable = work.rest, 0.0
+    for name, site in work.sites.items():
+        counted = counts.get(name, SiteCounts())
+        selected += site.dense * counted.density
+        skippable += site.dense * counted.density * counted.zero_share
+    return Reduction(
+        dense=work.dense,
+        selected=selected,
+        predictor=sum(site.predictor for site in work.sites.values()),
+        predictor_full=sum(site.predictor_full for site in work.sites.values()),
+        skippable=skippable,
+    )

@@ -1,0 +1,123 @@
+"""Is the operator library usable here, and if not, what to do."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from spl_onnx.errors import SplError
+from spl_onnx.measure.machine import active_isa, cpu_name, package_version
+from spl_onnx.plugin import MINIMUM_ONNXRUNTIME, get_library_path, parse_version
+from spl_onnx.spec.attributes import DOMAIN_GEMM, SRMM, VERSION, Activation, srmm_attributes
+
+ISA_VARIABLE = "SPL_ONNX_ISA"
+#: Distributions that all install the module `onnxruntime`; two of them overwrite each other.
+_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding.
+
+    Attributes:
+        name: what was looked at.
+        good: True = fine, False = a problem, None = only information.
+        found: what was found.
+        advice: what to do about a problem.
+    """
+
+    name: str
+    good: bool | None
+    found: str
+    advice: str = ""
+
+
+def all_checks() -> list[Check]:
+    """Look at everything, the library last."""
+    checks = [_runtime(), _distributions(), _providers(), Check("processor", None, cpu_name()), _isa()]
+    library = _library()
+    return [*checks, library, _operator()] if library.good else [*checks, library]
+
+
+def _runtime() -> Check:
+    wanted = ".".join(map(str, MINIMUM_ONNXRUNTIME))
+    advice = f"pip install 'onnxruntime>={wanted}'"
+    try:
+        import onnxruntime
+    except ImportError as error:
+        return Check("ONNX Runtime", False, f"cannot be imported: {error}", advice)
+    good = parse_version(onnxruntime.__version__) >= MINIMUM_ONNXRUNTIME
+    return Check("ONNX Runtime", good, onnxruntime.__version__, "" if good else advice)
+
+
+def _distributions() -> Check:
+    found = [f"{name} {version}" for name in _DISTRIBUTIONS if (version := package_version(name))]
+    good = len(found) <= 1
+    advice = "they overwrite each other: uninstall all of them, then install one" if not good else ""
+    return Check("ONNX Runtime packages", good, ", ".join(found) or "(built from source)", advice)
+
+
+def _providers() -> Check:
+    try:
+        import onnxruntime
+    except ImportError:
+        return Check("CUDA", None, "unknown")
+    present = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    return Check("CUDA", None, "provider present" if present else "no CUDA provider")
+
+
+def _isa() -> Check:
+    """The instruction set in use, and whether the one asked for exists."""
+    asked = os.environ.get(ISA_VARIABLE)
+    try:
+        from spl_onnx import _kernels
+    except ImportError as error:
+        return Check("instruction set", False, f"unknown: {error}", "pip install . in the project folder")
+    names = [str(name) for name in _kernels.isa_names()]
+    text = f"{active_isa()} (available: {', '.join(names)})"
+    if asked and asked not in names:
+        return Check("instruction set", False, f"{ISA_VARIABLE}={asked}; {text}", f"unset {ISA_VARIABLE}")
+    return Check("instruction set", True, text)
+
+
+def _library() -> Check:
+    try:
+        return Check("operator library", True, get_library_path())
+    except SplError as error:
+        return Check("operator library", False, str(error), "pip install . in the project folder")
+
+
+def _operator() -> Check:
+    """Run one operator end to end."""
+    from spl_onnx.measure.sessions import create_session, run
+
+    x = np.array([[1.0, 2.0], [-3.0, 0.0]], np.float32)
+    wanted = np.array([[3.0], [0.0]], np.float32)
+    advice = "the library does not fit this ONNX Runtime or processor: build it again here, pip install ."
+    try:
+        got = run(create_session(_probe_model(), threads=1, plugin=True), {"x": x})[0]
+    except SplError as error:
+        return Check("operators", False, str(error), advice)
+    if not np.array_equal(got, wanted):
+        return Check("operators", False, f"SRMM gave {got.tolist()}, wanted {wanted.tolist()}", advice)
+    return Check("operators", True, "loaded and ran")
+
+
+def _probe_model() -> onnx.ModelProto:
+    """ReLU(x [2, 2] * ones [1, 2]) by one SRMM node, without a fallback body."""
+    node = helper.make_node(
+        SRMM, ["x", "w"], ["y"], "probe", domain=DOMAIN_GEMM, **srmm_attributes(None, None, Activation.relu())
+    )
+    graph = helper.make_graph(
+        [node],
+        "probe",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 1])],
+        [numpy_helper.from_array(np.ones((1, 2), np.float32), "w")],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_GEMM, VERSION)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8)

@@ -1,0 +1,105 @@
+"""ONNX Runtime sessions for measuring: all optimisations on, the plugin where a model needs it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from spl_onnx.errors import ModelError
+from spl_onnx.plugin import register
+from spl_onnx.rewrite.model_io import save_model
+from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM
+
+#: Above this many bytes of weights a model goes to ONNX Runtime through files: protobuf ends at 2 GiB.
+IN_MEMORY_LIMIT = 1_900_000_000
+_QUIET = 3
+
+
+def uses_plugin(model: onnx.ModelProto) -> bool:
+    """Whether the model imports a domain of spl-onnx."""
+    return any(opset.domain in (DOMAIN_CONV, DOMAIN_GEMM) for opset in model.opset_import)
+
+
+def create_session(
+    model: onnx.ModelProto | str | Path,
+    *,
+    threads: int = 0,
+    plugin: bool | None = None,
+    profile: str | None = None,
+) -> ort.InferenceSession:
+    """Open a model on the CPU with every optimisation of ONNX Runtime.
+
+    Args:
+        model: a model or its path.
+        threads: threads inside an operator; 0 = ONNX Runtime's own choice.
+        plugin: whether the operator library is registered; None = where the model imports its domains. False
+            makes ONNX Runtime use the dense fallback bodies.
+        profile: path prefix of a profile, None for no profile.
+
+    Raises:
+        ModelError: ONNX Runtime refuses the model.
+        PluginError: the library is needed and cannot be used.
+    """
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = _QUIET
+    options.intra_op_num_threads = threads
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile
+    if _wants_plugin(model) if plugin is None else plugin:
+        register(options)
+    return _open(model, options)
+
+
+def _wants_plugin(model: onnx.ModelProto | str | Path) -> bool:
+    if isinstance(model, onnx.ModelProto):
+        return uses_plugin(model)
+    try:
+        return uses_plugin(onnx.load(str(model), load_external_data=False))
+    except Exception:  # ONNX Runtime reads the file next and has the better message
+        return False
+
+
+def _open(model: onnx.ModelProto | str | Path, options: ort.SessionOptions) -> ort.InferenceSession:
+    if not isinstance(model, onnx.ModelProto):
+        return _session(str(model), options)
+    if _weight_bytes(model) < IN_MEMORY_LIMIT:
+        return _session(model.SerializeToString(), options)
+    with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
+        path = Path(folder) / "model.onnx"
+        save_model(model, path)
+        return _session(str(path), options)
+
+
+def _session(source: str | bytes, options: ort.SessionOptions) -> ort.InferenceSession:
+    try:
+        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        where = source if isinstance(source, str) else "the model in memory"
+        raise ModelError(f"{where}: ONNX Runtime cannot load it: {error}") from error
+
+
+def _weight_bytes(model: onnx.ModelProto) -> int:
+    return sum(len(tensor.raw_data) + 8 * len(tensor.float_data) for tensor in model.graph.initializer)
+
+
+def run(
+    session: ort.InferenceSession, feeds: dict[str, NDArray[Any]], outputs: Sequence[str] | None = None
+) -> list[NDArray[Any]]:
+    """Run a session.
+
+    Raises:
+        ModelError: an operator fails; the message is ONNX Runtime's.
+    """
+    try:
+        return [np.asarray(value) for value in session.run(outputs, feeds)]
+    except Exception as error:
+        raise ModelError(f"running the model failed: {error}") from error

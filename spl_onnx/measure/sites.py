@@ -1,0 +1,121 @@
+"""The converted sites of a rewritten model, as its nodes say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from spl_onnx.spec.attributes import (
+    DOMAIN_CONV,
+    DOMAIN_GEMM,
+    PREDICT,
+    SRMM,
+    ConvGeometry,
+    Pooling,
+    parse_geometry,
+    parse_pooling,
+)
+from spl_onnx.spec.shapes import conv_direction
+
+_SUFFIX = "/srmm"
+
+
+@dataclass(frozen=True)
+class ConvertedSite:
+    """An SRMM node and the SPLPredict node that feeds it.
+
+    Attributes:
+        name: name of the site.
+        x: tensor of the input: [N, H, W, C] for images, [..., K] for matrices.
+        w: tensor of the weights: [O, kH, kW, C / group] or [O, K].
+        selection: tensor of the selection, None in a lossless site.
+        wp: tensor of the predictor's weights, None in a lossless site.
+        geometry: of the convolution, None for matrices.
+        pooling: window behind the convolution.
+    """
+
+    name: str
+    x: str
+    w: str
+    selection: str | None
+    wp: str | None
+    geometry: ConvGeometry | None
+    pooling: Pooling
+
+    def places(self, x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the layer's result before pooling: [N, oH, oW, O] or [..., O]."""
+        if self.geometry is None:
+            return (*x_shape[:-1], w_shape[0])
+        size = [conv_direction(i, x_shape[1 + i], w_shape[1:3], self.geometry) for i in (0, 1)]
+        return x_shape[0], *size, w_shape[0]
+
+
+def converted_sites(model: onnx.ModelProto) -> list[ConvertedSite]:
+    """The sites of the main graph, in graph order. Bodies of If and Loop are not looked into."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    return [_site(node, makers) for node in model.graph.node if is_operator(node, SRMM)]
+
+
+def is_operator(node: onnx.NodeProto, op_type: str) -> bool:
+    """Whether a node is this operator of spl-onnx."""
+    return node.op_type == op_type and node.domain in (DOMAIN_CONV, DOMAIN_GEMM)
+
+
+def _site(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> ConvertedSite:
+    attributes: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    image = node.domain == DOMAIN_CONV
+    selection = node.input[3] if len(node.input) > 3 and node.input[3] else None
+    predictor = makers.get(selection) if selection else None
+    known = predictor is not None and is_operator(predictor, PREDICT)
+    return ConvertedSite(
+        name=node.name.removesuffix(_SUFFIX) or node.output[0],
+        x=node.input[0],
+        w=node.input[1],
+        selection=selection,
+        wp=predictor.input[1] if known and predictor is not None else None,
+        geometry=parse_geometry(attributes) if image else None,
+        pooling=parse_pooling(attributes) if image else Pooling.none(),
+    )
+
+
+def computed_outputs(selection: NDArray[np.uint8], pooling: Pooling, places: tuple[int, ...]) -> int:
+    """How many different outputs of the layer a selection asks for.
+
+    Windows that overlap may select the same place; it is counted once.
+
+    Args:
+        selection: S, [N, pH, pW, O] or [..., O].
+        pooling: window behind the layer.
+        places: shape of the layer's result before pooling.
+    """
+    overlap = any(s < k for s, k in zip(pooling.strides, pooling.kernel, strict=True))
+    if pooling.is_none or not overlap:
+        return int(np.count_nonzero(selection))
+    return sum(_distinct(image, pooling, places[1:]) for image in selection)
+
+
+def _distinct(selection: NDArray[np.uint8], pooling: Pooling, places: tuple[int, ...]) -> int:
+    """Different places selected in one image; selection [pH, pW, O], places (oH, oW, O)."""
+    rows, columns, channels = np.nonzero(selection)
+    inside = selection[rows, columns, channels].astype(np.int64) - 1
+    y = rows * pooling.strides[0] - pooling.pads[0] + inside // pooling.kernel[1]
+    x = columns * pooling.strides[1] - pooling.pads[1] + inside % pooling.kernel[1]
+    hit = np.zeros(places, bool)
+    hit[y, x, channels] = True
+    return int(np.count_nonzero(hit))
+
+
+def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """Initializers of the main graph by name."""
+    return {tensor.name: tensor for tensor in model.graph.initializer}
+
+
+def nonzero_share(tensor: onnx.TensorProto) -> float:
+    """Fraction of the values of a constant that are not zero."""
+    values = numpy_helper.to_array(tensor)
+    return float(np.count_nonzero(values)) / max(1, values.size)
