@@ -1,10 +1,10 @@
-"""Trains the bundled model models/digits_cnn.onnx and writes its held-out images; prints the measured accuracy.
+"""Trains the bundled models/digits_cnn.onnx, writes its held-out images, prints the measured accuracy.
 
-Run from the project's root, with the packages of scripts/train_requirements.txt:  python -m scripts.train_digits
+Run from the project's root, with scripts/train_requirements.txt installed: python -m scripts.train_digits
 
-Data: the 1797 handwritten digits of scikit-learn (UCI ML hand-written digits, 8x8 pixels of 0..16). They are enlarged
-four times by linear interpolation, so that the convolutions have work to do, and scaled to 0..1. Every fourth digit,
-after one seeded shuffle, is held out and never trained on.
+Data: the 1797 handwritten digits of scikit-learn (UCI ML hand-written digits, 8x8 pixels of 0..16). They are
+enlarged four times by linear interpolation, so that the convolutions have work to do, and scaled to 0..1.
+Every fourth digit, after one seeded shuffle, is held out and never trained on.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Classic networks with standard shapes and seeded weights, for tests of structure and speed, never of accuracy."""
+"""Classic networks with seeded weights, for tests of structure and speed, never of accuracy."""
 
 from __future__ import annotations
 

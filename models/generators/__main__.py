@@ -1,4 +1,4 @@
-"""Command line: python -m models.generators vgg16 out.onnx [--seed 0] [--batch dynamic] [--image-size 224]."""
+"""Writes a generated network: python -m models.generators vgg16 out.onnx [--seed 0] [--batch dynamic]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AlexNet as torchvision has it (Krizhevsky, "One weird trick", 2014): no groups, no LRN, 61.1 million parameters."""
+"""AlexNet as torchvision has it ("One weird trick", 2014): no groups, no LRN, 61.1 million parameters."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 """A small writer of ONNX image networks: one method per operator, output shapes tracked on the way.
 
-Shapes leave out the batch: an image is (C, H, W), a matrix is (K,). Every method takes tensor names and arrays, adds
-one node, and returns the name of the new tensor.
+Shapes leave out the batch: an image is (C, H, W), a matrix is (K,). Every method takes tensor names and
+arrays, adds one node, and returns the name of the new tensor.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import onnx
@@ -153,7 +155,7 @@ class GraphBuilder:
         inputs: list[str],
         shape: Shape,
         arrays: dict[str, Float] | None = None,
-        **attributes: object,
+        **attributes: Any,
     ) -> str:
         number = self._counts[op] = self._counts.get(op, 0) + 1
         name = f"{op.lower()}{number}"

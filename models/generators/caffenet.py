@@ -1,4 +1,4 @@
-"""CaffeNet (BVLC reference): the two-group AlexNet of 2012 with pooling before LRN, 60.97 million parameters."""
+"""CaffeNet (BVLC reference): AlexNet of 2012 with pooling before LRN, 60.97 million parameters."""
 
 from __future__ import annotations
 

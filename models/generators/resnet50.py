@@ -1,4 +1,4 @@
-"""ResNet-50 v1.5 (stride in the 3x3 convolution of a bottleneck, as in torchvision), 25.56 million parameters.
+"""ResNet-50 v1.5 (stride in a bottleneck's 3x3 convolution, as torchvision), 25.56 million parameters.
 
 BatchNormalization stays a node of its own, so that folding is exercised too.
 """
@@ -11,7 +11,8 @@ from .seeded import SeededNetwork
 
 _STAGES = [(64, 3), (128, 4), (256, 6), (512, 3)]  # (width of the 3x3 convolution, blocks)
 _EXPANSION = 4
-_BRANCH_GAIN = 0.3  # scale of a block's last normalisation; 16 sums of full-sized branches would grow the signal 2^16-fold
+# Scale of a block's last normalisation: 16 sums of full-sized branches would grow the variance 2^16-fold.
+_BRANCH_GAIN = 0.3
 
 
 def resnet50(seed: int = 0, batch: int | str = "batch", image_size: int = 224) -> onnx.ModelProto:

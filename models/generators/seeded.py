@@ -1,7 +1,7 @@
-"""Layers whose weights are drawn from a seed: He initialisation, so that signals keep their size through the depth.
+"""Layers with weights drawn from a seed: He initialisation, so that signals keep their size with depth.
 
-The networks built with it have the shapes of the trained ones but know nothing: they serve tests of structure and
-of speed, never of accuracy.
+The networks built with it have the shapes of the trained ones but know nothing: they serve tests of structure
+and of speed, never of accuracy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""VGG-16 (configuration D of Simonyan and Zisserman, 2014) without batch normalisation, 138.36 million parameters."""
+"""VGG-16 (configuration D, 2014) without batch normalisation, 138.36 million parameters."""
 
 from __future__ import annotations
 

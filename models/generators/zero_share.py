@@ -1,8 +1,9 @@
 """Gives a generated network a chosen share of zeros after each ReLU.
 
-Random weights zero about half of everything, and deep channels become constant. The speed of prediction and skipping
-depends on both, so a generated network used for timing should have the shares of a trained one. Only biases change:
-every channel is first centred, then all are moved by the quantile that leaves the wanted share at or below zero.
+Random weights zero about half of everything, and deep channels become constant. The speed of prediction and
+skipping depends on both, so a generated network used for timing should have the shares of a trained one. Only
+biases change: every channel is first centred, then all are moved by the quantile that leaves the wanted share
+at or below zero.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def _bias_of(tensor: str, producers: dict[str, onnx.NodeProto]) -> str:
     node = producers[tensor]
     while node.op_type == "Add":
         node = producers[node.input[0]]
-    return node.input[_BIAS_INPUT[node.op_type]]
+    return str(node.input[_BIAS_INPUT[node.op_type]])
 
 
 def _move_bias(bias: onnx.TensorProto, change: Float) -> None:

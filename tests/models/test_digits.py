@@ -68,7 +68,7 @@ def test_held_out_digits_are_what_the_training_script_makes() -> None:
         x, y = held_out["x"], held_out["y"]
     chosen = np.random.default_rng(0).permutation(len(digits.images))[np.arange(len(digits.images)) % 4 == 0]
     np.testing.assert_array_equal(y, digits.target[chosen])
-    # Each source pixel is the mean of a 4x4 block up to smoothing by its neighbours; the total ink is nearly kept.
+    # Enlarging smooths each pixel over its neighbours; the total ink is nearly kept.
     np.testing.assert_allclose(
         x.mean(axis=(1, 2, 3)), digits.images[chosen].mean(axis=(1, 2)) / 16, rtol=0.05
     )

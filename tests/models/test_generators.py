@@ -82,7 +82,7 @@ def test_runs_with_any_batch(name: str) -> None:
     (both,) = session.run(None, {"input": x})
     (first,) = session.run(None, {"input": x[:1]})
     assert both.shape == (2, 1000)
-    # Two runs of one float32 network differ by rounding only: eps x depth x the longest sum, relative to the largest.
+    # Two runs of one float32 network differ by rounding only: eps x depth x sqrt(longest sum) x magnitude.
     np.testing.assert_allclose(both[:1], first, atol=np.finfo(np.float32).eps * 50 * 100 * np.abs(both).max())
     assert 1e-2 < both.std() < 1e3
 

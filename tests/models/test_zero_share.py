@@ -39,7 +39,7 @@ def test_shares_are_met(name: str) -> None:
     wanted = list(np.linspace(0.35, 0.85, sum(node.op_type == "Relu" for node in model.graph.node)))
     calibrated = calibrate_zero_share(model, wanted, x)
     measured = zero_shares(calibrated, x)
-    # A layer of n values can only meet the share to 1/n; its sums, formed in another order, move a few across zero.
+    # A layer of n values meets the share to 1/n; sums formed in another order move a few across zero.
     np.testing.assert_allclose(measured, wanted, atol=0.003)
     assert not np.allclose(zero_shares(model, x), wanted, atol=0.05)
 
@@ -61,5 +61,5 @@ def test_only_biases_change() -> None:
 
 @pytest.mark.parametrize(("shares", "count"), [([0.5] * 6, 2), ([0.5] * 6 + [1.5], 2), ([0.5] * 7, 1)])
 def test_bad_requests_are_refused(shares: list[float], count: int) -> None:
-    with pytest.raises(ValueError, match="got .* wanted"):
+    with pytest.raises(ValueError, match=r"got .* wanted"):
         calibrate_zero_share(GENERATORS["alexnet"](image_size=96), shares, images("alexnet", count, seed=1))

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Installs spl-onnx, rewrites the bundled digit classifier, checks it, and shows before and after.
+# Usage: scripts/demo.sh [OUTPUT.onnx]      VENV names the virtual environment (default .venv-demo)
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+output=$(realpath -m "${1:-$root/out/digits_spl.onnx}")
+# shellcheck source=scripts/environment.sh
+. "$root/scripts/environment.sh"
+cd "$root"
+use_environment "$(realpath -m "${VENV:-.venv-demo}")"
+
+step "install (the first time takes a minute or two)"
+pip install --quiet .
+
+model=models/digits_cnn.onnx
+data=models/digits_test.npz
+mkdir -p "$(dirname "$output")"
+
+step "is the library usable here?"
+spl-onnx doctor
+step "rewrite $model"
+spl-onnx rewrite "$model" "$output" --data "$data"
+step "compare on $data"
+spl-onnx compare "$model" "$output" --data "$data"
+step "time both"
+spl-onnx bench "$model" "$output" --data "$data"
+printf '\nThe rewritten model is %s\n' "$output"
