@@ -1,0 +1,1 @@
+"""Predictors: how the weights and bias of SPLPredict are made from those of a layer."""
