@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +14,7 @@ from onnx import numpy_helper
 
 from spl_onnx.rewrite.roundtrip import import_model
 from spl_onnx.rewrite.symbolic import Shape, infer_shapes
-from spl_onnx.rewrite.tensors import all_graphs
+from spl_onnx.rewrite.tensors import all_graphs, graph_path
 
 _CONSTANT_SCALARS = {"value_float": np.float32, "value_int": np.int64, "value_floats": np.float32, "value_ints": np.int64}
 
@@ -81,6 +82,10 @@ class Scope:
             scope = scope.parent
         return None
 
+    def qualified(self, name: str) -> str:
+        """`name`, with the path of this graph in front where sibling graphs use the same name."""
+        return f"{self.path}/{name}" if self.path and name.partition("/pooled")[0] in self.model.repeated else name
+
     def rank(self, tensor: gs.Tensor) -> int | None:
         """Number of dimensions, if known."""
         shape = self.shape(tensor)
@@ -113,6 +118,8 @@ class ModelContext:
         self.passed_through: set[str] = set()
         self.scopes: list[Scope] = []
         self._add_scope(self.graph, model.graph, None, "")
+        written = Counter(name for s in self.scopes for node in s.source.node for name in node.output)
+        self.repeated = {name for name, count in written.items() if count > 1}
         self._names = set(self._all_names(model))
 
     def _add_scope(self, graph: gs.Graph, source: onnx.GraphProto, parent: Scope | None, path: str) -> None:
@@ -145,9 +152,3 @@ class ModelContext:
             name = f"{wanted}_{number}"
         self._names.add(name)
         return name
-
-
-def graph_path(outer: str, index: int, node: onnx.NodeProto, attribute: str) -> str:
-    """Path of the graph in `attribute` of `node`, unique within a model."""
-    label = node.name or next((name for name in node.output if name), str(index))
-    return f"{outer}/{label}#{index}/{attribute}" if outer else f"{label}#{index}/{attribute}"

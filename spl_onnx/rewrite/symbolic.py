@@ -12,7 +12,7 @@ from typing import Any
 
 import onnx
 
-from spl_onnx.rewrite.tensors import copy_without_data
+from spl_onnx.rewrite.tensors import copy_without_data, graph_path
 
 #: A dimension: a number, a symbol, or None when nothing is known.
 Dim = int | str | None
@@ -43,8 +43,6 @@ def infer_shapes(model: onnx.ModelProto) -> ShapeTable:
 
 def _walk(graph: onnx.GraphProto, path: str, outer: dict[str, Shape], table: ShapeTable) -> None:
     """Fill `table` for `graph` and the graphs inside it; `outer`: shapes visible from outside."""
-    from spl_onnx.rewrite.context import graph_path
-
     shapes = dict(outer)
     shapes.update((tensor.name, tuple(tensor.dims)) for tensor in graph.initializer)
     announced: dict[str, Shape] = {}

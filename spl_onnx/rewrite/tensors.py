@@ -26,6 +26,12 @@ def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
             yield from all_graphs(inner)
 
 
+def graph_path(outer: str, index: int, node: onnx.NodeProto, attribute: str) -> str:
+    """Path of the graph in `attribute` of `node`, unique within a model."""
+    label = node.name or next((name for name in node.output if name), str(index))
+    return f"{outer}/{label}#{index}/{attribute}" if outer else f"{label}#{index}/{attribute}"
+
+
 def _node_tensors(nodes: Iterator[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
     """The tensors in node attributes, not looking into graphs."""
     for node in nodes:

@@ -1,0 +1,90 @@
+"""Finding all candidates of a model and deciding what becomes of each; nothing is edited here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import onnx_graphsurgeon as gs
+
+from spl_onnx.rewrite.context import ModelContext, Scope
+from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.rules.base import Match, Rule, label
+from spl_onnx.rewrite.rules.registry import RULES
+
+Selected = Callable[[Rule, Match], bool]
+
+
+@dataclass(eq=False)
+class Candidate:
+    """One node with weights: its entry in the plan, and the match to rewrite if it was accepted."""
+
+    entry: SitePlan
+    rule: Rule | None = None
+    match: Match | None = None
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A match of one rule at an anchor."""
+
+    rule: Rule
+    match: Match
+    accepted: bool
+    selected: bool
+    reason: str
+
+
+def find_candidates(model: ModelContext, selected: Selected) -> list[Candidate]:
+    """All nodes that hold weights of a kind some rule knows, in graph order, inner graphs behind their outer one."""
+    anchors = frozenset().union(*(rule.anchors for rule in RULES))
+    taken: set[int] = set()
+    found = []
+    for scope in model.scopes:
+        for node in scope.graph.nodes:
+            if node.op in anchors and node.domain in (None, "", "ai.onnx"):
+                found.append(_decide(scope, node, selected, taken))
+    return found
+
+
+def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) -> Candidate:
+    """The first accepted and selected match; else the refusal that tells most."""
+    options = []
+    for rule in RULES:
+        if anchor.op in rule.anchors:
+            options += [_option(rule, match, selected, taken) for match in rule.pattern(scope, anchor)]
+    for option in options:
+        if option.accepted and option.selected:
+            taken.update(id(node) for node in option.match.nodes)
+            return Candidate(_entry(option, "predict", option.reason), option.rule, option.match)
+    if not options:
+        tensor = scope.qualified(anchor.outputs[0].name)
+        reason = f"{label(anchor)} is followed by no activation or pooling that a rule knows"
+        return Candidate(SitePlan(tensor, "none", "dense", reason=reason, layer=anchor.name or tensor))
+    best = max(options, key=lambda option: (option.selected, option.accepted))
+    reason = best.reason
+    if best.accepted:
+        reason = f"rule {best.rule.name} is not selected (--rules {best.rule.name} or all)"
+    return Candidate(_entry(best, "dense", reason))
+
+
+def _option(rule: Rule, match: Match, selected: Selected, taken: set[int]) -> _Option:
+    decision = rule.check(match)
+    accepted, reason = decision.accepted, decision.reason
+    shared = next((node for node in match.nodes if id(node) in taken), None)
+    if accepted and shared is not None:
+        accepted, reason = False, f"{label(shared)} already belongs to another site"
+    return _Option(rule, match, accepted, selected(rule, match), reason)
+
+
+def _entry(option: _Option, choice: str, reason: str) -> SitePlan:
+    anchor = option.match.anchor
+    return SitePlan(
+        option.match.name, option.rule.name, choice, reason=reason, layer=anchor.name or anchor.outputs[0].name
+    )
+
+
+def plan_selector(plan: Plan) -> Selected:
+    """Select exactly what `plan` rewrites."""
+    wanted = {(site.site, site.rule) for site in plan.sites if site.is_rewritten}
+    return lambda rule, match: (match.name, rule.name) in wanted

@@ -1,0 +1,124 @@
+"""The plan of a rewrite: every candidate, what became of it and why. It can be saved, edited and applied again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from spl_onnx.errors import UsageError
+from spl_onnx.options import PREDICTORS
+
+CHOICES = ("predict", "lossless", "dense")
+PLAN_VERSION = 1
+
+
+@dataclass
+class SitePlan:
+    """One candidate.
+
+    Attributes:
+        site: Name of its output tensor.
+        rule: The rule that found it; "none" where no rule's pattern fits.
+        choice: "predict" (SPLPredict and SRMM), "lossless" (SRMM alone) or "dense" (left as it is).
+        settings: How it is predicted: predictor ("int8", "pruned"), keep, threshold (a number or one per channel),
+            floor.
+        reason: Why.
+        layer: The node that holds the weights.
+        macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.
+        density: Fraction of outputs selected, if measured.
+        zeros: Fraction of zeros in the input, if measured.
+        loss: Loss of the metric at this setting, if measured.
+        dense_ms: Time of the original nodes, if measured.
+        now_ms: Time of the nodes that replace them, if measured.
+    """
+
+    site: str
+    rule: str
+    choice: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
+    layer: str = ""
+    macs_per_output: int = 0
+    density: float | None = None
+    zeros: float | None = None
+    loss: float | None = None
+    dense_ms: float | None = None
+    now_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.choice not in CHOICES:
+            raise UsageError(f"plan, site '{self.site}': choice is {self.choice!r}, wanted one of {', '.join(CHOICES)}")
+        predictor = self.settings.get("predictor")
+        if predictor is not None and predictor not in PREDICTORS[1:]:
+            raise UsageError(
+                f"plan, site '{self.site}': predictor is {predictor!r}, wanted one of {', '.join(PREDICTORS[1:])}"
+            )
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Whether the site is not left as it is."""
+        return self.choice != "dense"
+
+
+@dataclass
+class Plan:
+    """All candidates of a model, in graph order."""
+
+    sites: list[SitePlan] = field(default_factory=list)
+
+    def counts(self) -> dict[str, int]:
+        """Number of rewritten sites per rule."""
+        counts: dict[str, int] = {}
+        for site in self.sites:
+            if site.is_rewritten:
+                counts[site.rule] = counts.get(site.rule, 0) + 1
+        return counts
+
+    def find(self, site: str, rule: str) -> SitePlan | None:
+        """The entry of a site under a rule."""
+        return next((entry for entry in self.sites if entry.site == site and entry.rule == rule), None)
+
+    def to_json(self) -> str:
+        """The plan as text."""
+        return json.dumps({"version": PLAN_VERSION, "sites": [asdict(site) for site in self.sites]}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str = "plan") -> Plan:
+        """The plan in `text`.
+
+        Raises:
+            UsageError: It is no JSON, or not a plan of this version, or a site has unknown or wrong fields.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise UsageError(f"{where}: not JSON (line {error.lineno}: {error.msg}); wanted a file of --plan-out") from error
+        if not isinstance(content, dict) or content.get("version") != PLAN_VERSION:
+            raise UsageError(f"{where}: wanted an object with version {PLAN_VERSION} and sites, as --plan-out writes it")
+        known = {f.name for f in fields(SitePlan)}
+        sites = []
+        for index, entry in enumerate(content.get("sites", [])):
+            unknown = sorted(set(entry) - known) if isinstance(entry, dict) else ["?"]
+            missing = {"site", "rule", "choice"} - set(entry)
+            if unknown or missing:
+                raise UsageError(
+                    f"{where}, site {index}: unknown fields {unknown}, missing fields {sorted(missing)}; "
+                    f"wanted {', '.join(sorted(known))}"
+                )
+            sites.append(SitePlan(**entry))
+        return cls(sites)
+
+    @classmethod
+    def read(cls, path: str | Path) -> Plan:
+        """The plan in a file.
+
+        Raises:
+            UsageError: The file cannot be read or is no plan.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(f"--plan {path}: cannot be read ({error}); wanted a file of --plan-out") from error
+        return cls.from_json(text, str(path))

@@ -1,0 +1,95 @@
+"""Following values from node to node, noting where another reader makes a rewrite impossible."""
+
+from __future__ import annotations
+
+import onnx_graphsurgeon as gs
+
+from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.rules.base import Match, label
+
+_STANDARD = (None, "", "ai.onnx")
+
+
+class Chain:
+    """A walk downstream from the node that holds the weights.
+
+    Args:
+        scope: The graph.
+        anchor: Conv, Gemm or MatMul.
+    """
+
+    def __init__(self, scope: Scope, anchor: gs.Node) -> None:
+        self.scope = scope
+        self.anchor = anchor
+        self.nodes = [anchor]
+        self.end: gs.Tensor = anchor.outputs[0]
+        self.problems: list[str] = []
+
+    def fork(self) -> Chain:
+        """A copy that can walk on by itself."""
+        other = Chain(self.scope, self.anchor)
+        other.nodes, other.end, other.problems = list(self.nodes), self.end, list(self.problems)
+        return other
+
+    def take(self, *ops: str) -> gs.Node | None:
+        """Step over the next node when it is one of `ops`; Identity and idle Dropout before it are stepped over too.
+
+        Returns:
+            The node, or None when no reader has such a type (then nothing changed).
+        """
+        ahead = self.fork()
+        while True:
+            found = ahead._reader(ops)
+            if found is not None:
+                ahead._step(found)
+                self.nodes, self.end, self.problems = ahead.nodes, ahead.end, ahead.problems
+                return found
+            idle = ahead._reader(("Identity", "Dropout"))
+            if idle is None:
+                return None
+            ahead._step(idle)
+
+    def match(self, **parts: object) -> Match:
+        """The match of the nodes walked so far; `parts` are the remaining fields."""
+        order = {id(node): i for i, node in enumerate(self.scope.graph.nodes)}
+        nodes = sorted(self.nodes, key=lambda node: order[id(node)])
+        return Match(self.scope, self.anchor, self.end, nodes, problems=list(self.problems), **parts)  # type: ignore[arg-type]
+
+    def _reader(self, ops: tuple[str, ...]) -> gs.Node | None:
+        own = {id(node) for node in self.scope.graph.nodes} if len(self.end.outputs) > 1 else None
+        for node in self.end.outputs:
+            inside = own is None or id(node) in own
+            if inside and node.op in ops and node.domain in _STANDARD and is_data_input(node, self.end):
+                return node
+        return None
+
+    def _step(self, node: gs.Node) -> None:
+        """Move behind `node`, noting everything else that needs the value before it."""
+        readers = self.scope.readers(self.end)
+        others = [other for other in readers if other is not node]
+        if others:
+            self.problems.append(f"'{self.end.name}' is also read by {label(others[0])}")
+        elif len(readers) > 1:
+            self.problems.append(f"'{self.end.name}' is read twice by {label(node)}")
+        if self.scope.is_output(self.end):
+            self.problems.append(f"'{self.end.name}' is an output of the graph")
+        self._check_side_outputs(node)
+        self.nodes.append(node)
+        self.end = node.outputs[0]
+
+    def _check_side_outputs(self, node: gs.Node) -> None:
+        """Mask of Dropout, indices of MaxPool, statistics of BatchNormalization."""
+        for extra in node.outputs[1:]:
+            if not extra.is_empty() and (self.scope.readers(extra) or self.scope.is_output(extra)):
+                self.problems.append(f"output '{extra.name}' of {label(node)} is used")
+        if node.op == "Dropout" and len(node.inputs) > 2 and not node.inputs[2].is_empty():
+            training = self.scope.constant(node.inputs[2])
+            if training is None or bool(training.any()):
+                self.problems.append(f"{label(node)} is in training mode")
+
+
+def is_data_input(node: gs.Node, tensor: gs.Tensor) -> bool:
+    """Whether `tensor` is what `node` works on (not its bounds, scale or other parameter)."""
+    if node.op in ("Add", "Concat"):
+        return True
+    return bool(node.inputs) and node.inputs[0] is tensor

@@ -1,0 +1,41 @@
+"""What all rules with a convolution share: examining the parts of a match and making the site."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from spl_onnx.rewrite.rules.activation import read_activation
+from spl_onnx.rewrite.rules.base import Match, Rule, Site
+from spl_onnx.rewrite.rules.conv import check_norm, folded_weights, read_conv
+from spl_onnx.rewrite.rules.pool import read_pool
+
+
+class ConvRule(Rule):
+    """A rule whose weights are those of a Conv."""
+
+    anchors: ClassVar[frozenset[str]] = frozenset(("Conv",))
+
+    def examine(self, match: Match) -> str:
+        """Read every part, so that what cannot be expressed is refused here."""
+        shape = read_conv(match.scope, match.anchor)
+        for norm in match.norms:
+            check_norm(match.scope, norm)
+        read_activation(match.scope, match.act)
+        read_pool(match.scope, match.pool, shape.spatial)
+        return ""
+
+    def rewrite(self, match: Match) -> Site:
+        """The site with BatchNormalization folded into weights and bias."""
+        shape = read_conv(match.scope, match.anchor)
+        w, b = folded_weights(match.scope, match.anchor, match.norms)
+        return Site(
+            match,
+            match.anchor.inputs[0],
+            w,
+            b,
+            read_activation(match.scope, match.act),
+            shape.geometry,
+            read_pool(match.scope, match.pool, shape.spatial),
+            match.addend,
+            shape.spatial,
+        )

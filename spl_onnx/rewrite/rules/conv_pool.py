@@ -1,0 +1,31 @@
+"""Conv [BatchNormalization] MaxPool without activation.
+
+Y = max over the window of X * W' + b'. Every window has an output, so the place with the highest score is always
+computed (select_all) and the others never are.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import onnx_graphsurgeon as gs
+
+from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.rules.base import Match
+from spl_onnx.rewrite.rules.chain import Chain
+from spl_onnx.rewrite.rules.conv_base import ConvRule
+from spl_onnx.rewrite.rules.conv_relu import take_all
+
+
+class ConvPool(ConvRule):
+    """Convolution and pooling; `conv_relu_pool` comes first where an activation is near."""
+
+    name: ClassVar[str] = "conv_pool"
+    summary: ClassVar[str] = "Conv [BatchNormalization] MaxPool"
+
+    def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
+        """Conv, normalizations, MaxPool."""
+        chain = Chain(scope, anchor)
+        norms = take_all(chain, "BatchNormalization")
+        pool = chain.take("MaxPool")
+        return [chain.match(norms=norms, pool=pool)] if pool is not None else []

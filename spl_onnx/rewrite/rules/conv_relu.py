@@ -1,0 +1,43 @@
+"""Conv [BatchNormalization] Relu|Clip(0,b).
+
+Y = clip(X * W' + b') with the normalization folded into W' and b'. Where the predicted X * W' + b' is not above 0 the
+output is 0 whatever its exact value, so it need not be computed.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import onnx_graphsurgeon as gs
+
+from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.rules.activation import ACTIVATIONS
+from spl_onnx.rewrite.rules.base import Match
+from spl_onnx.rewrite.rules.chain import Chain
+from spl_onnx.rewrite.rules.conv_base import ConvRule
+
+
+class ConvRelu(ConvRule):
+    """Convolution and activation, without pooling."""
+
+    name: ClassVar[str] = "conv_relu"
+    summary: ClassVar[str] = "Conv [BatchNormalization] Relu|Clip(0,b)"
+
+    def is_default(self, match: Match) -> bool:
+        """Without data, only pooled convolutions are worth a prediction."""
+        return False
+
+    def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
+        """Conv, normalizations, activation."""
+        chain = Chain(scope, anchor)
+        norms = take_all(chain, "BatchNormalization")
+        act = chain.take(*ACTIVATIONS)
+        return [chain.match(norms=norms, act=act)] if act is not None else []
+
+
+def take_all(chain: Chain, op: str) -> list[gs.Node]:
+    """Step over every directly following node of type `op`."""
+    found = []
+    while (node := chain.take(op)) is not None:
+        found.append(node)
+    return found

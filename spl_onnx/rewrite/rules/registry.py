@@ -1,0 +1,54 @@
+"""All rules, in the order in which they are tried, and the selection by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spl_onnx.errors import UsageError
+from spl_onnx.options import RewriteOptions, name_list
+from spl_onnx.rewrite.rules.base import Match, Rule
+from spl_onnx.rewrite.rules.conv_pool import ConvPool
+from spl_onnx.rewrite.rules.conv_relu import ConvRelu
+from spl_onnx.rewrite.rules.conv_relu_concat_pool import ConvReluConcatPool
+from spl_onnx.rewrite.rules.conv_relu_pool import ConvReluPool
+from spl_onnx.rewrite.rules.gemm_relu import GemmRelu
+
+#: Rules that take more of the graph come first: what they refuse, a smaller pattern may still take.
+RULES: tuple[Rule, ...] = (
+    ConvReluPool(),
+    ConvReluConcatPool(),
+    ConvPool(),
+    ConvRelu(),
+    GemmRelu(),
+)
+
+
+def rule_names() -> tuple[str, ...]:
+    """Names of all rules."""
+    return tuple(rule.name for rule in RULES)
+
+
+def selector(options: RewriteOptions) -> Callable[[Rule, Match], bool]:
+    """Which matches of which rules the user asked for.
+
+    Raises:
+        UsageError: A rule name is unknown.
+    """
+    wanted, skipped = set(name_list(options.rules)), set(name_list(options.skip_rules))
+    _check_names("--rules", wanted - {"default", "all"}, ("default", "all"))
+    _check_names("--skip-rules", skipped)
+
+    def selected(rule: Rule, match: Match) -> bool:
+        if rule.name in skipped:
+            return False
+        named = rule.name in wanted or "all" in wanted
+        return named or ("default" in wanted and rule.is_default(match))
+
+    return selected
+
+
+def _check_names(flag: str, names: set[str], extra: tuple[str, ...] = ()) -> None:
+    unknown = sorted(names - set(rule_names()))
+    if unknown:
+        known = ", ".join((*extra, *rule_names()))
+        raise UsageError(f"{flag}: unknown rule {', '.join(unknown)}; known are {known}")
