@@ -15,6 +15,9 @@ check_tools() {
   command -v "$python" >/dev/null || die "$python not found: install Python 3.10 or newer, or set PYTHON"
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 10))' ||
     die "$("$python" --version 2>&1) is too old, 3.10 or newer is needed: set PYTHON to another interpreter"
+  "$python" -c 'import os, sys, sysconfig
+sys.exit(not os.path.exists(os.path.join(sysconfig.get_paths()["include"], "Python.h")))' ||
+    die "Python.h of $python not found: on Debian/Ubuntu 'apt install python3-dev'"
   command -v "${CXX:-g++}" >/dev/null ||
     die "C++ compiler ${CXX:-g++} not found: on Debian/Ubuntu 'apt install g++', or set CXX"
 }

@@ -31,10 +31,13 @@ def use_environment(folder: Path, **variables: str) -> subprocess.CompletedProce
     )
 
 
-def fake_python(folder: Path, *, version_is_fine: bool = True, modules: str = "") -> None:
-    """A python3 that passes or fails the version check, and can import `modules` only."""
+def fake_python(
+    folder: Path, *, version_is_fine: bool = True, headers: bool = True, modules: str = ""
+) -> None:
+    """A python3 that passes or fails the checks of version and headers, and can import `modules` only."""
     script = f"""case "$*" in
 *version_info*) exit {0 if version_is_fine else 1} ;;
+*Python.h*) exit {0 if headers else 1} ;;
 *--version*) echo "Python 3.9.2" ;;
 *"import ensurepip, venv"*) case "{modules}" in *venv*) exit 0 ;; esac; exit 1 ;;
 *"import virtualenv"*) case "{modules}" in *virtual*) exit 0 ;; esac; exit 1 ;;
@@ -54,6 +57,13 @@ def test_python_too_old(tmp_path: Path) -> None:
     result = use_environment(tmp_path)
     assert result.returncode == 1
     assert "Python 3.9.2 is too old, 3.10" in result.stderr
+
+
+def test_without_python_headers(tmp_path: Path) -> None:
+    fake_python(tmp_path, headers=False)
+    result = use_environment(tmp_path)
+    assert result.returncode == 1
+    assert "apt install python3-dev" in result.stderr
 
 
 @pytest.mark.parametrize(("variables", "name"), [({}, "g++"), ({"CXX": "clang++-99"}, "clang++-99")])
