@@ -4,10 +4,11 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 output=$(realpath -m "${1:-$root/out/digits_spl.onnx}")
+environment=$(realpath -m "${VENV:-$root/.venv-demo}")
 # shellcheck source=scripts/environment.sh
 . "$root/scripts/environment.sh"
 cd "$root"
-use_environment "$(realpath -m "${VENV:-.venv-demo}")"
+use_environment "$environment"
 
 step "install (the first time takes a minute or two)"
 pip install --quiet .

@@ -3,10 +3,11 @@
 # Usage: scripts/test.sh [PYTEST ARGUMENTS]      VENV names the virtual environment (default .venv-test)
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+environment=$(realpath -m "${VENV:-$root/.venv-test}")
 # shellcheck source=scripts/environment.sh
 . "$root/scripts/environment.sh"
 cd "$root"
-use_environment "$(realpath -m "${VENV:-.venv-test}")"
+use_environment "$environment"
 
 step "install"
 pip install --quiet '.[test]'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -88,6 +89,24 @@ def test_environment_is_made(tmp_path: Path, modules: str, maker: str) -> None:
     tool(tmp_path, "g++", "exit 0")
     result = use_environment(tmp_path)
     assert result.stdout.splitlines()[-2:] == [f"made with {maker}", "ready"]
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "last"),
+    [
+        ("echo '== 3 passed, 1 skipped in 2.50s =='; echo cleaning", 0, "== 3 passed, 1 skipped in 2.50s =="),
+        ("echo '== 1 failed in 0.10s =='; exit 1", 1, "== 1 failed in 0.10s =="),
+        ("exit 2", 2, "no pytest summary: a step before the tests failed"),
+    ],
+)
+def test_ci_keeps_code_and_ends_with_the_summary(tmp_path: Path, script: str, code: int, last: str) -> None:
+    (tmp_path / ".ci").mkdir()
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(PROJECT / ".ci" / "run", tmp_path / ".ci" / "run")
+    tool(tmp_path / "scripts", "test.sh", script)
+    result = subprocess.run([str(tmp_path / ".ci" / "run")], capture_output=True, text=True, check=False)
+    assert result.returncode == code
+    assert result.stdout.splitlines()[-1] == last
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.name)
