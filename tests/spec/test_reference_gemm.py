@@ -1,0 +1,111 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spl_onnx.errors import ModelError
+from spl_onnx.spec.attributes import Activation
+from spl_onnx.spec.quantize import dynamic_scale, quantize_input, quantize_weights
+from spl_onnx.spec.reference import gemm_predict, gemm_scores, gemm_srmm
+from tests.spec.cases import gemm_cases
+from tests.spec.dense import dense_gemm
+
+F = np.float32
+
+
+def srmm(case, s=None, activation=None):
+    return gemm_srmm(case.x, case.w, case.b, s, case.r, activation=activation or case.activation)
+
+
+@settings(deadline=None)
+@given(gemm_cases())
+def test_srmm_without_selection_is_the_dense_layer(case):
+    wanted = dense_gemm(case)
+    got = srmm(case)
+    assert got.shape == wanted.shape and got.dtype == np.float32
+    assert abs(got - wanted).max(initial=0) <= case.tolerance
+
+
+@given(gemm_cases())
+def test_selection_by_the_true_weights_loses_nothing(case):
+    case = dataclasses.replace(case, activation=Activation.relu())
+    s = gemm_predict(case.x, case.w, case.b, r=case.r)
+    assert s.dtype == np.uint8 and set(np.unique(s)) <= {0, 1}
+    np.testing.assert_array_equal(srmm(case, s), srmm(case))
+
+
+@given(gemm_cases())
+def test_what_is_not_selected_is_zero_and_the_rest_exact(case):
+    s = gemm_predict(case.x, -case.w, case.b)
+    result, exact = srmm(case, s), srmm(case)
+    np.testing.assert_array_equal(result, np.where(s, exact, 0))
+
+
+@given(gemm_cases(), st.floats(0.125, 2, width=32))
+def test_floor_zeroes_small_values(case, floor):
+    exact = srmm(case)
+    truncated = srmm(case, activation=dataclasses.replace(case.activation, floor=floor))
+    np.testing.assert_array_equal(truncated, np.where(exact <= F(floor), 0, exact))
+
+
+@given(gemm_cases())
+def test_int8_scores_are_the_written_operations_bit_for_bit(case):
+    wp, wscale = quantize_weights(case.w)
+    scale, zero_point = dynamic_scale(case.x, (-1,))
+    q = quantize_input(case.x, scale, zero_point).astype(np.int64)
+    w = wp.astype(np.int64)
+    exact = q @ w.T - zero_point.astype(np.int64) * w.sum(axis=1)
+    wanted = exact.astype(np.float32) * (scale * wscale) + case.b + case.r
+    np.testing.assert_array_equal(gemm_scores(case.x, wp, case.b, wscale, r=case.r), wanted)
+
+
+def test_rows_have_their_own_scale():
+    wp, wscale = np.array([[127]], np.int8), F([1])
+    x = np.array([[1], [1000]], np.float32)
+    together = gemm_scores(x, wp, F([0]), wscale)
+    np.testing.assert_array_equal(together[:1], gemm_scores(x[:1], wp, F([0]), wscale))
+    np.testing.assert_allclose(together, [[127], [127000]], rtol=1e-6)
+
+
+def test_static_scale_clamps():
+    wp, wscale = np.array([[1]], np.int8), F([1])
+    x = np.array([[-5], [0], [300]], np.float32)
+    assert gemm_scores(x, wp, F([0]), wscale, F([1, 3])).ravel().tolist() == [-3, 0, 252]
+
+
+def test_scores_of_zero_and_not_a_number_are_trivial():
+    x = np.array([[0], [np.nan], [np.inf], [-np.inf], [1]], np.float32)
+    assert gemm_predict(x, F([[1]]), F([0])).ravel().tolist() == [0, 0, 1, 0, 1]
+
+
+def test_residual_of_one_element_is_added_everywhere():
+    x, w = np.ones((2, 3), np.float32), np.ones((4, 3), np.float32)
+    result = gemm_srmm(x, w, r=F([0.5]), activation=Activation.none())
+    assert (result == 3.5).all() and result.shape == (2, 4)
+
+
+X, W = np.ones((2, 5, 4), np.float32), np.ones((6, 4), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": np.ones((2, 5, 3), np.float32)}, r"X \[2, 5, 3\].*\[6, 4\]"),
+        ({"x": np.float32(1)}, r"X \[\]"),
+        ({"b": np.ones(5, np.float32)}, r"\[5\]; wanted \[6\]"),
+        ({"r": np.ones((5, 6), np.float32)}, r"\[5, 6\]; wanted \[2, 5, 6\]"),
+        ({"s": np.ones((2, 5, 4), np.uint8)}, r"\[2, 5, 4\]; wanted uint8 \[2, 5, 6\]"),
+        ({"s": np.full((2, 5, 6), 2, np.uint8)}, r"S\[0, 0, 0\] is 2; wanted 0 or 1"),
+    ],
+)
+def test_srmm_refuses_what_does_not_fit(changes, message):
+    with pytest.raises(ModelError, match=message):
+        gemm_srmm(**({"x": X, "w": W} | changes), activation=Activation.relu())
+
+
+def test_int8_rows_longer_than_a_32_bit_sum_are_refused():
+    x, wp = np.ones((1, 65537), np.float32), np.ones((1, 65537), np.int8)
+    with pytest.raises(ModelError, match="65537 products"):
+        gemm_predict(x, wp, F([0]), F([1]))
