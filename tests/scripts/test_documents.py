@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.datasets import PROJECT
-from tests.scripts.project_files import text_files
+from tests.scripts.project_files import project_files, text_files
 
 COMMAND = re.compile(r"(?:^\s*|`)spl-onnx ([a-z][a-z-]*)([^`\n#]*)", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-SCRIPT = re.compile(r"(?<![\w/.])(?:scripts|models|docs|tests|spl_onnx|ort_ops)/[\w./-]*\w")
+FILE = re.compile(r"(?<![\w/.:>*-])(?:[\w.-]+/)+[\w.-]+\.(?:py|sh|md|txt|cc|h|npz)\b")
 MODULE = re.compile(r"python -m ([\w.]+)")
 # Flags on the pages that belong to other programs.
 FOREIGN_FLAGS = {"--batch", "--image-size"}
@@ -62,11 +62,12 @@ def test_flags_named_in_the_readme_exist() -> None:
 
 
 def test_named_files_exist() -> None:
+    known = [f"/{path.relative_to(PROJECT)}" for path in project_files()]
     missing = {
         (name, target)
         for name, text in pages().items()
-        for target in SCRIPT.findall(text)
-        if not (PROJECT / target).exists() and not (PROJECT / name).parent.joinpath(target).exists()
+        for target in FILE.findall(text)
+        if not any(path.endswith(f"/{target}") for path in known)
     }
     assert missing == set()
 
