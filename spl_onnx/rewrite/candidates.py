@@ -17,9 +17,10 @@ Selected = Callable[[Rule, Match], bool]
 
 @dataclass(eq=False)
 class Candidate:
-    """One node with weights: its entry in the plan, and the match to rewrite if it was accepted."""
+    """One node with weights: its entry in the plan, its own output, and the match to rewrite if it was accepted."""
 
     entry: SitePlan
+    output: str
     rule: Rule | None = None
     match: Match | None = None
 
@@ -44,11 +45,21 @@ def find_candidates(model: ModelContext, selected: Selected) -> list[Candidate]:
         for node in scope.graph.nodes:
             if node.op in anchors and node.domain in (None, "", "ai.onnx"):
                 found.append(_decide(scope, node, selected, taken))
+    _separate_names(found)
     return found
+
+
+def _separate_names(found: list[Candidate]) -> None:
+    """Name a refused candidate by its own output where another candidate got the site (a sum of two convolutions)."""
+    taken = {candidate.entry.site for candidate in found if candidate.match is not None}
+    for candidate in found:
+        if candidate.match is None and candidate.entry.site in taken:
+            candidate.entry.site = candidate.output
 
 
 def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) -> Candidate:
     """The first accepted and selected match; else the refusal that tells most."""
+    tensor = scope.qualified(anchor.outputs[0].name)
     options = []
     for rule in RULES:
         if anchor.op in rule.anchors:
@@ -56,16 +67,15 @@ def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) 
     for option in options:
         if option.accepted and option.selected:
             taken.update(id(node) for node in option.match.nodes)
-            return Candidate(_entry(option, "predict", option.reason), option.rule, option.match)
+            return Candidate(_entry(option, "predict", option.reason), tensor, option.rule, option.match)
     if not options:
-        tensor = scope.qualified(anchor.outputs[0].name)
         reason = f"{label(anchor)} is followed by no activation or pooling that a rule knows"
-        return Candidate(SitePlan(tensor, "none", "dense", reason=reason, layer=anchor.name or tensor))
+        return Candidate(SitePlan(tensor, "none", "dense", reason=reason, layer=anchor.name or tensor), tensor)
     best = max(options, key=lambda option: (option.selected, option.accepted))
     reason = best.reason
     if best.accepted:
         reason = f"rule {best.rule.name} is not selected (--rules {best.rule.name} or all)"
-    return Candidate(_entry(best, "dense", reason))
+    return Candidate(_entry(best, "dense", reason), tensor)
 
 
 def _option(rule: Rule, match: Match, selected: Selected, taken: set[int]) -> _Option:

@@ -93,3 +93,9 @@ def is_data_input(node: gs.Node, tensor: gs.Tensor) -> bool:
     if node.op in ("Add", "Concat"):
         return True
     return bool(node.inputs) and node.inputs[0] is tensor
+
+
+def other_operand(add: gs.Node, walked: list[gs.Node]) -> gs.Tensor:
+    """The operand of `add` that was not written by one of the nodes in `walked`."""
+    own = {id(tensor) for node in walked if node is not add for tensor in node.outputs}
+    return next((tensor for tensor in add.inputs if id(tensor) not in own), add.inputs[0])

@@ -7,19 +7,23 @@ from collections.abc import Callable
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.rules.base import Match, Rule
+from spl_onnx.rewrite.rules.conv_add_relu import ConvAddRelu
 from spl_onnx.rewrite.rules.conv_pool import ConvPool
 from spl_onnx.rewrite.rules.conv_relu import ConvRelu
 from spl_onnx.rewrite.rules.conv_relu_concat_pool import ConvReluConcatPool
 from spl_onnx.rewrite.rules.conv_relu_pool import ConvReluPool
 from spl_onnx.rewrite.rules.gemm_relu import GemmRelu
+from spl_onnx.rewrite.rules.matmul_relu import MatMulRelu
 
 #: Rules that take more of the graph come first: what they refuse, a smaller pattern may still take.
 RULES: tuple[Rule, ...] = (
     ConvReluPool(),
     ConvReluConcatPool(),
+    ConvAddRelu(),
     ConvPool(),
     ConvRelu(),
     GemmRelu(),
+    MatMulRelu(),
 )
 
 

@@ -1,0 +1,71 @@
+"""MatMul [Add] Relu|Clip(0,b), of any rank: the feed-forward part of a transformer.
+
+With a constant right operand B [K,O], every row x of the left operand gives y = clip(x * B + c); W = B^T as [O,K]. The
+Add is folded when it holds one constant per output (or a single one).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
+from spl_onnx.rewrite.rules.base import FloatArray, Match, Refused, Rule, Site, label
+from spl_onnx.rewrite.rules.chain import Chain, other_operand
+from spl_onnx.rewrite.rules.conv import constant_float
+
+
+class MatMulRelu(Rule):
+    """Matrix product with constant weights, optional bias, activation."""
+
+    name: ClassVar[str] = "matmul_relu"
+    anchors: ClassVar[frozenset[str]] = frozenset(("MatMul",))
+    summary: ClassVar[str] = "MatMul [Add] Relu|Clip(0,b)"
+
+    def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
+        """MatMul, Add where there is one, activation."""
+        chain = Chain(scope, anchor)
+        add = chain.take("Add")
+        addend = other_operand(add, chain.nodes) if add is not None else None
+        act = chain.take(*ACTIVATIONS)
+        return [chain.match(add=add, addend=addend, act=act)] if act is not None else []
+
+    def examine(self, match: Match) -> str:
+        """Read every part, so that what cannot be expressed is refused here."""
+        read_activation(match.scope, match.act)
+        self._weights(match)
+        rank = match.scope.rank(match.anchor.inputs[0])
+        if rank is not None and rank < 2:
+            raise Refused(f"input of {label(match.anchor)} has rank {rank}, wanted at least 2")
+        return ""
+
+    def rewrite(self, match: Match) -> Site:
+        """The site with the bias folded."""
+        w, b = self._weights(match)
+        return Site(match, match.anchor.inputs[0], w, b, read_activation(match.scope, match.act))
+
+    def _weights(self, match: Match) -> tuple[FloatArray, FloatArray]:
+        """Weights `[O,K]` and bias `[O]`."""
+        node, scope = match.anchor, match.scope
+        if scope.constant(node.inputs[1]) is None and scope.constant(node.inputs[0]) is not None:
+            raise Refused(f"weights '{node.inputs[0].name}' of {label(node)} are the left operand, wanted the right one")
+        w = constant_float(scope, node, 1, "weights")
+        if w.ndim != 2:
+            raise Refused(f"weights of {label(node)} have rank {w.ndim}, wanted 2")
+        return np.ascontiguousarray(w.T), self._bias(match, w.shape[1])
+
+    @staticmethod
+    def _bias(match: Match, outputs: int) -> FloatArray:
+        b = np.zeros(outputs, np.float32)
+        if match.add is None:
+            return b
+        index = next(i for i, tensor in enumerate(match.add.inputs) if tensor is match.addend)
+        c = constant_float(match.scope, match.add, index, "bias")
+        rank = match.scope.rank(match.anchor.inputs[0])
+        fits = c.size == 1 or (c.shape[-1] == c.size == outputs)
+        if not fits or c.ndim > (1 if rank is None else rank):
+            raise Refused(f"bias of {label(match.add)} has shape {list(c.shape)}, wanted one value per output")
+        return b + c.reshape(-1)

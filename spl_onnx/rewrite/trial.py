@@ -1,0 +1,121 @@
+"""Running a model once on made-up input, to compare it with another version of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from spl_onnx.errors import UsageError
+from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, save_model
+from spl_onnx.rewrite.tensors import total_bytes
+
+Array = npt.NDArray[Any]
+Feeds = dict[str, Array]
+
+#: Sizes tried for free dimensions, the batch excepted: the first one the original model accepts is taken.
+FREE_SIZES = (64, 224, 32, 512)
+_ERRORS_ONLY = 4
+
+
+class Trial:
+    """Models as ONNX Runtime takes them: bytes, or a file where they are too large.
+
+    Args:
+        folder: Where large models may be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._count = 0
+
+    def source(self, model: onnx.ModelProto, path: Path | None = None) -> bytes | str:
+        """`model` for a session; `path` is the file it was read from, if any."""
+        if total_bytes(model) <= MAX_INLINE_BYTES:
+            return bytes(model.SerializeToString())
+        if path is not None:
+            return str(path)
+        self._count += 1
+        target = self._folder / f"model{self._count}.onnx"
+        save_model(model, target)
+        return str(target)
+
+
+def run(source: bytes | str, feeds: Feeds, *, optimised: bool = True, plugin: bool = False) -> list[Array]:
+    """Outputs of a model for `feeds`, on the CPU.
+
+    Args:
+        source: Of `Trial.source`.
+        feeds: Inputs by name.
+        optimised: All graph optimisations of ONNX Runtime, or none.
+        plugin: Register the operator library; otherwise the fallback functions run.
+
+    Raises:
+        PluginError: The library is wanted and cannot be used.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    level = ort.GraphOptimizationLevel
+    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimised else level.ORT_DISABLE_ALL
+    if plugin:
+        from spl_onnx.plugin import register
+
+        register(options)
+    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    return [np.asarray(output) for output in session.run(None, feeds)]
+
+
+def trial_inputs(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]], seed: int) -> Iterator[Feeds]:
+    """Seeded inputs for `model`, once per size of `FREE_SIZES` (once in all when no dimension is free).
+
+    Args:
+        model: The model.
+        shapes: Wanted shapes by input name; they win over what the model says.
+        seed: Same seed, same numbers.
+
+    Raises:
+        UsageError: `shapes` names no input, or an input has a type that cannot be made up.
+    """
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    unknown = sorted(set(shapes) - {value.name for value in inputs})
+    if unknown:
+        names = ", ".join(value.name for value in inputs)
+        raise UsageError(f"--input-shape: unknown input {', '.join(unknown)}; the model has {names}")
+    last: dict[str, tuple[int, ...]] = {}
+    for size in FREE_SIZES:
+        symbols: dict[str, int] = {}
+        current = {value.name: shapes.get(value.name) or _shape(value, size, symbols) for value in inputs}
+        if current != last:
+            rng = np.random.default_rng(seed)
+            yield {value.name: _values(value, current[value.name], rng) for value in inputs}
+        last = current
+
+
+def _shape(value: onnx.ValueInfoProto, size: int, symbols: dict[str, int]) -> tuple[int, ...]:
+    """Numbers for all dimensions: 1 for a free batch, `size` for other free ones, equal symbols equal."""
+    dims = []
+    for position, dim in enumerate(value.type.tensor_type.shape.dim):
+        free = 1 if position == 0 else size
+        if dim.HasField("dim_value"):
+            dims.append(max(int(dim.dim_value), 1))
+        else:
+            dims.append(symbols.setdefault(dim.dim_param, free) if dim.dim_param else free)
+    return tuple(dims)
+
+
+def _values(value: onnx.ValueInfoProto, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Normal numbers, or zeros and ones for whole numbers and truth values."""
+    kind = value.type.tensor_type.elem_type
+    if not value.type.HasField("tensor_type") or kind in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
+        raise UsageError(f"input '{value.name}' is no numeric tensor, so no test input can be made up: use --no-verify")
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
+    if np.issubdtype(dtype, np.floating):
+        return rng.standard_normal(shape).astype(dtype)
+    return rng.integers(0, 2, shape).astype(dtype)
