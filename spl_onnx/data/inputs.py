@@ -68,7 +68,7 @@ def _spec(value: onnx.ValueInfoProto) -> InputSpec:
 
 
 def pin_shapes(specs: list[InputSpec], shapes: dict[str, tuple[int, ...]]) -> list[InputSpec]:
-    """The specs with the shapes a user asked for.
+    """The specs with the shapes a user asked for; a free first dimension stays free, it counts samples.
 
     Raises:
         DataError: a name is no input of the model, or a shape contradicts it.
@@ -86,7 +86,7 @@ def _pin(spec: InputSpec, shape: tuple[int, ...]) -> InputSpec:
     if not spec.accepts(shape):
         got, wanted = shape_text(shape), shape_text(spec.shape)
         raise DataError(f"--input-shape: input {spec.name!r} got {got}, wanted {wanted}")
-    return InputSpec(spec.name, spec.dtype, tuple(shape))
+    return InputSpec(spec.name, spec.dtype, (spec.batch, *shape[1:]))
 
 
 def check_feeds(feeds: Feeds, specs: list[InputSpec], where: str) -> None:

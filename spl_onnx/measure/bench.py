@@ -111,7 +111,8 @@ def random_batch(specs: list[InputSpec], given: dict[str, Shape], seed: int = 0)
     for spec, (name, shape) in zip(specs, single_sample_shapes(specs, given).items(), strict=True):
         if shape is None:
             raise UsageError(
-                f"input {name!r} has a free shape {shape_text(spec.shape)}: give --input-shape {name}:1,... or --data"
+                f"input {name!r} has a free shape {shape_text(spec.shape)}: "
+                f"give --input-shape {name}:1,... or --data"
             )
         if np.issubdtype(spec.dtype, np.floating):
             feeds[name] = generator.standard_normal(shape).astype(spec.dtype)

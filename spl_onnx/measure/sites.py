@@ -73,7 +73,7 @@ def _site(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> ConvertedS
     predictor = makers.get(selection) if selection else None
     known = predictor is not None and is_operator(predictor, PREDICT)
     return ConvertedSite(
-        name=node.name.removesuffix(_SUFFIX) or node.output[0],
+        name=node.name.rpartition(_SUFFIX)[0] or node.output[0],
         x=node.input[0],
         w=node.input[1],
         selection=selection,

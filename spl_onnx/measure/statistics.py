@@ -48,8 +48,8 @@ class SiteCounts:
 class CountingModel:
     """A rewritten model that counts while it runs; calling it gives the outputs of the model itself.
 
-    Every selection and every site's input is an extra output of the session; each batch is counted and dropped,
-    so memory grows with the batch, not with the data.
+    Every selection and every site's input is an extra output of the session. Each batch is counted and
+    dropped, so memory grows with the batch, not with the data.
     """
 
     def __init__(self, model: onnx.ModelProto, threads: int = 0) -> None:

@@ -1,0 +1,124 @@
+"""`spl-onnx bench`: time of one model, or of two in turn."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
+
+HELP = "time one model, or two in turn, in ONNX Runtime with all its optimisations"
+
+_PROFILED_RUNS = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Models, runs and input."""
+    parser.add_argument("first", help="an .onnx file, usually the original")
+    parser.add_argument("second", nargs="?", help="an .onnx file that is timed against the first")
+    parser.add_argument(
+        "--threads", type=int, default=1, metavar="T", help="threads inside an operator (default 1)"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=50, metavar="N", help="timed runs of each model (default 50)"
+    )
+    parser.add_argument("--warmup", type=int, default=5, metavar="N", help="runs before that (default 5)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the random input without --data")
+    add_shape_flag(parser)
+    add_data_flags(parser)
+    add_output_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Time, profile and print."""
+    from spl_onnx.measure.bench import speedup, time_interleaved
+    from spl_onnx.measure.sessions import create_session
+    from spl_onnx.report.bench_tables import nodes_table, operators_table, times_table
+    from spl_onnx.report.build import write_json
+    from spl_onnx.report.console import Terminal
+    from spl_onnx.rewrite.model_io import load_model
+
+    terminal = Terminal(args.quiet)
+    paths = [args.first] if args.second is None else [args.first, args.second]
+    models = [load_model(path) for path in paths]
+    batches = _batches(models[0], args)
+    sessions = [create_session(model, threads=args.threads) for model in models]
+    with terminal.progress("timing", args.runs + args.warmup) as progress:
+        timings = time_interleaved(sessions, batches, args.runs, args.warmup, progress)
+    ratio = speedup(*timings) if len(timings) == 2 else None
+    entries = [
+        {"model": path, **_times(timing), **_nodes(model, batches, args)}
+        for path, model, timing in zip(paths, models, timings, strict=True)
+    ]
+    report = {"speedup": ratio, "models": entries, **_setting(args, batches)}
+    terminal.line(_setting_line(report))
+    terminal.table(times_table(entries, ratio))
+    terminal.table(operators_table(entries))
+    for entry in entries:
+        terminal.table(nodes_table(entry))
+    if args.json:
+        write_json(report, args.json)
+    return 0
+
+
+def _batches(model: Any, args: argparse.Namespace) -> list[Any]:
+    """Inputs from the data, or one random input."""
+    from dataclasses import replace
+
+    from spl_onnx.data import input_specs, open_data
+    from spl_onnx.data.inputs import pin_shapes
+    from spl_onnx.measure.bench import data_batches, random_batch
+
+    shapes = dict(args.input_shape)
+    specs = pin_shapes(input_specs(model), shapes)
+    options = data_options(args)
+    if args.data is None:
+        return [random_batch(specs, shapes, args.seed)]
+    if options.batch is None and all(spec.batch is None for spec in specs):
+        options = replace(options, batch=1)
+    return data_batches(open_data(args.data, specs, options))
+
+
+def _times(timing: Any) -> dict[str, Any]:
+    low, high = timing.spread
+    return {
+        "median_ms": timing.median,
+        "p10_ms": low,
+        "p90_ms": high,
+        "times_ms": timing.milliseconds.tolist(),
+    }
+
+
+def _nodes(model: Any, batches: list[Any], args: argparse.Namespace) -> dict[str, Any]:
+    from spl_onnx.measure.profile import by_operator, profile_nodes
+
+    nodes = profile_nodes(model, batches, args.threads, min(args.runs, _PROFILED_RUNS))
+    return {"operators_ms": by_operator(nodes), "nodes": [vars(node) for node in nodes]}
+
+
+def _setting(args: argparse.Namespace, batches: list[Any]) -> dict[str, Any]:
+    """What the times depend on."""
+    from spl_onnx.measure.machine import cpu_name, versions
+
+    shapes = {name: list(array.shape) for name, array in batches[0].items()}
+    source = args.data or f"random, seed {args.seed}"
+    return {
+        "cpu": cpu_name(),
+        "threads": args.threads,
+        "input": source,
+        "input_shapes": shapes,
+        "versions": versions(),
+    }
+
+
+def _setting_line(report: dict[str, Any]) -> str:
+    versions = report["versions"]
+    note = (
+        ""
+        if not report["input"].startswith("random")
+        else " (random input does not show the density of real data)"
+    )
+    return (
+        f"{report['cpu']}, {versions['isa'] or 'no kernels'}, {report['threads']} thread(s), "
+        f"ONNX Runtime {versions['onnxruntime']}; input {report['input']} {report['input_shapes']}{note}"
+    )

@@ -1,0 +1,96 @@
+"""`spl-onnx inspect`: what could be converted, and what it would save at best."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
+from spl_onnx.cli.outputs import check_output
+
+if TYPE_CHECKING:
+    from spl_onnx.measure.pipeline import Measured
+    from spl_onnx.options import RewriteOptions
+    from spl_onnx.rewrite.rewriter import RewriteResult
+
+HELP = "show every site, why others are refused, their share of the work and, with data, their densities"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Model and data."""
+    parser.add_argument("model", help="an original .onnx file")
+    add_shape_flag(parser)
+    add_data_flags(parser)
+    add_output_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Find the sites by converting all of them in memory, then print."""
+    if args.json:
+        check_output(args.json, "--json", (args.model,))
+    from spl_onnx.measure.machine import versions
+    from spl_onnx.measure.pipeline import measure
+    from spl_onnx.report.build import write_json
+    from spl_onnx.report.console import Terminal
+    from spl_onnx.report.rewrite_tables import sites_table
+    from spl_onnx.report.summary import summarise
+    from spl_onnx.rewrite.model_io import read_model
+    from spl_onnx.rewrite.rewriter import rewrite_model
+
+    terminal = Terminal(args.quiet)
+    original = read_model(args.model)
+    options = _options(args)
+    result = rewrite_model(original, options)
+    with terminal.progress("measuring", None) as progress:
+        measured = measure(original.model, result.model, options, data_options(args), progress)
+    sites = site_entries(result, measured)
+    summary = summarise(original.model)
+    terminal.line(f"{args.model}: {', '.join(summary.inputs)} -> {', '.join(summary.outputs)}")
+    terminal.line(f"opset {summary.opset}, {summary.nodes} nodes, {_work_text(measured)}")
+    terminal.table(sites_table(sites, {site["name"]: site["work_share"] for site in sites}))
+    if args.json:
+        content = {"model": args.model, "summary": summary.as_dict(), "sites": sites, "versions": versions()}
+        write_json(content, args.json)
+    return 0
+
+
+def _options(args: argparse.Namespace) -> RewriteOptions:
+    """All sites; with data a float32 predictor that keeps every weight, so that S is what really survives."""
+    from spl_onnx.options import RewriteOptions
+
+    exact: dict[str, Any] = {"lossless": True} if args.data is None else {"predictor": "pruned", "keep": 1.0}
+    return RewriteOptions(
+        rules="all", no_verify=True, data=args.data, input_shape=dict(args.input_shape), **exact
+    )
+
+
+def site_entries(result: RewriteResult, measured: Measured) -> list[dict[str, Any]]:
+    """Sites with shape-dependent work; a site that can be converted has the choice "convertible"."""
+    from spl_onnx.measure.pipeline import note_densities
+    from spl_onnx.report.build import site_entry
+
+    note_densities(result.plan, measured)
+    work = measured.work
+    entries = []
+    for site in result.plan.sites:
+        known = work.sites.get(site.site) if work is not None and site.is_rewritten else None
+        entries.append(
+            {
+                **site_entry(site),
+                "choice": "convertible" if site.is_rewritten else "refused",
+                "settings": {},
+                "flops": None if known is None else known.dense,
+                "work_share": None
+                if known is None or work is None or not work.complete
+                else known.dense / work.dense,
+            }
+        )
+    return entries
+
+
+def _work_text(measured: Measured) -> str:
+    from spl_onnx.report.formats import operations
+
+    if measured.work is None or not measured.work.complete:
+        return "work unknown: give --input-shape or --data"
+    return f"{operations(measured.work.dense)} per sample"

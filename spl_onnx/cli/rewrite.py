@@ -1,0 +1,161 @@
+"""`spl-onnx rewrite`: the product."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
+from spl_onnx.cli.outputs import check_output
+from spl_onnx.errors import UsageError
+from spl_onnx.options import PREDICTORS, RewriteOptions
+
+if TYPE_CHECKING:
+    from spl_onnx.report.console import Terminal
+    from spl_onnx.rewrite.model_io import LoadedModel
+    from spl_onnx.rewrite.rewriter import RewriteResult
+
+HELP = "rewrite a model so that only outputs that matter are computed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Models, what is converted, how the result is judged, what is written."""
+    parser.add_argument("input", nargs="?", help="the .onnx file to rewrite")
+    parser.add_argument("output", nargs="?", help="the .onnx file to write; not needed with --dry-run")
+    _add_site_flags(parser)
+    _add_check_flags(parser)
+    parser.add_argument("--plan-out", metavar="P", help="write every site and its choice to this file")
+    parser.add_argument("--dry-run", action="store_true", help="decide and report, write no model")
+    add_shape_flag(parser)
+    add_data_flags(parser)
+    add_output_flags(parser)
+
+
+def _add_site_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is converted")
+    group.add_argument(
+        "--rules", default="default", metavar="NAMES", help="default, all, or names with commas"
+    )
+    group.add_argument("--skip-rules", default="", metavar="NAMES", help="rules that are left out")
+    group.add_argument("--list-rules", action="store_true", help="print the rules and leave")
+    group.add_argument("--predictor", default="auto", help=f"{', '.join(PREDICTORS)} (default auto)")
+    group.add_argument(
+        "--keep", type=float, metavar="R", help="fraction of weights the pruned predictor keeps"
+    )
+    group.add_argument(
+        "--lossless", action="store_true", help="no prediction: skip only inputs that are zero"
+    )
+    group.add_argument("--plan", metavar="P", help="apply the choices of this plan")
+
+
+def _add_check_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how the result is judged")
+    group.add_argument("--max-drop", type=float, default=0.01, metavar="X", help="with --data (default 0.01)")
+    group.add_argument(
+        "--metric", default="auto", help="top1, agreement, mse, cosine, psnr (default: by the data)"
+    )
+    group.add_argument("--no-verify", action="store_true", help="do not check the result with random input")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Rewrite, measure, print, write; nothing is written before everything has passed."""
+    if args.list_rules:
+        return _list_rules()
+    _check_paths(args)
+    from spl_onnx.measure.pipeline import measured_rewrite
+    from spl_onnx.report.build import write_json
+    from spl_onnx.report.console import Terminal
+    from spl_onnx.rewrite.model_io import read_model
+
+    options, reading = rewrite_options(args), data_options(args)
+    terminal = Terminal(args.quiet)
+    original = read_model(args.input)
+    with terminal.progress("measuring", None) as progress:
+        result = measured_rewrite(original, options, reading, progress)
+    if not args.dry_run:
+        result.save(args.output)
+    _print(terminal, args, original, result)
+    if args.json:
+        write_json({"input": args.input, "output": args.output, **result.report}, args.json)
+    return 0
+
+
+def rewrite_options(args: argparse.Namespace) -> RewriteOptions:
+    """The options of the flags; a field and its flag have the same name."""
+    given = {name: getattr(args, name) for name in RewriteOptions.names() if hasattr(args, name)}
+    return RewriteOptions(**{**given, "input_shape": dict(args.input_shape)})
+
+
+def _check_paths(args: argparse.Namespace) -> None:
+    if args.input is None:
+        raise UsageError("got no model, wanted spl-onnx rewrite in.onnx out.onnx")
+    if args.output is None and not args.dry_run:
+        raise UsageError("got no output, wanted spl-onnx rewrite in.onnx out.onnx, or --dry-run")
+    taken: list[str] = [args.input]
+    outputs = {
+        "output": None if args.dry_run else args.output,
+        "--json": args.json,
+        "--plan-out": args.plan_out,
+    }
+    for flag, path in outputs.items():
+        if path is not None:
+            check_output(path, flag, tuple(taken))
+            taken.append(path)
+
+
+def _list_rules() -> int:
+    from spl_onnx.rewrite.rules.registry import RULES
+
+    for rule in RULES:
+        print(rule.name)
+    return 0
+
+
+def _print(
+    terminal: Terminal, args: argparse.Namespace, original: LoadedModel, result: RewriteResult
+) -> None:
+    """Before and after, accuracy, work, sites."""
+    from spl_onnx.report.rewrite_tables import (
+        accuracy_table,
+        before_after_table,
+        flops_table,
+        rules_line,
+        sites_table,
+    )
+    from spl_onnx.report.summary import summarise
+
+    report: dict[str, Any] = result.report
+    before, after = summarise(original.model), summarise(result.model)
+    title = f"{args.input}: {', '.join(before.inputs)} -> {', '.join(before.outputs)}; opset {before.opset}"
+    sizes = _file_bytes(args.input), None if args.dry_run else _file_bytes(args.output)
+    terminal.table(sites_table(report["sites"]))
+    terminal.table(before_after_table(title, before, after, *sizes))
+    if report["flops"] is not None:
+        terminal.table(flops_table(report["flops"]))
+    if report["accuracy"] is not None:
+        terminal.table(accuracy_table(report["accuracy"]))
+    for note in report.get("notes", []):
+        terminal.line(f"note: {note}")
+    terminal.line(rules_line(report["rules"]))
+    terminal.line("dry run: no model written" if args.dry_run else f"written: {args.output}")
+
+
+def _file_bytes(path: str) -> int | None:
+    """Size of a model with the weights beside it, as far as the usual name tells."""
+    files = [file for file in (Path(path), *_data_files(path)) if file.is_file()]
+    return sum(file.stat().st_size for file in files) or None
+
+
+def _data_files(path: str) -> list[Path]:
+    """Files that hold the model's weights."""
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    names = {
+        entry.value
+        for tensor in model.graph.initializer
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
+    return [Path(path).parent / name for name in sorted(names)]

@@ -1,0 +1,168 @@
+"""Rewrite a model and, where there is data, measure what the rewriting did before anybody writes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from spl_onnx.data import DataOptions, input_specs, open_data
+from spl_onnx.data.inputs import pin_shapes
+from spl_onnx.errors import ModelError, UsageError, VerificationError
+from spl_onnx.measure.compare import Comparison, compare
+from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.measure.flops import ModelWork, Reduction, model_work, reduction
+from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.measure.shapes import Shape, single_sample_shapes
+from spl_onnx.measure.statistics import CountingModel
+from spl_onnx.options import RewriteOptions
+from spl_onnx.report.build import build_report, write_text
+from spl_onnx.report.summary import summarise
+from spl_onnx.rewrite.model_io import LoadedModel, read_model
+from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+
+#: Differences of means of 0s and 1s carry rounding; a drop equal to the limit is within it.
+_ROUNDING = 1e-9
+
+
+def rewrite_and_measure(
+    model: onnx.ModelProto | str | Path, data: Any, options: dict[str, Any]
+) -> RewriteResult:
+    """`spl_onnx.rewrite` with its keywords as a dict.
+
+    Raises:
+        UsageError: a keyword is no field of `RewriteOptions` or `DataOptions`.
+    """
+    names = {f.name for f in fields(DataOptions)}
+    reading = {name: value for name, value in options.items() if name in names}
+    rewriting = {name: value for name, value in options.items() if name not in names}
+    if unknown := sorted(set(rewriting) - set(RewriteOptions.names())):
+        known = ", ".join(sorted({*RewriteOptions.names(), *names}))
+        raise UsageError(f"got unknown option {', '.join(unknown)}, wanted one of {known}")
+    chosen = RewriteOptions.from_kwargs(**{**rewriting, "data": data})
+    return measured_rewrite(read_model(model), chosen, DataOptions(**reading))
+
+
+def measured_rewrite(
+    original: LoadedModel, options: RewriteOptions, reading: DataOptions, progress: Progress = silent
+) -> RewriteResult:
+    """Rewrite a model and measure it.
+
+    Args:
+        original: the model, which is not changed.
+        options: what to do; with `data` the accuracy is compared with `max_drop`.
+        reading: how the data is read.
+        progress: told the number of samples after each batch of the comparison.
+
+    Returns:
+        The result, its plan with densities and zeros and its report complete.
+
+    Raises:
+        VerificationError: the accuracy falls by more than `max_drop`.
+        DataError: the data does not fit the model.
+    """
+    # The plan is written here, after the accuracy is known; and a dry run with data needs a model to measure.
+    inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
+    result = rewrite_model(original, inner)
+    measured = measure(original.model, result.model, options, reading, progress)
+    note_densities(result.plan, measured)
+    result.report = {**result.report, **_report(original.model, result, measured)}
+    if measured.comparison is not None:
+        check_drop(measured.comparison, options.max_drop)
+    if options.plan_out is not None:
+        write_text(options.plan_out, result.plan.to_json(), "--plan-out")
+    return result
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is known of a rewritten model.
+
+    Attributes:
+        comparison: its accuracy against the original; None without data.
+        counting: the model that counted densities; None without data.
+        work: its operations; None where no shape could be inferred.
+    """
+
+    comparison: Comparison | None
+    counting: CountingModel | None
+    work: ModelWork | None
+
+    @property
+    def reduction(self) -> Reduction | None:
+        """Its work with the measured densities, for reports; None where the shapes are not all known."""
+        if self.work is None or not self.work.complete:
+            return None
+        return reduction(self.work, self.counting.counts if self.counting else {})
+
+
+def measure(
+    original: onnx.ModelProto,
+    rewritten: onnx.ModelProto,
+    options: RewriteOptions,
+    reading: DataOptions,
+    progress: Progress = silent,
+) -> Measured:
+    """Accuracy, densities and work of a rewritten model.
+
+    Raises:
+        DataError: the data does not fit the model.
+        PluginError: there is data and the operator library cannot be used.
+    """
+    specs = pin_shapes(input_specs(original), options.input_shape)
+    if options.data is None:
+        return Measured(None, None, work_of(rewritten, single_sample_shapes(specs, options.input_shape)))
+    reader = open_data(options.data, specs, reading)
+    counting = CountingModel(rewritten)
+    comparison = compare(partial(run, create_session(original)), counting, reader, options.metric, progress)
+    shapes = single_sample_shapes(specs, options.input_shape, counting.seen)
+    return Measured(comparison, counting, work_of(rewritten, shapes))
+
+
+def work_of(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> ModelWork | None:
+    """Operations of a model, None where shape inference fails."""
+    try:
+        return model_work(model, inputs)
+    except (onnx.shape_inference.InferenceError, ModelError, RuntimeError, ValueError):
+        return None
+
+
+def note_densities(plan: Plan, measured: Measured) -> None:
+    """Write measured densities and zeros into the plan."""
+    if measured.counting is None:
+        return
+    for site in plan.sites:
+        counts = measured.counting.counts.get(site.site)
+        if counts is not None and site.is_rewritten:
+            site.density, site.zeros = counts.density, counts.zero_share
+
+
+def _report(original: onnx.ModelProto, result: RewriteResult, measured: Measured) -> dict[str, Any]:
+    return build_report(
+        result.plan,
+        summarise(original),
+        summarise(result.model),
+        measured.reduction,
+        measured.comparison,
+        densities_measured=measured.counting is not None,
+    )
+
+
+def check_drop(comparison: Comparison, max_drop: float) -> None:
+    """Refuse a loss above the limit.
+
+    Raises:
+        VerificationError: it is; NaN counts as above.
+    """
+    if comparison.drop <= max_drop + _ROUNDING:
+        return
+    before = "the original" if comparison.before is None else f"{comparison.before:.4g}"
+    raise VerificationError(
+        f"accuracy: {comparison.metric} on {comparison.images} samples went from {before} to "
+        f"{comparison.after:.4g}, a drop of {comparison.drop:.4g}, wanted at most {max_drop:g} (--max-drop); "
+        "nothing was written; convert fewer sites (--rules, --skip-rules) or use --predictor int8 or --lossless"
+    )

@@ -1,0 +1,1 @@
+"""What the user sees: JSON reports and tables."""

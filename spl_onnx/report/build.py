@@ -1,0 +1,122 @@
+"""The JSON report of a rewrite."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spl_onnx.errors import UsageError
+from spl_onnx.measure.compare import Comparison
+from spl_onnx.measure.flops import Reduction
+from spl_onnx.measure.machine import versions
+from spl_onnx.report.summary import ModelSummary
+from spl_onnx.rewrite.plan import Plan, SitePlan
+
+
+def site_entry(site: SitePlan) -> dict[str, Any]:
+    """One site of the report; what was not measured is null."""
+    fields = asdict(site)
+    return {"name": fields.pop("site"), **fields}
+
+
+def flops_entry(work: Reduction, measured: bool) -> dict[str, Any]:
+    """Work of one sample, and the reduction with the predictor at its three prices.
+
+    Args:
+        work: the work.
+        measured: whether densities were measured; without them only dense and predictor work are known.
+    """
+
+    def priced(predictor: float) -> dict[str, Any]:
+        return {"predictor": predictor, "reduction": work.fraction(predictor) if measured else None}
+
+    return {
+        "dense": work.dense,
+        "selected": work.selected if measured else None,
+        **priced(work.predictor),
+        "predictor_full_price": priced(work.predictor_full),
+        "predictor_free": priced(0.0),
+        "zero_inputs": work.skippable if measured else None,
+    }
+
+
+def accuracy_entry(comparison: Comparison) -> dict[str, Any]:
+    """What the rewritten model loses."""
+    return {
+        "metric": comparison.metric,
+        "before": comparison.before,
+        "after": comparison.after,
+        "drop": comparison.drop,
+        "interval": list(comparison.interval),
+        "images": comparison.images,
+        **comparison.extras,
+    }
+
+
+def build_report(
+    plan: Plan,
+    before: ModelSummary,
+    after: ModelSummary,
+    work: Reduction | None,
+    comparison: Comparison | None,
+    densities_measured: bool,
+) -> dict[str, Any]:
+    """The report of a rewrite.
+
+    Args:
+        plan: every site and its choice, with what was measured.
+        before: the original.
+        after: the rewritten model.
+        work: its work; None where shapes are not known.
+        comparison: its accuracy; None without data.
+        densities_measured: whether the densities in `work` come from data.
+    """
+    counts = plan.counts()
+    return {
+        "rewritten": sum(counts.values()),
+        "rules": counts,
+        "sites": [site_entry(site) for site in plan.sites],
+        "flops": None if work is None else flops_entry(work, densities_measured),
+        "accuracy": None if comparison is None else accuracy_entry(comparison),
+        "model": {"before": before.as_dict(), "after": after.as_dict()},
+        "versions": versions(),
+    }
+
+
+def write_json(content: Any, path: str | Path) -> None:
+    """Write a report.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    write_text(path, json.dumps(content, indent=2, default=_plain) + "\n", "--json")
+
+
+def _plain(value: Any) -> Any:
+    """NumPy values as JSON has them."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no place in a report")
+
+
+def write_text(path: str | Path, text: str, flag: str) -> None:
+    """Write a text file.
+
+    Args:
+        path: the file.
+        text: its content.
+        flag: the command line flag that named it, for the message.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{flag} {path}: cannot be written ({error.strerror}): choose another path"
+        ) from error

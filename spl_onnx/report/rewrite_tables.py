@@ -1,0 +1,130 @@
+"""Tables of a rewrite: before and after, sites, work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from spl_onnx.report.console import add_row, make_table
+from spl_onnx.report.formats import metric_value, operations, percent, size
+from spl_onnx.report.summary import ModelSummary
+
+_SHOWN_OPERATORS = 12
+_CHOICE_ORDER = {"dense": 1, "refused": 1}
+
+
+def before_after_table(
+    title: str, before: ModelSummary, after: ModelSummary, bytes_before: int | None, bytes_after: int | None
+) -> Table:
+    """Sizes and operator counts of both models.
+
+    Args:
+        title: the model's name and what it takes.
+        before: the original.
+        after: the rewritten model.
+        bytes_before: size of its files.
+        bytes_after: size of the new files; None when nothing was written.
+    """
+    table = make_table(title, "", "before", "after", text=("",))
+    add_row(table, "nodes", before.nodes, after.nodes)
+    add_row(table, "weights", size(before.weight_bytes), size(after.weight_bytes))
+    add_row(table, "files", size(bytes_before), size(bytes_after))
+    for name in _operators(before, after):
+        add_row(table, name, before.operators.get(name, 0), after.operators.get(name, 0))
+    return table
+
+
+def _operators(before: ModelSummary, after: ModelSummary) -> list[str]:
+    """Operators whose number changed, then the most frequent others."""
+    names = dict.fromkeys([*after.operators, *before.operators])
+    changed = [n for n in names if before.operators.get(n, 0) != after.operators.get(n, 0)]
+    same = [n for n in names if n not in changed]
+    return [*changed, *same][:_SHOWN_OPERATORS]
+
+
+def sites_table(sites: Sequence[Mapping[str, Any]], shares: Mapping[str, float] | None = None) -> Table:
+    """All sites, the converted ones first, each with its reason.
+
+    Args:
+        sites: entries of a report.
+        shares: share of the model's dense work by site.
+    """
+    title = "sites (density: share of outputs computed; zeros: share of inputs that are 0)"
+    columns = ("site", "rule", "choice", "work", "density", "zeros", "reason")
+    table = make_table(title, *columns, text=("site", "rule", "choice", "reason"))
+    for site in sorted(sites, key=lambda s: _CHOICE_ORDER.get(s["choice"], 0)):
+        add_row(
+            table,
+            site["name"],
+            site["rule"],
+            _choice(site),
+            percent((shares or {}).get(site["name"])),
+            percent(site["density"]),
+            percent(site["zeros"]),
+            site["reason"],
+        )
+    return table
+
+
+def _choice(site: Mapping[str, Any]) -> str:
+    predictor = site["settings"].get("predictor")
+    if site["choice"] != "predict" or predictor is None:
+        return str(site["choice"])
+    keep = site["settings"].get("keep")
+    return f"{predictor} {keep:g}" if predictor == "pruned" and keep is not None else str(predictor)
+
+
+def rules_line(counts: Mapping[str, int]) -> str:
+    """How many sites each rule converted, in one line."""
+    if not counts:
+        return "no site was converted"
+    parts = ", ".join(f"{rule} {count}" for rule, count in counts.items())
+    return f"{sum(counts.values())} sites converted: {parts}"
+
+
+def flops_table(flops: Mapping[str, Any]) -> Table:
+    """Work of one sample with the int8 predictor at its three prices."""
+    title = f"work per sample, dense {operations(flops['dense'])}"
+    table = make_table(
+        title,
+        "int8 predictor counted",
+        "selected",
+        "predictor",
+        "reduction",
+        text=("int8 predictor counted",),
+    )
+    rows = (
+        ("at a quarter", flops),
+        ("in full", flops["predictor_full_price"]),
+        ("not at all", flops["predictor_free"]),
+    )
+    for name, row in rows:
+        selected, predictor = operations(flops["selected"]), operations(row["predictor"])
+        add_row(table, name, selected, predictor, percent(row["reduction"]))
+    table.caption = (
+        f"of the selected work, with a zero input: {operations(flops['zero_inputs']) or 'not measured'}"
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def accuracy_table(accuracy: Mapping[str, Any]) -> Table:
+    """What the second model loses against the first."""
+    name = accuracy["metric"]
+    title = f"accuracy on {accuracy['images']} samples"
+    table = make_table(
+        title, "metric", "before", "after", "drop", "95 % interval of the drop", text=("metric",)
+    )
+    low, high = accuracy["interval"]
+    values = (metric_value(name, accuracy[key]) for key in ("before", "after", "drop"))
+    interval = f"{metric_value(name, low)} .. {metric_value(name, high)}"
+    add_row(table, name, *values, interval)
+    if "top5_before" in accuracy:
+        five = accuracy["top5_before"], accuracy["top5_after"]
+        add_row(table, "top5", percent(five[0], 2), percent(five[1], 2), percent(five[0] - five[1], 2), None)
+    if "agreement" in accuracy and name != "agreement":
+        same = accuracy["agreement"]
+        add_row(table, "agreement", None, percent(same, 2), percent(1 - same, 2), None)
+    return table
