@@ -45,9 +45,8 @@ def run(args: argparse.Namespace) -> int:
         measured = measure(original.model, result.model, options, data_options(args), progress)
     sites = site_entries(result, measured)
     summary = summarise(original.model)
-    terminal.line(f"{args.model}: {', '.join(summary.inputs)} -> {', '.join(summary.outputs)}")
-    terminal.line(f"opset {summary.opset}, {summary.nodes} nodes, {_work_text(measured)}")
-    terminal.table(sites_table(sites, {site["name"]: site["work_share"] for site in sites}))
+    terminal.line(f"{args.model}: {summary.describe()}; {summary.nodes} nodes, {_work_text(measured)}")
+    terminal.table(sites_table(sites))
     if args.json:
         content = {"model": args.model, "summary": summary.as_dict(), "sites": sites, "versions": versions()}
         write_json(content, args.json)
@@ -65,27 +64,21 @@ def _options(args: argparse.Namespace) -> RewriteOptions:
 
 
 def site_entries(result: RewriteResult, measured: Measured) -> list[dict[str, Any]]:
-    """Sites with shape-dependent work; a site that can be converted has the choice "convertible"."""
+    """The sites for report and table; a site that can be converted has the choice "convertible"."""
     from spl_onnx.measure.pipeline import note_densities
     from spl_onnx.report.build import site_entry
 
     note_densities(result.plan, measured)
-    work = measured.work
-    entries = []
-    for site in result.plan.sites:
-        known = work.sites.get(site.site) if work is not None and site.is_rewritten else None
-        entries.append(
-            {
-                **site_entry(site),
-                "choice": "convertible" if site.is_rewritten else "refused",
-                "settings": {},
-                "flops": None if known is None else known.dense,
-                "work_share": None
-                if known is None or work is None or not work.complete
-                else known.dense / work.dense,
-            }
-        )
-    return entries
+    return [
+        {
+            **site_entry(site, measured.work),
+            "choice": "convertible" if site.is_rewritten else "refused",
+            # The setting used for measuring says nothing about a later rewrite.
+            "reason": site.reason.rpartition("; ")[0] if site.is_rewritten else site.reason,
+            "settings": {},
+        }
+        for site in result.plan.sites
+    ]
 
 
 def _work_text(measured: Measured) -> str:

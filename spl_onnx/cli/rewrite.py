@@ -82,9 +82,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def rewrite_options(args: argparse.Namespace) -> RewriteOptions:
-    """The options of the flags; a field and its flag have the same name."""
+    """The options of the flags; a field and its flag have the same name.
+
+    A dry run rewrites in memory like any other, so that its report is complete; only the file is not written.
+    """
     given = {name: getattr(args, name) for name in RewriteOptions.names() if hasattr(args, name)}
-    return RewriteOptions(**{**given, "input_shape": dict(args.input_shape)})
+    return RewriteOptions(**{**given, "input_shape": dict(args.input_shape), "dry_run": False})
 
 
 def _check_paths(args: argparse.Namespace) -> None:
@@ -127,10 +130,10 @@ def _print(
 
     report: dict[str, Any] = result.report
     before, after = summarise(original.model), summarise(result.model)
-    title = f"{args.input}: {', '.join(before.inputs)} -> {', '.join(before.outputs)}; opset {before.opset}"
     sizes = _file_bytes(args.input), None if args.dry_run else _file_bytes(args.output)
-    terminal.table(sites_table(report["sites"]))
-    terminal.table(before_after_table(title, before, after, *sizes))
+    terminal.line(f"{args.input}: {before.describe()}")
+    terminal.table(sites_table(report["sites"], fold=True))
+    terminal.table(before_after_table(before, after, *sizes))
     if report["flops"] is not None:
         terminal.table(flops_table(report["flops"]))
     if report["accuracy"] is not None:

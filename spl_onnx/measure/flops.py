@@ -55,6 +55,10 @@ class ModelWork:
         """Operations when nothing is skipped."""
         return self.rest + sum(site.dense for site in self.sites.values())
 
+    def share(self, site: SiteWork) -> float | None:
+        """Share of the dense work that a site has; None where the whole is not known."""
+        return site.dense / self.dense if self.complete and self.dense else None
+
 
 def model_work(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> ModelWork:
     """Count the operations of the main graph.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from dataclasses import dataclass
 
@@ -74,10 +75,10 @@ def _isa() -> Check:
     """The instruction set in use, and whether the one asked for exists."""
     asked = os.environ.get(ISA_VARIABLE)
     try:
-        from spl_onnx import _kernels
+        kernels = importlib.import_module("spl_onnx._kernels")
     except ImportError as error:
         return Check("instruction set", False, f"unknown: {error}", "pip install . in the project folder")
-    names = [str(name) for name in _kernels.isa_names()]
+    names = [str(name) for name in kernels.isa_names()]
     text = f"{active_isa()} (available: {', '.join(names)})"
     if asked and asked not in names:
         return Check("instruction set", False, f"{ISA_VARIABLE}={asked}; {text}", f"unset {ISA_VARIABLE}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -20,10 +21,9 @@ def cpu_name() -> str:
 def active_isa() -> str | None:
     """Instruction set the kernels use here; None where the compiled module is missing or does not load."""
     try:
-        from spl_onnx import _kernels
+        return str(importlib.import_module("spl_onnx._kernels").active_isa())
     except ImportError:
         return None
-    return str(_kernels.active_isa())
 
 
 def package_version(name: str) -> str | None:

@@ -65,7 +65,7 @@ def measured_rewrite(
         VerificationError: the accuracy falls by more than `max_drop`.
         DataError: the data does not fit the model.
     """
-    # The plan is written here, after the accuracy is known; and a dry run with data needs a model to measure.
+    # The plan is written here, once the accuracy is known; and a dry run with data needs a model to measure.
     inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
     result = rewrite_model(original, inner)
     measured = measure(original.model, result.model, options, reading, progress)
@@ -146,6 +146,7 @@ def _report(original: onnx.ModelProto, result: RewriteResult, measured: Measured
         result.plan,
         summarise(original),
         summarise(result.model),
+        measured.work,
         measured.reduction,
         measured.comparison,
         densities_measured=measured.counting is not None,

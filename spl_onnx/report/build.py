@@ -11,16 +11,27 @@ import numpy as np
 
 from spl_onnx.errors import UsageError
 from spl_onnx.measure.compare import Comparison
-from spl_onnx.measure.flops import Reduction
+from spl_onnx.measure.flops import ModelWork, Reduction
 from spl_onnx.measure.machine import versions
 from spl_onnx.report.summary import ModelSummary
 from spl_onnx.rewrite.plan import Plan, SitePlan
 
 
-def site_entry(site: SitePlan) -> dict[str, Any]:
-    """One site of the report; what was not measured is null."""
+def site_entry(site: SitePlan, work: ModelWork | None) -> dict[str, Any]:
+    """One site of the report; what was not measured is null.
+
+    Args:
+        site: the site.
+        work: operations of the model; they are known for converted sites.
+    """
     fields = asdict(site)
-    return {"name": fields.pop("site"), **fields}
+    known = work.sites.get(site.site) if work is not None and site.is_rewritten else None
+    return {
+        "name": fields.pop("site"),
+        **fields,
+        "flops": None if known is None else known.dense,
+        "work_share": None if known is None or work is None else work.share(known),
+    }
 
 
 def flops_entry(work: Reduction, measured: bool) -> dict[str, Any]:
@@ -61,7 +72,8 @@ def build_report(
     plan: Plan,
     before: ModelSummary,
     after: ModelSummary,
-    work: Reduction | None,
+    work: ModelWork | None,
+    totals: Reduction | None,
     comparison: Comparison | None,
     densities_measured: bool,
 ) -> dict[str, Any]:
@@ -71,16 +83,17 @@ def build_report(
         plan: every site and its choice, with what was measured.
         before: the original.
         after: the rewritten model.
-        work: its work; None where shapes are not known.
+        work: its operations by site; None where nothing is known.
+        totals: its operations with the densities; None where shapes are not all known.
         comparison: its accuracy; None without data.
-        densities_measured: whether the densities in `work` come from data.
+        densities_measured: whether the densities in `totals` come from data.
     """
     counts = plan.counts()
     return {
         "rewritten": sum(counts.values()),
         "rules": counts,
-        "sites": [site_entry(site) for site in plan.sites],
-        "flops": None if work is None else flops_entry(work, densities_measured),
+        "sites": [site_entry(site, work) for site in plan.sites],
+        "flops": None if totals is None else flops_entry(totals, densities_measured),
         "accuracy": None if comparison is None else accuracy_entry(comparison),
         "model": {"before": before.as_dict(), "after": after.as_dict()},
         "versions": versions(),

@@ -16,18 +16,17 @@ _CHOICE_ORDER = {"dense": 1, "refused": 1}
 
 
 def before_after_table(
-    title: str, before: ModelSummary, after: ModelSummary, bytes_before: int | None, bytes_after: int | None
+    before: ModelSummary, after: ModelSummary, bytes_before: int | None, bytes_after: int | None
 ) -> Table:
     """Sizes and operator counts of both models.
 
     Args:
-        title: the model's name and what it takes.
         before: the original.
         after: the rewritten model.
         bytes_before: size of its files.
         bytes_after: size of the new files; None when nothing was written.
     """
-    table = make_table(title, "", "before", "after", text=("",))
+    table = make_table("model", "", "before", "after", text=("",))
     add_row(table, "nodes", before.nodes, after.nodes)
     add_row(table, "weights", size(before.weight_bytes), size(after.weight_bytes))
     add_row(table, "files", size(bytes_before), size(bytes_after))
@@ -44,28 +43,44 @@ def _operators(before: ModelSummary, after: ModelSummary) -> list[str]:
     return [*changed, *same][:_SHOWN_OPERATORS]
 
 
-def sites_table(sites: Sequence[Mapping[str, Any]], shares: Mapping[str, float] | None = None) -> Table:
+def sites_table(sites: Sequence[Mapping[str, Any]], fold: bool = False) -> Table:
     """All sites, the converted ones first, each with its reason.
 
     Args:
         sites: entries of a report.
-        shares: share of the model's dense work by site.
+        fold: whether sites that are left alone for the same reason share one row.
     """
-    title = "sites (density: share of outputs computed; zeros: share of inputs that are 0)"
+    title = "sites (work: share of the model; density: outputs computed; zeros: inputs that are 0)"
     columns = ("site", "rule", "choice", "work", "density", "zeros", "reason")
     table = make_table(title, *columns, text=("site", "rule", "choice", "reason"))
-    for site in sorted(sites, key=lambda s: _CHOICE_ORDER.get(s["choice"], 0)):
+    shown = fold_refused(sites) if fold else list(sites)
+    for site in sorted(shown, key=lambda s: _CHOICE_ORDER.get(s["choice"], 0)):
         add_row(
             table,
             site["name"],
             site["rule"],
             _choice(site),
-            percent((shares or {}).get(site["name"])),
+            percent(site["work_share"]),
             percent(site["density"]),
             percent(site["zeros"]),
             site["reason"],
         )
     return table
+
+
+def fold_refused(sites: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The sites, those left dense for the same rule and reason as one entry named after the first."""
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    shown: list[Mapping[str, Any]] = []
+    for site in sites:
+        if site["choice"] != "dense":
+            shown.append(site)
+        else:
+            groups.setdefault((site["rule"], site["reason"]), []).append(site)
+    for group in groups.values():
+        others = f" and {len(group) - 1} more" if len(group) > 1 else ""
+        shown.append({**group[0], "name": f"{group[0]['name']}{others}"})
+    return shown
 
 
 def _choice(site: Mapping[str, Any]) -> str:

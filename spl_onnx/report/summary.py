@@ -37,6 +37,10 @@ class ModelSummary:
     operators: dict[str, int]
     weight_bytes: int
 
+    def describe(self) -> str:
+        """Inputs, outputs and opset in one line."""
+        return f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}; opset {self.opset}"
+
     def as_dict(self) -> dict[str, Any]:
         """The numbers that go into a report."""
         return {
