@@ -1,0 +1,58 @@
+// SPLPredict on images: scores of all outputs by a cheap predictor, and from them the selection.
+// Contract: docs/operators.md. A matrix is an image of one row whose columns are quantised one by one.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "kernels/chunks.h"
+#include "kernels/geometry.h"
+#include "kernels/input_tile.h"
+#include "kernels/micro.h"
+#include "kernels/packed_weights.h"
+#include "kernels/residual.h"
+#include "kernels/status.h"
+
+namespace spl {
+
+// Weights of a predictor: float32 (pruned entries are 0), or int8 with a scale per output.
+struct PredictorWeights {
+  const float* f32 = nullptr;    // [O, kH, kW, Cg]
+  const int8_t* i8 = nullptr;    // the same
+  const float* scale = nullptr;  // [O], with i8
+  const float* bias = nullptr;   // [O]
+};
+
+struct PredictInputs {
+  const float* x;            // [N, H, W, C]
+  Residual residual;         // of [N, oH, oW, O]
+  const float* input_scale;  // null = dynamic; else scale and zero point
+  uint8_t* s;                // [N, pH, pW, O]
+};
+
+class ConvPredict {
+ public:
+  // `rows`: X is a matrix, so dynamic quantisation goes by column of the image.
+  ConvPredict(const ConvShape& shape, const PredictorWeights& weights, bool select_all, bool rows,
+              const MicroKernels& micro);
+  Message run(const ConvShape& shape, const PredictInputs& in, const Parallel& parallel) const;
+
+ private:
+  struct Unit;
+  Message quantizations(const ConvShape& shape, const PredictInputs& in, const Parallel& parallel,
+                        std::vector<Quantization>* out) const;
+  Message run_unit(const Unit& unit) const;
+  void accumulate_floats(const Unit& unit, int first, int last, float* sums) const;
+  void accumulate_units(const Unit& unit, int first, int last, int32_t* sums) const;
+  void finish(const Unit& unit, int first, int last, const char* sums) const;
+
+  ChunkPlan plan_;
+  std::unique_ptr<PackedColumns> columns_;
+  std::vector<float> bias_, scale_;    // [O] and padding
+  std::vector<int32_t> weight_sums_;   // [O] and padding, with int8
+  bool quantized_, rows_;
+  float threshold_;
+  const MicroKernels& micro_;
+};
+
+}  // namespace spl

@@ -1,0 +1,35 @@
+// SRMM and SPLPredict on matrices. X [rows, K] is seen as an image of one row, [1, 1, rows, K], with
+// 1 x 1 kernels, except for selected outputs: those read the weight rows where they lie.
+#pragma once
+
+#include <memory>
+
+#include "kernels/conv_predict.h"
+#include "kernels/conv_srmm.h"
+
+namespace spl {
+
+// Shape of a matrix product as an image; `rows` may be 0. Empty message when it fits.
+Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, ConvShape* out);
+
+class GemmSrmm {
+ public:
+  // w [O, K] must stay valid while this object lives when `selects` and the strategy is automatic or
+  // `select` (nothing is packed then); otherwise it is packed.
+  GemmSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
+           Strategy strategy, bool selects, const MicroKernels& micro);
+  Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const;
+
+ private:
+  Message run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t o0, int64_t o1) const;
+  void finish_row(const ConvShape& shape, const SrmmInputs& in, int64_t row, int64_t o0, int64_t o1,
+                  float* values) const;
+
+  const float* w_;
+  std::vector<float> bias_;
+  Clamp clamp_;
+  std::unique_ptr<ConvSrmm> all_outputs_;
+  const MicroKernels& micro_;
+};
+
+}  // namespace spl

@@ -1,0 +1,108 @@
+#include "kernels/geometry.h"
+
+namespace spl {
+namespace {
+
+// Bounds far beyond any real model; they keep every product below 2^63.
+constexpr int64_t kMaxAttribute = 1 << 20;
+constexpr int64_t kMaxElements = int64_t{1} << 40;
+
+std::string check_range(const char* name, const int64_t* values, int count, int64_t low) {
+  for (int i = 0; i < count; i++)
+    if (values[i] < low || values[i] > kMaxAttribute)
+      return std::string("attribute ") + name + ": got " + std::to_string(values[i]) +
+             ", wanted a value from " + std::to_string(low) + " to " +
+             std::to_string(kMaxAttribute);
+  return "";
+}
+
+bool product_fits(const int64_t* dims, int count) {
+  int64_t product = 1;
+  for (int i = 0; i < count; i++) {
+    if (dims[i] < 0) return false;
+    if (dims[i] > 0 && product > kMaxElements / dims[i]) return false;
+    product *= dims[i] > 0 ? dims[i] : 1;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string ConvAttributes::check() const {
+  std::string e;
+  if (!(e = check_range("strides", strides, 2, 1)).empty()) return e;
+  if (!(e = check_range("pads", pads, 4, 0)).empty()) return e;
+  if (!(e = check_range("dilations", dilations, 2, 1)).empty()) return e;
+  if (!(e = check_range("group", &group, 1, 1)).empty()) return e;
+  if (!(e = check_range("pool_kernel", pool_kernel, 2, 1)).empty()) return e;
+  if (!(e = check_range("pool_strides", pool_strides, 2, 1)).empty()) return e;
+  if (!(e = check_range("pool_pads", pool_pads, 4, 0)).empty()) return e;
+  if (pool_area() > 254)
+    return "attribute pool_kernel: got an area of " + std::to_string(pool_area()) +
+           ", wanted at most 254, because a place in the window is stored in 8 bits";
+  for (int i = 0; i < 4; i++)
+    if (pool_pads[i] >= pool_kernel[i % 2])
+      return "attribute pool_pads: got " + std::to_string(pool_pads[i]) +
+             ", wanted less than the window size " + std::to_string(pool_kernel[i % 2]);
+  return "";
+}
+
+bool ConvShape::pooled() const {
+  return at.pool_area() > 1 || at.pool_strides[0] > 1 || at.pool_strides[1] > 1;
+}
+
+int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
+                         int64_t dilation) {
+  const int64_t room = in + begin + end - ((kernel - 1) * dilation + 1);
+  return room < 0 ? 0 : room / stride + 1;
+}
+
+int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
+                         bool ceil) {
+  const int64_t room = in + begin + end - kernel;
+  if (!ceil) return room < 0 ? 0 : room / stride + 1;
+  // In ceil mode a window may be larger than its padded input; C++ rounds quotients towards zero.
+  const int64_t size = (room < 0 ? room / stride : (room + stride - 1) / stride) + 1;
+  return (size - 1) * stride >= in + begin ? size - 1 : size;
+}
+
+std::string shape_text(const int64_t* dims, size_t rank) {
+  std::string text = "[";
+  for (size_t i = 0; i < rank; i++) text += (i ? "," : "") + std::to_string(dims[i]);
+  return text + "]";
+}
+
+std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64_t w[4],
+                       ConvShape* out) {
+  std::string e = at.check();
+  if (!e.empty()) return e;
+  const std::string both = "X " + shape_text(x, 4) + " and weights " + shape_text(w, 4);
+  if (!product_fits(x, 4) || !product_fits(w, 4)) return both + ": too large";
+  for (int i = 0; i < 4; i++)
+    if (w[i] < 1) return both + ": weights must not be empty";
+  if (w[3] * at.group != x[3])
+    return both + ": X has " + std::to_string(x[3]) + " channels, wanted " +
+           std::to_string(w[3] * at.group) + " (" + std::to_string(w[3]) + " per group, " +
+           std::to_string(at.group) + " groups)";
+  if (w[0] % at.group)
+    return both + ": " + std::to_string(w[0]) + " output channels do not divide into " +
+           std::to_string(at.group) + " groups";
+  ConvShape s;
+  s.at = at;
+  s.N = x[0], s.H = x[1], s.W = x[2], s.C = x[3];
+  s.O = w[0], s.kH = w[1], s.kW = w[2], s.Cg = w[3];
+  s.oH = conv_output_size(s.H, s.kH, at.strides[0], at.pads[0], at.pads[2], at.dilations[0]);
+  s.oW = conv_output_size(s.W, s.kW, at.strides[1], at.pads[1], at.pads[3], at.dilations[1]);
+  if (s.oH < 1 || s.oW < 1) return both + ": the kernel is larger than the padded image";
+  s.pH = pool_output_size(s.oH, at.pool_kernel[0], at.pool_strides[0], at.pool_pads[0],
+                          at.pool_pads[2], at.pool_ceil);
+  s.pW = pool_output_size(s.oW, at.pool_kernel[1], at.pool_strides[1], at.pool_pads[1],
+                          at.pool_pads[3], at.pool_ceil);
+  if (s.pH < 1 || s.pW < 1) return both + ": the pooling window is larger than the padded image";
+  const int64_t conv[4] = {s.N, s.oH, s.oW, s.O};
+  if (!product_fits(conv, 4)) return both + ": the output is too large";
+  *out = s;
+  return "";
+}
+
+}  // namespace spl

@@ -1,0 +1,53 @@
+// Shapes of one operator call: a (grouped) convolution over channels-last images followed by an
+// optional max pooling. A matrix product is the case of 1 x 1 kernels over an image of one row.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace spl {
+
+struct ConvAttributes {
+  int64_t strides[2] = {1, 1};
+  int64_t pads[4] = {0, 0, 0, 0};  // top, left, bottom, right
+  int64_t dilations[2] = {1, 1};
+  int64_t group = 1;
+  int64_t pool_kernel[2] = {1, 1};
+  int64_t pool_strides[2] = {1, 1};
+  int64_t pool_pads[4] = {0, 0, 0, 0};
+  bool pool_ceil = false;
+
+  // Empty when the attributes are within the contract, otherwise what is wrong.
+  std::string check() const;
+  int64_t pool_area() const { return pool_kernel[0] * pool_kernel[1]; }
+};
+
+// All sizes of one call. Built by make_shape only, so kernels may trust it.
+struct ConvShape {
+  ConvAttributes at;
+  int64_t N = 0, H = 0, W = 0, C = 0;     // input, channels last
+  int64_t O = 0, kH = 0, kW = 0, Cg = 0;  // weights [O, kH, kW, Cg]
+  int64_t oH = 0, oW = 0;                 // convolution output
+  int64_t pH = 0, pW = 0;                 // pooled output
+
+  int64_t Og() const { return O / at.group; }
+  int64_t taps() const { return kH * kW; }
+  int64_t K() const { return kH * kW * Cg; }
+  int64_t outputs() const { return N * pH * pW * O; }
+  bool pooled() const;
+};
+
+// Sizes as ONNX defines them; 0 or less when the window does not fit.
+int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
+                         int64_t dilation);
+int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
+                         bool ceil);
+
+// x = {N, H, W, C}, w = {O, kH, kW, Cg}. Returns an empty string and fills `out`, or says what does
+// not fit, with both shapes.
+std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64_t w[4],
+                       ConvShape* out);
+
+std::string shape_text(const int64_t* dims, size_t rank);
+
+}  // namespace spl

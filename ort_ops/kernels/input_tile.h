@@ -1,0 +1,71 @@
+// Copies the input under one tile into the layout that the micro kernels read: dense, aligned,
+// without NHWC's power-of-two pixel stride (which would map all pixels to a few cache sets), with
+// zeros where the image is padded.
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/chunks.h"
+#include "kernels/geometry.h"
+#include "kernels/micro.h"
+#include "kernels/scratch.h"
+#include "kernels/tiles.h"
+
+namespace spl {
+
+// How input values become 8 bits: clamp(round(x * inverse) + zero, 0, 255); x = (q - zero) * scale.
+struct Quantization {
+  float scale, inverse, zero;
+};
+
+// Quantisation of an image, or of each row of a matrix seen as an image of one row.
+struct QuantizationMap {
+  const Quantization* entries;
+  bool per_column;  // entry = column of the image, else entry = image
+  const Quantization& of(int64_t n, int64_t x) const { return entries[per_column ? x : n]; }
+};
+
+class InputTile {
+ public:
+  InputTile(const ConvShape& shape, const ChunkPlan& plan, const MicroKernels& micro,
+            Scratch& scratch);
+
+  // Chooses the tile and group for the calls below.
+  void begin(const float* x, const Tile& tile, int64_t group);
+
+  TileView view() const;
+  int64_t places() const { return high_ * wide_; }
+
+  void pack_floats(int chunk);
+  void pack_units(int chunk, const QuantizationMap& map);
+  // Packs the non-zero values only; returns how many there are. A place has at most 64 channels.
+  int64_t compress(int chunk);
+  SparseView sparse_view() const;
+
+ private:
+  template <class F>
+  void for_each_place(int chunk, F&& fn);
+  template <class F>
+  void halo_places(int chunk, F&& fn);
+  template <class F>
+  void patch_places(int chunk, F&& fn);
+  const float* gather_patch(int64_t y, int64_t x, int64_t k0, int64_t k1, float* row) const;
+  void offsets();
+
+  const ConvShape& shape_;
+  const ChunkPlan& plan_;
+  const MicroKernels& micro_;
+  Scratch& scratch_;
+  const float* x_ = nullptr;
+  Tile tile_{};
+  int64_t group_ = 0;
+  int64_t high_ = 0, wide_ = 0;  // places
+  int row_bytes_;
+  char* packed_ = nullptr;
+  float *values_ = nullptr, *row_ = nullptr, *zeros_ = nullptr;
+  int32_t *slot_offset_ = nullptr, *tap_offset_ = nullptr, *slot_place_ = nullptr,
+          *tap_place_ = nullptr, *start_ = nullptr;
+  uint64_t* mask_ = nullptr;
+};
+
+}  // namespace spl

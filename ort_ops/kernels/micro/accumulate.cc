@@ -1,0 +1,197 @@
+// Sums of all outputs of a run of slots: dense, with zero inputs skipped, and quantised.
+//
+// dense_slots and dense_units hold a tile of slots x output vectors in registers: AVX-512 6 x 4
+// (24 sums, 4 weight loads and 6 broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4.
+// sparse_slots holds the sums of one slot and multiplies each non-zero input with its weight row. The
+// masks are plain integers made beforehand: tzcnt, blsr and the loop exit then run ahead of the
+// multiply-adds, which hides most of the misprediction at the end of each mask.
+#include "kernels/micro/entry.h"
+#include "kernels/micro/simd.h"
+
+namespace spl {
+namespace SPL_ISA {
+namespace {
+
+constexpr int kSlots = W == 4 ? 3 : 6;
+constexpr int kVectors = kRegisters == 32 || W == 4 ? 4 : 2;  // per register tile
+
+// Float and quantised tiles differ in the element types and the multiply-add only.
+struct Floats {
+  using Sum = float;
+  using V = Vec;
+  static SPL_MEMBER V load_sum(const float* p) { return load(p); }
+  static SPL_MEMBER void store_sum(float* p, V v) { store(p, v); }
+  static SPL_MEMBER V broadcast(const char* p) {
+    float v;
+    std::memcpy(&v, p, 4);
+    return splat(v);
+  }
+  static SPL_MEMBER V weight(const char* p) { return load(reinterpret_cast<const float*>(p)); }
+  static SPL_MEMBER V step(V sum, V x, V w) { return fma(x, w, sum); }
+};
+
+struct Units {
+  using Sum = int32_t;
+  using V = IVec;
+  static SPL_MEMBER V load_sum(const int32_t* p) { return iload(p); }
+  static SPL_MEMBER void store_sum(int32_t* p, V v) { istore(p, v); }
+  static SPL_MEMBER V broadcast(const char* p) {
+    int32_t v;
+    std::memcpy(&v, p, 4);
+    return isplat(v);
+  }
+  static SPL_MEMBER V weight(const char* p) { return iload(p); }
+  static SPL_MEMBER V step(V sum, V x, V w) { return unit_dot(sum, x, w); }
+};
+
+// G slots x NV vectors. All elements are 4 bytes: floats, or units of quantised channels.
+template <class T, int G, int NV>
+SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64_t weight_stride,
+                     int first, typename T::Sum* sums, int64_t sum_stride) {
+  typename T::V s[G][NV];
+  const char* base[G];
+#pragma GCC unroll 6
+  for (int i = 0; i < G; i++) {
+    base[i] = view.packed + view.slot_offset[first + i];
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; j++) s[i][j] = T::load_sum(sums + i * sum_stride + j * W);
+  }
+  for (int t = 0; t < view.taps; t++) {
+    int64_t at = view.tap_offset[t];
+    for (int c = 0; c < depth; c++, at += 4, weights += weight_stride) {
+      typename T::V w[NV];
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; j++) w[j] = T::weight(weights + j * W * 4);
+#pragma GCC unroll 6
+      for (int i = 0; i < G; i++) {
+        const typename T::V x = T::broadcast(base[i] + at);
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; j++) s[i][j] = T::step(s[i][j], x, w[j]);
+      }
+    }
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < G; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; j++) T::store_sum(sums + i * sum_stride + j * W, s[i][j]);
+}
+
+template <class T, int NV>
+__attribute__((noinline)) void column(const TileView& view, int depth, const char* weights,
+                                      int64_t weight_stride, int first, int count,
+                                      typename T::Sum* sums, int64_t sum_stride) {
+  for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
+    const int g = (count + groups - 1) / groups;
+    switch (g) {
+#define SPL_TILE(n)                                                                           \
+  case n:                                                                                     \
+    if constexpr (n <= kSlots)                                                                \
+      tile<T, n, NV>(view, depth, weights, weight_stride, first, sums, sum_stride);           \
+    break;
+      SPL_TILE(1) SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6)
+#undef SPL_TILE
+    }
+    first += g, count -= g, sums += g * sum_stride;
+  }
+}
+
+template <class T>
+SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int blocks, int first,
+                      int count, typename T::Sum* sums, int64_t sum_stride) {
+  const char* w = static_cast<const char*>(weights);
+  const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes * 4;
+  sums += first * sum_stride;
+  for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
+    switch (least(left, kVectors)) {
+#define SPL_COLUMN(n)                                                                        \
+  case n:                                                                                    \
+    if constexpr (n <= kVectors)                                                             \
+      column<T, n>(view, depth, w, weight_stride, first, count, sums, sum_stride);           \
+    break;
+      SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)
+#undef SPL_COLUMN
+    }
+    w += kVectors * W * 4, sums += kVectors * W;
+  }
+}
+
+// One slot, NV vectors of outputs, all taps.
+template <int NV>
+__attribute__((noinline)) void sparse_column(const SparseView& view, int channels,
+                                             const float* weights, int64_t weight_stride, int first,
+                                             int count, float* sums, int64_t sum_stride) {
+  for (int t = 0; t < view.taps; t++, weights += channels * weight_stride) {
+    for (int i = 0; i < count; i++) {
+      const int place = view.slot_place[first + i] + view.tap_place[t];
+      uint64_t mask = view.mask[place];
+      if (mask == 0) continue;
+      const float* x = view.values + view.start[place];
+      float* out = sums + i * sum_stride;
+      Vec s[NV];
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; j++) s[j] = load(out + j * W);
+      do {
+        const float* w = weights + __builtin_ctzll(mask) * weight_stride;
+        const Vec v = splat(*x++);
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; j++) s[j] = fma(v, load(w + j * W), s[j]);
+        mask &= mask - 1;
+      } while (mask != 0);
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; j++) store(out + j * W, s[j]);
+    }
+  }
+}
+
+}  // namespace
+
+void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int first,
+                 int count, float* sums, int64_t sum_stride) {
+  dense<Floats>(view, channels, weights, blocks, first, count, sums, sum_stride);
+}
+
+void dense_units(const TileView& view, int units, const void* weights, int blocks, int first,
+                 int count, int32_t* sums, int64_t sum_stride) {
+  dense<Units>(view, units, weights, blocks, first, count, sums, sum_stride);
+}
+
+void sparse_slots(const SparseView& view, int channels, const float* weights, int blocks,
+                  int first, int count, float* sums, int64_t sum_stride) {
+  constexpr int kMost = 8;
+  const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes;
+  sums += first * sum_stride;
+  for (int left = blocks * kPerBlock; left > 0; left -= kMost) {
+    switch (least(left, kMost)) {
+#define SPL_COLUMN(n)                                                                       \
+  case n:                                                                                   \
+    sparse_column<n>(view, channels, weights, weight_stride, first, count, sums, sum_stride); \
+    break;
+      SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4) SPL_COLUMN(5) SPL_COLUMN(6)
+      SPL_COLUMN(7) SPL_COLUMN(8)
+#undef SPL_COLUMN
+    }
+    weights += kMost * W, sums += kMost * W;
+  }
+}
+
+uint64_t compress(const float* x, int n, float* values) {
+  uint64_t mask = 0;
+  float tail[W];
+  for (int c = 0; c < n; c += W) {
+    const float* from = x + c;
+    if (n - c < W) {
+      std::memset(tail, 0, sizeof tail);
+      std::memcpy(tail, from, static_cast<size_t>(n - c) * sizeof(float));
+      from = tail;
+    }
+    const Vec v = load(from);
+    const Mask m = nonzero(v);
+    store(values, gather_front(m, v));
+    values += __builtin_popcount(bits(m));
+    mask |= static_cast<uint64_t>(bits(m)) << c;
+  }
+  return mask;
+}
+
+}  // namespace SPL_ISA
+}  // namespace spl

@@ -1,0 +1,139 @@
+// Dot products of one weight row with the patches of a list of slots.
+//
+// One 64-byte load per fused multiply-add is the limit of the core, so nothing else may load much:
+//   AVX-512   the row (at most 18 lane blocks) stays in registers; patches pass by as memory operands
+//   others    16 registers cannot hold the row: the sums of up to 12 patches stay in registers and
+//             each weight vector is loaded once for all of them
+// Slots are taken in balanced groups, so that 5 or more independent sums hide the latency of the
+// multiply-add.
+#include "kernels/micro/dot.h"
+#include "kernels/micro/entry.h"
+
+namespace spl {
+namespace SPL_ISA {
+namespace {
+
+constexpr int kGroup = kRegisters == 32 ? 8 : (W == 8 ? 12 : 8);
+
+template <int G>
+SPL_INLINE void pointers(const char* packed, const int32_t* slot_offset, const uint16_t* slots,
+                         const char** p) {
+#pragma GCC unroll 12
+  for (int i = 0; i < G; i++) p[i] = packed + slot_offset[slots[i]];
+}
+
+SPL_INLINE Vec operand(const char* p, int32_t offset) {
+  return load(reinterpret_cast<const float*>(p + offset));
+}
+
+// Row in registers: V lane blocks, each one vector.
+template <int G, int V>
+SPL_INLINE void group_of_row(const Vec* w, const int32_t* block_offset, const char* const* p,
+                             float* out) {
+  Vec s[G];
+#pragma GCC unroll 8
+  for (int i = 0; i < G; i++) s[i] = mul(w[0], operand(p[i], block_offset[0]));
+#pragma GCC unroll 32
+  for (int v = 1; v < V; v++) {
+    const int32_t offset = block_offset[v];
+#pragma GCC unroll 8
+    for (int i = 0; i < G; i++) s[i] = fma(w[v], operand(p[i], offset), s[i]);
+  }
+  add_sums<G>(s, out);
+}
+
+// Sums in registers: any number of lane blocks.
+template <int G>
+SPL_INLINE void group_of_sums(const float* weights, const int32_t* block_offset, int blocks,
+                              const char* const* p, float* out) {
+  Vec s[G];
+#pragma GCC unroll 12
+  for (int i = 0; i < G; i++) s[i] = zero();
+  for (int v = 0; v < blocks; v++) {
+#pragma GCC unroll 4
+    for (int h = 0; h < kPerBlock; h++) {
+      const Vec w = load(weights + v * kLanes + h * W);
+      const int32_t offset = block_offset[v] + h * W * 4;
+#pragma GCC unroll 12
+      for (int i = 0; i < G; i++) s[i] = fma(w, operand(p[i], offset), s[i]);
+    }
+  }
+  add_sums<G>(s, out);
+}
+
+struct Call {
+  const float* weights;
+  const int32_t* block_offset;
+  int blocks;
+  const char* packed;
+  const int32_t* slot_offset;
+};
+
+template <int V>
+struct RowInRegisters {
+  Vec w[V];
+  explicit SPL_MEMBER RowInRegisters(const Call& c) {
+#pragma GCC unroll 32
+    for (int v = 0; v < V; v++) w[v] = load(c.weights + v * kLanes);
+  }
+  template <int G>
+  SPL_MEMBER void group(const Call& c, const uint16_t* slots, float* out) const {
+    const char* p[G];
+    pointers<G>(c.packed, c.slot_offset, slots, p);
+    group_of_row<G, V>(w, c.block_offset, p, out);
+  }
+};
+
+struct SumsInRegisters {
+  explicit SPL_MEMBER SumsInRegisters(const Call&) {}
+  template <int G>
+  SPL_MEMBER void group(const Call& c, const uint16_t* slots, float* out) const {
+    const char* p[G];
+    pointers<G>(c.packed, c.slot_offset, slots, p);
+    group_of_sums<G>(c.weights, c.block_offset, c.blocks, p, out);
+  }
+};
+
+// Groups as equal as possible: a last group of one slot would run at the latency of its chain.
+template <class Row>
+__attribute__((noinline)) void run(const Call& c, const uint16_t* slots, int count, float* out) {
+  const Row row(c);
+  for (int groups = (count + kGroup - 1) / kGroup; groups > 0; groups--) {
+    const int g = (count + groups - 1) / groups;
+    switch (g) {
+#define SPL_GROUP(n)                                                   \
+  case n:                                                              \
+    if constexpr (n <= kGroup) row.template group<n>(c, slots, out);   \
+    break;
+      SPL_GROUP(1) SPL_GROUP(2) SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6)
+      SPL_GROUP(7) SPL_GROUP(8) SPL_GROUP(9) SPL_GROUP(10) SPL_GROUP(11) SPL_GROUP(12)
+#undef SPL_GROUP
+    }
+    slots += g, out += g, count -= g;
+  }
+}
+
+}  // namespace
+
+void dot_slots(const float* weights, const int32_t* block_offset, int blocks, const char* packed,
+               const int32_t* slot_offset, const uint16_t* slots, int count, float* sums) {
+  const Call c{weights, block_offset, blocks, packed, slot_offset};
+  if (count <= 0) return;
+  if constexpr (kRegisters == 32) {
+    switch (blocks) {
+#define SPL_ROW(v)                              \
+  case v:                                       \
+    run<RowInRegisters<v>>(c, slots, count, sums); \
+    break;
+      SPL_ROW(1) SPL_ROW(2) SPL_ROW(3) SPL_ROW(4) SPL_ROW(5) SPL_ROW(6) SPL_ROW(7) SPL_ROW(8)
+      SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15)
+      SPL_ROW(16) SPL_ROW(17) SPL_ROW(18)
+#undef SPL_ROW
+    }
+  } else {
+    run<SumsInRegisters>(c, slots, count, sums);
+  }
+}
+
+}  // namespace SPL_ISA
+}  // namespace spl

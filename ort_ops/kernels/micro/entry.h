@@ -1,0 +1,36 @@
+// The entry points of one instruction set; table.cc collects them. Contracts: kernels/micro.h.
+#pragma once
+
+#include "kernels/micro.h"
+
+namespace spl {
+namespace SPL_ISA {
+
+void dot_slots(const float* weights, const int32_t* block_offset, int blocks, const char* packed,
+               const int32_t* slot_offset, const uint16_t* slots, int count, float* sums);
+void dot_rows(const float* x, const float* const* rows, int count, int64_t k, float* out);
+
+void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int first,
+                 int count, float* sums, int64_t sum_stride);
+void sparse_slots(const SparseView& view, int channels, const float* weights, int blocks,
+                  int first, int count, float* sums, int64_t sum_stride);
+void dense_units(const TileView& view, int units, const void* weights, int blocks, int first,
+                 int count, int32_t* sums, int64_t sum_stride);
+uint64_t compress(const float* x, int n, float* values);
+
+void min_max(const float* x, int64_t n, float* low, float* high);
+void quantize(const float* x, int n, float inverse, float zero, void* out);
+void pack_units(const int8_t* w, int n, char* out, int64_t unit_stride);
+
+void finish_max(const WindowView& window, const Clamp& clamp, float* y);
+void finish_code(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y);
+void argmax_sums(const WindowView& window, float threshold, uint8_t* code);
+void argmax_units(const WindowView& window, const ScoreView& score, float threshold,
+                  uint8_t* code);
+
+uint64_t equal_bits(const uint8_t* codes, int n, uint8_t value);
+uint8_t max_byte(const uint8_t* codes, int64_t n);
+int append_slots(uint64_t bits, int first, uint16_t* out);
+
+}  // namespace SPL_ISA
+}  // namespace spl

@@ -1,0 +1,61 @@
+// From the selection tensor to lists of slots.
+#include "kernels/micro/entry.h"
+#include "kernels/micro/simd.h"
+
+namespace spl {
+namespace SPL_ISA {
+
+uint64_t equal_bits(const uint8_t* codes, int n, uint8_t value) {
+  alignas(64) uint8_t block[64];
+  const uint8_t* from = codes;
+  if (n < 64) {  // never read beyond the tensor
+    std::memset(block, static_cast<uint8_t>(~value), sizeof block);
+    std::memcpy(block, codes, static_cast<size_t>(n));
+    from = block;
+  }
+#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
+  return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(from), _mm512_set1_epi8(static_cast<char>(value)));
+#elif defined(SPL_ISA_avx2)
+  const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i += 32) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+    const int m = _mm256_movemask_epi8(_mm256_cmpeq_epi8(v, wanted));
+    bits |= static_cast<uint64_t>(static_cast<uint32_t>(m)) << i;
+  }
+  return bits;
+#else
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i++) bits |= static_cast<uint64_t>(from[i] == value) << i;
+  return bits;
+#endif
+}
+
+uint8_t max_byte(const uint8_t* codes, int64_t n) {
+  uint8_t most = 0;  // the compiler turns this loop into vector code
+  for (int64_t i = 0; i < n; i++) most = codes[i] > most ? codes[i] : most;
+  return most;
+}
+
+int append_slots(uint64_t bits, int first, uint16_t* out) {
+#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
+  // Compress to a register, then store: vpcompressd straight to memory is microcoded on Zen 4.
+  uint16_t* to = out;
+  const __m512i iota = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  for (; bits != 0; bits >>= 16, first += 16) {
+    const __mmask16 m = static_cast<__mmask16>(bits);
+    const __m512i slots = _mm512_add_epi32(iota, _mm512_set1_epi32(first));
+    to_halves(_mm512_maskz_compress_epi32(m, slots), to);
+    to += __builtin_popcount(m);
+  }
+  return static_cast<int>(to - out);
+#else
+  int n = 0;
+  for (; bits != 0; bits &= bits - 1)
+    out[n++] = static_cast<uint16_t>(first + __builtin_ctzll(bits));
+  return n;
+#endif
+}
+
+}  // namespace SPL_ISA
+}  // namespace spl

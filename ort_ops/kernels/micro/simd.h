@@ -1,0 +1,36 @@
+// One vocabulary of vector operations for all instruction sets; W is the number of floats in a
+// vector. Only what the micro kernels use. Everything is always_inline and lives in the namespace of
+// its instruction set: an ordinary inline function could be merged by the linker with its twin of
+// another set and crash an older processor. For the same reason no standard container or algorithm
+// is used in micro/.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#include "kernels/micro.h"
+
+#define SPL_INLINE static inline __attribute__((always_inline))
+#define SPL_MEMBER inline __attribute__((always_inline))
+#define SPL_LAMBDA __attribute__((always_inline))
+
+#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
+#include "kernels/micro/simd_avx512.h"
+#elif defined(SPL_ISA_avx2)
+#include "kernels/micro/simd_avx2.h"
+#else
+#include "kernels/micro/simd_portable.h"
+#endif
+
+namespace spl {
+namespace SPL_ISA {
+
+constexpr int kPerBlock = kLanes / W;  // vectors in a lane block
+
+template <class T>
+SPL_INLINE T least(T a, T b) {
+  return a < b ? a : b;
+}
+
+}  // namespace SPL_ISA
+}  // namespace spl

@@ -1,0 +1,90 @@
+// AVX2 with FMA and BMI. Included by simd.h only.
+#pragma once
+
+#include <immintrin.h>
+
+namespace spl {
+namespace SPL_ISA {
+
+constexpr int W = 8;
+constexpr int kRegisters = 16;
+using Vec = __m256;
+using IVec = __m256i;
+using Mask = __m256;
+
+SPL_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
+SPL_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
+SPL_INLINE Vec zero() { return _mm256_setzero_ps(); }
+SPL_INLINE Vec splat(float v) { return _mm256_set1_ps(v); }
+SPL_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+SPL_INLINE Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
+SPL_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+// Both give `b` when either operand is not a number.
+SPL_INLINE Vec max_or(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+SPL_INLINE Vec min_or(Vec a, Vec b) { return _mm256_min_ps(a, b); }
+SPL_INLINE float sum(Vec v) {
+  const __m128 q = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  const __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(d, _mm_movehdup_ps(d)));
+}
+SPL_INLINE Mask greater(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+SPL_INLINE Mask less_equal(Vec a, Vec b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+SPL_INLINE Mask nonzero(Vec v) { return _mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_NEQ_UQ); }
+SPL_INLINE uint32_t bits(Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps(m)); }
+SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, m); }
+
+SPL_INLINE IVec iload(const void* p) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
+}
+SPL_INLINE void istore(void* p, IVec v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
+SPL_INLINE IVec isplat(int32_t v) { return _mm256_set1_epi32(v); }
+SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }
+SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) {
+  return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(m));
+}
+SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)); }
+SPL_INLINE Vec to_float(IVec v) { return _mm256_cvtepi32_ps(v); }
+SPL_INLINE IVec to_int(Vec v) { return _mm256_cvtps_epi32(v); }  // to nearest, ties to even
+SPL_INLINE Vec round_even(Vec v) { return _mm256_round_ps(v, 8); }
+// W bytes <-> W integers.
+SPL_INLINE IVec from_bytes(const uint8_t* p) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+}
+SPL_INLINE __m128i low_halves(IVec v) {
+  return _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
+  const __m128i h = low_halves(v);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(h, h));
+}
+SPL_INLINE void to_halves(IVec v, uint16_t* p) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), low_halves(v));
+}
+
+// The elements chosen by m, moved together: AVX2 has no compress, but the permutation for each of
+// the 256 masks fits 2 KB (8 indices of one byte).
+struct FrontTable {
+  uint64_t order[256];
+  constexpr FrontTable() : order() {
+    for (int m = 0; m < 256; m++) {
+      uint64_t packed = 0;
+      for (int i = 0, n = 0; i < 8; i++)
+        if (m >> i & 1) packed |= static_cast<uint64_t>(i) << (8 * n++);
+      order[m] = packed;
+    }
+  }
+};
+static constexpr FrontTable kFront{};
+SPL_INLINE Vec gather_front(Mask m, Vec v) {
+  const __m128i order = _mm_cvtsi64_si128(static_cast<int64_t>(kFront.order[bits(m)]));
+  return _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(order));
+}
+
+constexpr int kUnitChannels = 2;
+// Products of 16-bit pairs. vpmaddubsw would be twice as fast but saturates.
+SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) {
+  return _mm256_add_epi32(acc, _mm256_madd_epi16(x, w));
+}
+
+}  // namespace SPL_ISA
+}  // namespace spl

@@ -1,0 +1,72 @@
+// AVX-512 (F, BW, DQ, VL), with or without VNNI. Included by simd.h only.
+#pragma once
+
+#include <immintrin.h>
+
+namespace spl {
+namespace SPL_ISA {
+
+constexpr int W = 16;
+constexpr int kRegisters = 32;
+using Vec = __m512;
+using IVec = __m512i;
+using Mask = __mmask16;
+
+SPL_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
+SPL_INLINE void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+SPL_INLINE Vec zero() { return _mm512_setzero_ps(); }
+SPL_INLINE Vec splat(float v) { return _mm512_set1_ps(v); }
+SPL_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
+SPL_INLINE Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+SPL_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+// Both give `b` when either operand is not a number.
+SPL_INLINE Vec max_or(Vec a, Vec b) { return _mm512_max_ps(a, b); }
+SPL_INLINE Vec min_or(Vec a, Vec b) { return _mm512_min_ps(a, b); }
+SPL_INLINE float sum(Vec v) {
+  const __m256 h = _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+  const __m128 q = _mm_add_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1));
+  const __m128 d = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(d, _mm_movehdup_ps(d)));
+}
+SPL_INLINE Mask greater(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+SPL_INLINE Mask less_equal(Vec a, Vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+SPL_INLINE Mask nonzero(Vec v) { return _mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ); }
+SPL_INLINE uint32_t bits(Mask m) { return m; }
+SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm512_mask_blend_ps(m, no, yes); }
+
+SPL_INLINE IVec iload(const void* p) { return _mm512_loadu_si512(p); }
+SPL_INLINE void istore(void* p, IVec v) { _mm512_storeu_si512(p, v); }
+SPL_INLINE IVec isplat(int32_t v) { return _mm512_set1_epi32(v); }
+SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
+SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) { return _mm512_mask_blend_epi32(m, no, yes); }
+SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm512_cmpeq_epi32_mask(a, b); }
+SPL_INLINE Vec to_float(IVec v) { return _mm512_cvtepi32_ps(v); }
+SPL_INLINE IVec to_int(Vec v) { return _mm512_cvtps_epi32(v); }  // to nearest, ties to even
+SPL_INLINE Vec round_even(Vec v) { return _mm512_roundscale_ps(v, 8); }
+// W bytes <-> W integers.
+SPL_INLINE IVec from_bytes(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+}
+SPL_INLINE void to_halves(IVec v, uint16_t* p) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));
+}
+// The elements chosen by m, moved together.
+SPL_INLINE Vec gather_front(Mask m, Vec v) { return _mm512_maskz_compress_ps(m, v); }
+
+#ifdef SPL_ISA_avx512vnni
+constexpr int kUnitChannels = 4;
+// acc + the four products of unsigned bytes in x and signed bytes in w, per 32-bit lane.
+SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) { return _mm512_dpbusd_epi32(acc, x, w); }
+#else
+constexpr int kUnitChannels = 2;
+// Without VNNI: products of 16-bit pairs. vpmaddubsw would be twice as fast but saturates.
+SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) {
+  return _mm512_add_epi32(acc, _mm512_madd_epi16(x, w));
+}
+#endif
+
+}  // namespace SPL_ISA
+}  // namespace spl

@@ -1,0 +1,29 @@
+// How kernels get threads: a function of the caller that runs fn(arg, i) for i in [0, count) in any
+// order, on any thread, and returns when all are done. Inside ONNX Runtime this is the session's own
+// pool; a second pool would fight with its spinning workers.
+#pragma once
+
+#include <cstddef>
+
+namespace spl {
+
+struct Parallel {
+  using Body = void (*)(void* arg, size_t index);
+  using Runner = void (*)(void* self, size_t count, Body fn, void* arg);
+
+  Runner runner = nullptr;  // null = serial
+  void* self = nullptr;
+
+  // fn(i) must not throw: an exception would cross a foreign thread pool.
+  template <class F>
+  void run(size_t count, F&& fn) const {
+    if (runner == nullptr || count <= 1) {
+      for (size_t i = 0; i < count; i++) fn(i);
+      return;
+    }
+    runner(self, count, [](void* arg, size_t i) { (*static_cast<F*>(arg))(i); },
+           const_cast<void*>(static_cast<const void*>(&fn)));
+  }
+};
+
+}  // namespace spl

@@ -1,0 +1,38 @@
+// The selection tensor of a tile: checked, and turned into lists of slots per output channel.
+#pragma once
+
+#include <string>
+
+#include "kernels/geometry.h"
+#include "kernels/micro.h"
+#include "kernels/scratch.h"
+#include "kernels/tiles.h"
+
+namespace spl {
+
+// Says what is wrong when a code of outputs [o0, o1) of the tile lies beyond its window or in the padding.
+std::string check_codes(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
+                        const uint8_t* s, int64_t o0, int64_t o1);
+
+// Per output channel the slots that at least one window selected, each once.
+class SlotLists {
+ public:
+  // Reads the (checked) codes of outputs [o0, o1).
+  void build(const ConvShape& shape, const MicroKernels& micro, const Tile& tile, const uint8_t* s,
+             int64_t o0, int64_t o1, Scratch& scratch);
+  int count(int64_t o) const { return starts_[o - o0_ + 1] - starts_[o - o0_]; }
+  const uint16_t* slots(int64_t o) const { return slots_ + starts_[o - o0_]; }
+  int start(int64_t o) const { return starts_[o - o0_]; }
+  int total() const { return starts_[o1_ - o0_]; }
+
+ private:
+  void mark(const ConvShape& shape, const MicroKernels& micro, const Tile& tile, const uint8_t* s,
+            int64_t o, int lanes, uint64_t* bits) const;
+
+  int64_t o0_ = 0, o1_ = 0;
+  Buffer starts_buffer_, slots_buffer_;
+  int32_t* starts_ = nullptr;
+  uint16_t* slots_ = nullptr;
+};
+
+}  // namespace spl

@@ -1,0 +1,90 @@
+#include "kernels/tiles.h"
+
+#include <algorithm>
+
+namespace spl {
+namespace {
+
+// Convolution outputs reached by `pooled` neighbouring windows.
+int64_t reach(int64_t pooled, int64_t kernel, int64_t stride) {
+  return (pooled - 1) * stride + kernel;
+}
+
+// Most neighbouring windows that reach at most `limit` outputs, at least one.
+int64_t fit(int64_t limit, int64_t kernel, int64_t stride) {
+  return std::max<int64_t>(1, (limit - kernel) / stride + 1);
+}
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+Tiling::Tiling(const ConvShape& shape, int max_slots) : shape_(shape) {
+  const ConvAttributes& at = shape.at;
+  // Wide tiles copy less border per output than high ones, so up to twice as wide as high.
+  int64_t rows = 1;
+  while (2 * (rows + 1) * (rows + 1) <= max_slots) rows++;
+  high_ = std::min(shape.pH, fit(rows, at.pool_kernel[0], at.pool_strides[0]));
+  const int64_t high_reach = reach(high_, at.pool_kernel[0], at.pool_strides[0]);
+  wide_ = std::min(shape.pW, fit(max_slots / high_reach, at.pool_kernel[1], at.pool_strides[1]));
+  const int64_t wide_reach = reach(wide_, at.pool_kernel[1], at.pool_strides[1]);
+  high_ = std::min(shape.pH, fit(max_slots / wide_reach, at.pool_kernel[0], at.pool_strides[0]));
+  tiles_y_ = ceil_div(shape.pH, high_);
+  tiles_x_ = ceil_div(shape.pW, wide_);
+  high_ = ceil_div(shape.pH, tiles_y_);  // equal tiles instead of a small last one
+  wide_ = ceil_div(shape.pW, tiles_x_);
+  most_slots_ = static_cast<int>(reach(high_, at.pool_kernel[0], at.pool_strides[0]) *
+                                 reach(wide_, at.pool_kernel[1], at.pool_strides[1]));
+}
+
+void Tiling::region(int64_t p0, int64_t p1, int axis, int64_t* begin, int64_t* end) const {
+  const ConvAttributes& at = shape_.at;
+  const int64_t size = axis == 0 ? shape_.oH : shape_.oW;
+  *begin = std::max<int64_t>(0, p0 * at.pool_strides[axis] - at.pool_pads[axis]);
+  *end = std::min(size, (p1 - 1) * at.pool_strides[axis] - at.pool_pads[axis] +
+                            at.pool_kernel[axis]);
+}
+
+Tile Tiling::tile(int64_t index) const {
+  const int64_t in_image = index % per_image();
+  Tile t;
+  t.n = index / per_image();
+  t.py0 = std::min(shape_.pH, in_image / tiles_x_ * high_);
+  t.py1 = std::min(shape_.pH, t.py0 + high_);
+  t.px0 = std::min(shape_.pW, in_image % tiles_x_ * wide_);
+  t.px1 = std::min(shape_.pW, t.px0 + wide_);
+  t.cy0 = t.cx0 = 0;
+  t.rows = t.columns = 0;
+  if (t.py0 == t.py1 || t.px0 == t.px1) return t;  // equal tiles can leave an empty last one
+  int64_t y1, x1;
+  region(t.py0, t.py1, 0, &t.cy0, &y1);
+  region(t.px0, t.px1, 1, &t.cx0, &x1);
+  t.rows = static_cast<int>(y1 - t.cy0);
+  t.columns = static_cast<int>(x1 - t.cx0);
+  return t;
+}
+
+void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px,
+                  int16_t* slots) {
+  const ConvAttributes& at = shape.at;
+  const int64_t y0 = py * at.pool_strides[0] - at.pool_pads[0];
+  const int64_t x0 = px * at.pool_strides[1] - at.pool_pads[1];
+  for (int64_t y = y0; y < y0 + at.pool_kernel[0]; y++)
+    for (int64_t x = x0; x < x0 + at.pool_kernel[1]; x++) {
+      const bool inside = y >= 0 && x >= 0 && y < shape.oH && x < shape.oW;
+      *slots++ = inside ? static_cast<int16_t>((y - tile.cy0) * tile.columns + (x - tile.cx0)) : -1;
+    }
+}
+
+std::vector<int64_t> split_outputs(int64_t outputs, int64_t granule, int64_t others,
+                                   int64_t wanted) {
+  const int64_t granules = ceil_div(outputs, granule);
+  const int64_t ranges =
+      std::min(granules, others >= wanted ? 1 : ceil_div(wanted, std::max<int64_t>(1, others)));
+  std::vector<int64_t> starts;
+  for (int64_t i = 0; i < ranges; i++) starts.push_back(granules * i / ranges * granule);
+  starts.push_back(outputs);
+  return starts;
+}
+
+}  // namespace spl

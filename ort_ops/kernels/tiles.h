@@ -1,0 +1,51 @@
+// Cutting the output of a layer into units of work.
+//
+// A tile is a rectangle of (pooled) outputs of one image together with the rectangle of convolution
+// outputs its windows reach; these are its slots, numbered row by row. Neighbouring tiles of
+// overlapping windows share some convolution outputs, which are then computed twice.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/geometry.h"
+#include "kernels/micro.h"
+
+namespace spl {
+
+struct Tile {
+  int64_t n;                   // image
+  int64_t py0, py1, px0, px1;  // pooled outputs
+  int64_t cy0, cx0;            // first convolution output
+  int rows, columns;           // of convolution outputs
+  int slots() const { return rows * columns; }
+};
+
+// Tiles of one image.
+class Tiling {
+ public:
+  // At most `max_slots` slots in a tile (more only when a single window has more).
+  Tiling(const ConvShape& shape, int max_slots);
+  int64_t per_image() const { return tiles_y_ * tiles_x_; }
+  Tile tile(int64_t index) const;  // index in [0, N * per_image)
+  int most_slots() const { return most_slots_; }
+
+ private:
+  void region(int64_t p0, int64_t p1, int axis, int64_t* begin, int64_t* end) const;
+
+  const ConvShape& shape_;
+  int64_t high_, wide_;  // pooled outputs in a tile
+  int64_t tiles_y_, tiles_x_;
+  int most_slots_;
+};
+
+// The slots of the window of pooled output (py, px), in row-major order; -1 in the padding.
+void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px,
+                  int16_t* slots);
+
+// Splits `outputs` channels into ranges of whole `granule`s so that `others` x ranges is at least
+// `wanted` units, as far as possible. Returns the first channel of each range, and the end.
+std::vector<int64_t> split_outputs(int64_t outputs, int64_t granule, int64_t others,
+                                   int64_t wanted);
+
+}  // namespace spl

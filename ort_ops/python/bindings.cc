@@ -1,0 +1,251 @@
+// spl_onnx._kernels: NumPy in, NumPy out, choice of the instruction set and number of threads.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <optional>
+#include <thread>
+
+#include "kernels/conv_predict.h"
+#include "kernels/conv_srmm.h"
+#include "kernels/gemm.h"
+#include "kernels/isa.h"
+
+namespace py = pybind11;
+
+namespace {
+
+using Floats = py::array_t<float, py::array::c_style>;
+using Bytes = py::array_t<uint8_t, py::array::c_style>;
+using Signed = py::array_t<int8_t, py::array::c_style>;
+template <class T>
+using Maybe = std::optional<T>;
+using Ints = std::vector<int64_t>;
+
+void require(bool condition, const std::string& message) {
+  if (!condition) throw py::value_error(message);
+}
+
+const spl::MicroKernels& micro_for(const Maybe<std::string>& isa) {
+  if (!isa) return spl::active_kernels();
+  const spl::MicroKernels* table = spl::kernels_for(*isa);
+  require(table != nullptr, "isa: '" + *isa + "' is not available on this processor");
+  return *table;
+}
+
+// Threads of its own, because there is no ONNX Runtime pool here.
+class Team {
+ public:
+  explicit Team(int threads) : threads_(threads) {}
+  spl::Parallel parallel() {
+    if (threads_ <= 1) return {};
+    return {[](void* self, size_t count, spl::Parallel::Body fn, void* arg) {
+              static_cast<Team*>(self)->run(count, fn, arg);
+            },
+            this};
+  }
+
+ private:
+  void run(size_t count, spl::Parallel::Body fn, void* arg) {
+    std::atomic<size_t> next{0};
+    auto work = [&] {
+      for (size_t i = next++; i < count; i = next++) fn(arg, i);
+    };
+    std::vector<std::thread> team;
+    for (int t = 1; t < threads_; t++) team.emplace_back(work);
+    work();
+    for (std::thread& thread : team) thread.join();
+  }
+  int threads_;
+};
+
+spl::ConvAttributes attributes(const Ints& strides, const Ints& pads, const Ints& dilations,
+                               int64_t group, const Ints& pool_kernel, const Ints& pool_strides,
+                               const Ints& pool_pads, bool pool_ceil) {
+  require(strides.size() == 2 && pads.size() == 4 && dilations.size() == 2 &&
+              pool_kernel.size() == 2 && pool_strides.size() == 2 && pool_pads.size() == 4,
+          "attributes: wanted 2 strides, 4 pads, 2 dilations, and the same for pooling");
+  spl::ConvAttributes at;
+  std::copy(strides.begin(), strides.end(), at.strides);
+  std::copy(pads.begin(), pads.end(), at.pads);
+  std::copy(dilations.begin(), dilations.end(), at.dilations);
+  at.group = group;
+  std::copy(pool_kernel.begin(), pool_kernel.end(), at.pool_kernel);
+  std::copy(pool_strides.begin(), pool_strides.end(), at.pool_strides);
+  std::copy(pool_pads.begin(), pool_pads.end(), at.pool_pads);
+  at.pool_ceil = pool_ceil;
+  return at;
+}
+
+void shape_of(const py::array& a, int64_t dims[4], const char* name) {
+  require(a.ndim() == 4, std::string(name) + ": wanted rank 4, got " + std::to_string(a.ndim()));
+  for (int i = 0; i < 4; i++) dims[i] = a.shape(i);
+}
+
+spl::ConvShape conv_shape(const spl::ConvAttributes& at, const Floats& x, const py::array& w) {
+  int64_t xd[4], wd[4];
+  shape_of(x, xd, "X");
+  shape_of(w, wd, "weights");
+  spl::ConvShape shape;
+  const std::string problem = spl::make_shape(at, xd, wd, &shape);
+  require(problem.empty(), problem);
+  return shape;
+}
+
+spl::ConvShape gemm_shape(const Floats& x, const py::array& w) {
+  require(x.ndim() == 2 && w.ndim() == 2, "X and weights: wanted rank 2");
+  spl::ConvShape shape;
+  const std::string problem =
+      spl::make_gemm_shape(x.shape(0), x.shape(1), w.shape(0), w.shape(1), &shape);
+  require(problem.empty(), problem);
+  return shape;
+}
+
+spl::Residual residual_of(const Maybe<Floats>& r, const spl::ConvShape& shape) {
+  if (!r) return {};
+  require(r->size() == 1 || r->size() == shape.N * shape.oH * shape.oW * shape.O,
+          "R: wanted one element or the size of the convolution output");
+  return {r->data(), r->size() == 1};
+}
+
+const uint8_t* codes_of(const Maybe<Bytes>& s, const spl::ConvShape& shape) {
+  if (!s) return nullptr;
+  require(s->size() == shape.N * shape.pH * shape.pW * shape.O, "S: wanted the size of the output");
+  return s->data();
+}
+
+const float* bias_of(const Maybe<Floats>& b, const spl::ConvShape& shape) {
+  if (!b) return nullptr;
+  require(b->size() == shape.O, "B: wanted one value per output channel");
+  return b->data();
+}
+
+spl::Strategy strategy_of(const std::string& name) {
+  if (name == "auto") return spl::Strategy::kAuto;
+  if (name == "select") return spl::Strategy::kSelect;
+  if (name == "zero_skip") return spl::Strategy::kZeroSkip;
+  require(name == "dense", "strategy: wanted auto, select, zero_skip or dense, got " + name);
+  return spl::Strategy::kDense;
+}
+
+template <class Kernel>
+Floats run_srmm(const spl::ConvShape& shape, const Ints& dims, const Floats& x, const Floats& w,
+                const Maybe<Floats>& b, const Maybe<Bytes>& s, const Maybe<Floats>& r,
+                const spl::Clamp& clamp, const std::string& strategy, const Maybe<std::string>& isa,
+                int threads) {
+  Floats y(dims);
+  const spl::SrmmInputs in{x.data(), codes_of(s, shape), residual_of(r, shape), y.mutable_data()};
+  const Kernel kernel(shape, w.data(), bias_of(b, shape), clamp, strategy_of(strategy),
+                      in.s != nullptr, micro_for(isa));
+  Team team(threads);
+  const std::string problem = kernel.run(shape, in, team.parallel());
+  require(problem.empty(), problem);
+  return y;
+}
+
+Bytes run_predict(const spl::ConvShape& shape, const Ints& dims, bool rows, const Floats& x,
+                  const py::array& wp, const Floats& bp, const Maybe<Floats>& wscale,
+                  const Maybe<Floats>& xscale, const Maybe<Floats>& r, bool select_all,
+                  const Maybe<std::string>& isa, int threads) {
+  spl::PredictorWeights weights;
+  weights.bias = bias_of(bp, shape);
+  const bool is_int8 = py::isinstance<py::array_t<int8_t>>(wp);
+  const Signed i8 = is_int8 ? Signed(wp) : Signed();
+  const Floats f32 = is_int8 ? Floats() : Floats(wp);
+  if (is_int8) {
+    require(wscale.has_value() && wscale->size() == shape.O, "Wscale: wanted one per output");
+    weights.i8 = i8.data();
+    weights.scale = wscale->data();
+  } else {
+    weights.f32 = f32.data();
+  }
+  float scale[2] = {1, 0};
+  if (xscale) {
+    require(xscale->size() == 1 || xscale->size() == 2, "Xscale: wanted 1 or 2 elements");
+    std::copy(xscale->data(), xscale->data() + xscale->size(), scale);
+  }
+  Bytes out(dims);
+  const spl::PredictInputs in{x.data(), residual_of(r, shape), xscale ? scale : nullptr,
+                              out.mutable_data()};
+  const spl::ConvPredict kernel(shape, weights, select_all, rows, micro_for(isa));
+  Team team(threads);
+  const std::string problem = kernel.run(shape, in, team.parallel());
+  require(problem.empty(), problem);
+  return out;
+}
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+}  // namespace
+
+PYBIND11_MODULE(_kernels, m) {
+  m.doc() = "Kernels of spl-onnx without ONNX Runtime; semantics: docs/operators.md.";
+  m.def("isa_names", &spl::available_isas, "Instruction sets that run here, slowest first.");
+  m.def("active_isa", [] { return std::string(spl::active_kernels().isa); },
+        "Instruction set in use (SPL_ONNX_ISA overrides the choice).");
+
+#define SPL_CONV_ARGS                                                                            \
+  py::kw_only(), py::arg("strides") = Ints{1, 1}, py::arg("pads") = Ints{0, 0, 0, 0},            \
+      py::arg("dilations") = Ints{1, 1}, py::arg("group") = 1,                                   \
+      py::arg("pool_kernel") = Ints{1, 1}, py::arg("pool_strides") = Ints{1, 1},                 \
+      py::arg("pool_pads") = Ints{0, 0, 0, 0}, py::arg("pool_ceil") = false
+
+  m.def(
+      "conv_srmm",
+      [](Floats x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<Floats> r, Ints strides,
+         Ints pads, Ints dilations, int64_t group, Ints pool_kernel, Ints pool_strides,
+         Ints pool_pads, bool pool_ceil, float clip_min, float clip_max, float floor,
+         std::string strategy, Maybe<std::string> isa, int threads) {
+        const auto shape = conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
+                                                 pool_strides, pool_pads, pool_ceil),
+                                      x, w);
+        return run_srmm<spl::ConvSrmm>(shape, {shape.N, shape.pH, shape.pW, shape.O}, x, w, b, s, r,
+                                       {clip_min, clip_max, floor}, strategy, isa, threads);
+      },
+      py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
+      py::arg("r") = py::none(), SPL_CONV_ARGS, py::arg("clip_min") = 0.0f,
+      py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
+      py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def(
+      "conv_predict",
+      [](Floats x, py::array wp, Floats bp, Maybe<Floats> wscale, Maybe<Floats> xscale,
+         Maybe<Floats> r, Ints strides, Ints pads, Ints dilations, int64_t group, Ints pool_kernel,
+         Ints pool_strides, Ints pool_pads, bool pool_ceil, bool select_all,
+         Maybe<std::string> isa, int threads) {
+        const auto shape = conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
+                                                 pool_strides, pool_pads, pool_ceil),
+                                      x, wp);
+        return run_predict(shape, {shape.N, shape.pH, shape.pW, shape.O}, false, x, wp, bp, wscale,
+                           xscale, r, select_all, isa, threads);
+      },
+      py::arg("x"), py::arg("wp"), py::arg("bp"), py::arg("wscale") = py::none(),
+      py::arg("xscale") = py::none(), py::arg("r") = py::none(), SPL_CONV_ARGS,
+      py::arg("select_all") = false, py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def(
+      "gemm_srmm",
+      [](Floats x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<Floats> r, float clip_min,
+         float clip_max, float floor, std::string strategy, Maybe<std::string> isa, int threads) {
+        const auto shape = gemm_shape(x, w);
+        return run_srmm<spl::GemmSrmm>(shape, {shape.W, shape.O}, x, w, b, s, r,
+                                       {clip_min, clip_max, floor}, strategy, isa, threads);
+      },
+      py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
+      py::arg("r") = py::none(), py::kw_only(), py::arg("clip_min") = 0.0f,
+      py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
+      py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def(
+      "gemm_predict",
+      [](Floats x, py::array wp, Floats bp, Maybe<Floats> wscale, Maybe<Floats> xscale,
+         Maybe<Floats> r, Maybe<std::string> isa, int threads) {
+        const auto shape = gemm_shape(x, wp);
+        return run_predict(shape, {shape.W, shape.O}, true, x, wp, bp, wscale, xscale, r, false, isa,
+                           threads);
+      },
+      py::arg("x"), py::arg("wp"), py::arg("bp"), py::arg("wscale") = py::none(),
+      py::arg("xscale") = py::none(), py::arg("r") = py::none(), py::kw_only(),
+      py::arg("isa") = py::none(), py::arg("threads") = 1);
+}
