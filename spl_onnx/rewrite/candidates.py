@@ -17,7 +17,7 @@ Selected = Callable[[Rule, Match], bool]
 
 @dataclass(eq=False)
 class Candidate:
-    """One node with weights: its entry in the plan, its own output, and the match to rewrite if it was accepted."""
+    """One node with weights: entry in the plan, own output, and the match to rewrite if it was accepted."""
 
     entry: SitePlan
     output: str
@@ -37,7 +37,7 @@ class _Option:
 
 
 def find_candidates(model: ModelContext, selected: Selected) -> list[Candidate]:
-    """All nodes that hold weights of a kind some rule knows, in graph order, inner graphs behind their outer one."""
+    """All nodes with weights that some rule knows, in graph order, inner graphs behind their outer one."""
     anchors = frozenset().union(*(rule.anchors for rule in RULES))
     taken: set[int] = set()
     found = []
@@ -50,7 +50,7 @@ def find_candidates(model: ModelContext, selected: Selected) -> list[Candidate]:
 
 
 def _separate_names(found: list[Candidate]) -> None:
-    """Name a refused candidate by its own output where another candidate got the site (a sum of two convolutions)."""
+    """Name a refused candidate by its own output where another one got the site (sums of convolutions)."""
     taken = {candidate.entry.site for candidate in found if candidate.match is not None}
     for candidate in found:
         if candidate.match is None and candidate.entry.site in taken:
@@ -70,7 +70,9 @@ def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) 
             return Candidate(_entry(option, "predict", option.reason), tensor, option.rule, option.match)
     if not options:
         reason = f"{label(anchor)} is followed by no activation or pooling that a rule knows"
-        return Candidate(SitePlan(tensor, "none", "dense", reason=reason, layer=anchor.name or tensor), tensor)
+        return Candidate(
+            SitePlan(tensor, "none", "dense", reason=reason, layer=anchor.name or tensor), tensor
+        )
     best = max(options, key=lambda option: (option.selected, option.accepted))
     reason = best.reason
     if best.accepted:
@@ -90,7 +92,11 @@ def _option(rule: Rule, match: Match, selected: Selected, taken: set[int]) -> _O
 def _entry(option: _Option, choice: str, reason: str) -> SitePlan:
     anchor = option.match.anchor
     return SitePlan(
-        option.match.name, option.rule.name, choice, reason=reason, layer=anchor.name or anchor.outputs[0].name
+        option.match.name,
+        option.rule.name,
+        choice,
+        reason=reason,
+        layer=anchor.name or anchor.outputs[0].name,
     )
 
 

@@ -1,4 +1,4 @@
-"""Moving a MaxPool above the Concat it reads: the part of `conv_relu_concat_pool` that concerns all branches at once."""
+"""The part of `conv_relu_concat_pool` that concerns all branches: a MaxPool moves above its Concat."""
 
 from __future__ import annotations
 

@@ -16,7 +16,12 @@ from spl_onnx.rewrite.roundtrip import import_model
 from spl_onnx.rewrite.symbolic import Shape, infer_shapes
 from spl_onnx.rewrite.tensors import all_graphs, graph_path
 
-_CONSTANT_SCALARS = {"value_float": np.float32, "value_int": np.int64, "value_floats": np.float32, "value_ints": np.int64}
+_CONSTANT_SCALARS = {
+    "value_float": np.float32,
+    "value_int": np.int64,
+    "value_floats": np.float32,
+    "value_ints": np.int64,
+}
 
 
 @dataclass(eq=False)
@@ -48,14 +53,16 @@ class Scope:
     def constant(self, tensor: gs.Tensor) -> npt.NDArray[np.generic] | None:
         """The value of `tensor` where it can never change, else None.
 
-        Initializers that are also inputs of the graph may be overridden by the caller, so they are not constant
-        (before IR version 4 every initializer had to be listed as an input, and meant a constant).
+        Initializers that are also inputs of the graph may be overridden by the caller, so they are not
+        constant (before IR version 4 every initializer had to be listed as an input, and meant a constant).
         """
         while len(tensor.inputs) == 1 and tensor.inputs[0].op == "Identity":
             tensor = tensor.inputs[0].inputs[0]
         scope: Scope | None = self
         while scope is not None:
-            if tensor.name in scope.inputs and not (tensor.name in scope.initializers and self.model.ir_version < 4):
+            if tensor.name in scope.inputs and not (
+                tensor.name in scope.initializers and self.model.ir_version < 4
+            ):
                 return None
             if tensor.name in scope.initializers:
                 return numpy_helper.to_array(scope.initializers[tensor.name])
@@ -84,7 +91,11 @@ class Scope:
 
     def qualified(self, name: str) -> str:
         """`name`, with the path of this graph in front where sibling graphs use the same name."""
-        return f"{self.path}/{name}" if self.path and name.partition("/pooled")[0] in self.model.repeated else name
+        return (
+            f"{self.path}/{name}"
+            if self.path and name.partition("/pooled")[0] in self.model.repeated
+            else name
+        )
 
     def rank(self, tensor: gs.Tensor) -> int | None:
         """Number of dimensions, if known."""

@@ -1,19 +1,20 @@
 """The nodes of one site: Transpose to channels last, SPLPredict, SRMM, Transpose back.
 
-Images with one spatial dimension get a height of 1 (`[N,C,L]` -> `[N,1,L,C]`). R is always connected, for the dense
-fallback body: a shared zero where the site has no residual.
+Images with one spatial dimension get a height of 1 (`[N,C,L]` -> `[N,1,L,C]`). R is always connected, for the
+dense fallback body: a shared zero where the site has no residual.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
+from spl_onnx.predictors.weights import PredictorWeights
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import FloatArray, Site
+from spl_onnx.rewrite.rules.base import Site
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
@@ -25,15 +26,6 @@ from spl_onnx.spec.attributes import (
 )
 
 TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
-
-
-class Predictor(Protocol):
-    """Weights of a predictor, as the builders of `spl_onnx.predictors` return them."""
-
-    wp: npt.NDArray[Any]
-    bp: FloatArray
-    wscale: FloatArray | None
-    xscale: FloatArray | None
 
 
 class SiteEmitter:
@@ -48,7 +40,12 @@ class SiteEmitter:
     """
 
     def __init__(
-        self, site: Site, name: str, output: gs.Tensor, predictor: Predictor | None = None, floor: float = 0.0
+        self,
+        site: Site,
+        name: str,
+        output: gs.Tensor,
+        predictor: PredictorWeights | None = None,
+        floor: float = 0.0,
     ) -> None:
         self.site, self.name, self.output = site, name, output
         self.predictor, self.floor = predictor, floor
@@ -76,7 +73,9 @@ class SiteEmitter:
     def _fresh(self, part: str) -> str:
         return self.scope.model.fresh(f"{self.name}/{part}")
 
-    def _node(self, op: str, part: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, Any]) -> None:
+    def _node(
+        self, op: str, part: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, Any]
+    ) -> None:
         domain = self._domain if op in (PREDICT, SRMM) else None
         self.nodes.append(gs.Node(op, self._fresh(part), attrs, inputs, [output], domain))
 
@@ -96,7 +95,7 @@ class SiteEmitter:
             return self._shared("spl/zero_image", np.zeros((1, 1, 1, 1), np.float32))
         return self._shared("spl/zero_matrix", np.zeros(1, np.float32))
 
-    def _predict(self, weights: Predictor, x: gs.Tensor, r: gs.Tensor) -> gs.Tensor:
+    def _predict(self, weights: PredictorWeights, x: gs.Tensor, r: gs.Tensor) -> gs.Tensor:
         site = self.site
         s = self._variable("S")
         inputs = [

@@ -1,4 +1,4 @@
-"""Weights in a separate file: read without leaving the model's folder, written aligned so that they can be mapped."""
+"""Weights in a separate file: read from the model's folder only, written aligned so that they can be mapped."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import onnx
 from onnx import numpy_helper
 
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.tensors import SMALL_TENSOR_BYTES, byte_size, copy_without_data, element_count, model_tensors
+from spl_onnx.rewrite.tensors import (
+    SMALL_TENSOR_BYTES,
+    byte_size,
+    copy_without_data,
+    element_count,
+    model_tensors,
+)
 
 #: Tensors start at multiples of this (a memory page), so that ONNX Runtime can map them without a copy.
 ALIGNMENT = 4096
@@ -43,24 +49,27 @@ def _load(tensor: onnx.TensorProto, folder: Path) -> None:
         offset = int(info.get("offset", 0))
         length = int(info.get("length", expected))
     except ValueError:
-        raise ModelError(f"weights '{tensor.name}': offset or length in {path.name} is not a number") from None
+        raise ModelError(
+            f"weights '{tensor.name}': offset or length in {path.name} is not a number"
+        ) from None
     if offset < 0 or length != expected:
         raise ModelError(
-            f"weights '{tensor.name}': {length} bytes at offset {offset} of {path.name}, wanted {expected} for "
-            f"{element_count(tensor)} elements"
+            f"weights '{tensor.name}': {length} bytes at offset {offset} of {path.name}, "
+            f"wanted {expected} for {element_count(tensor)} elements"
         )
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             file.seek(offset)
             data = file.read(length)
     except OSError as error:
         raise ModelError(
-            f"weights '{tensor.name}': file {path} cannot be read ({error.strerror}); keep it beside the model"
+            f"weights '{tensor.name}': file {path} cannot be read ({error.strerror}); "
+            "keep it beside the model"
         ) from error
     if len(data) != length:
         raise ModelError(
-            f"weights '{tensor.name}': {path} ends early, got {len(data)} of {length} bytes at offset {offset}; "
-            "it is truncated or belongs to another model"
+            f"weights '{tensor.name}': {path} ends early, got {len(data)} of {length} bytes at offset "
+            f"{offset}; it is truncated or belongs to another model"
         )
     tensor.raw_data = data
     tensor.ClearField("external_data")
@@ -76,13 +85,16 @@ def safe_location(location: str, folder: Path, name: str) -> Path:
     parts = location.replace("\\", "/").split("/")
     if not location or location.startswith(("/", "\\")) or ":" in parts[0] or ".." in parts:
         raise ModelError(
-            f"weights '{name}': location {location!r} is refused; wanted a relative path inside the model's folder"
+            f"weights '{name}': location {location!r} is refused; "
+            "wanted a relative path inside the model's folder"
         )
     path = folder
     for part in parts:
         path = path / part
         if path.is_symlink():
-            raise ModelError(f"weights '{name}': {path} is a link and is refused; put the file itself beside the model")
+            raise ModelError(
+                f"weights '{name}': {path} is a link and is refused; put the file itself beside the model"
+            )
     return path
 
 
@@ -127,7 +139,7 @@ def write_data_file(model: onnx.ModelProto, path: Path, location: str) -> onnx.M
         A copy of the model that refers to them.
     """
     light = copy_without_data(model)
-    with open(path, "xb") as file:
+    with path.open("xb") as file:
         for tensor, reference in zip(model.graph.initializer, light.graph.initializer, strict=True):
             if byte_size(tensor) <= SMALL_TENSOR_BYTES:
                 continue
@@ -139,7 +151,9 @@ def write_data_file(model: onnx.ModelProto, path: Path, location: str) -> onnx.M
     return light
 
 
-def _refer(source: onnx.TensorProto, reference: onnx.TensorProto, location: str, offset: int, length: int) -> None:
+def _refer(
+    source: onnx.TensorProto, reference: onnx.TensorProto, location: str, offset: int, length: int
+) -> None:
     reference.doc_string = source.doc_string
     reference.metadata_props.extend(source.metadata_props)
     del reference.external_data[:]

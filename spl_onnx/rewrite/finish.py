@@ -12,8 +12,16 @@ from spl_onnx.spec.functions import fallback_functions
 FUNCTIONS_IR_VERSION = 8
 
 
-def finish_model(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Add to `model`, in place, what the operators in it need; a model without them is left as it is."""
+def finish_model(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.ModelProto:
+    """Add to `model`, in place, what the operators in it need; a model without them is left as it is.
+
+    Args:
+        model: The rewritten model.
+        original: The model it was made from.
+
+    Returns:
+        `model`.
+    """
     used = {
         (node.domain, node.op_type)
         for graph in all_graphs(model.graph)
@@ -27,14 +35,13 @@ def finish_model(model: onnx.ModelProto) -> onnx.ModelProto:
     for domain in sorted({domain for domain, _ in used}):
         model.opset_import.add(domain=domain, version=VERSION)
     if model.ir_version < 4:
-        _drop_constant_inputs(model.graph)
+        _drop_inputs(model.graph, {tensor.name for tensor in original.graph.initializer})
     model.ir_version = max(model.ir_version, FUNCTIONS_IR_VERSION)
     return model
 
 
-def _drop_constant_inputs(graph: onnx.GraphProto) -> None:
-    """Before IR version 4 initializers had to be inputs too; from 4 on that would mean they can be overridden."""
-    constants = {tensor.name for tensor in graph.initializer}
+def _drop_inputs(graph: onnx.GraphProto, constants: set[str]) -> None:
+    """Before IR version 4 initializers had to be inputs too; from 4 on that means they can be overridden."""
     inputs = [value for value in graph.input if value.name not in constants]
     del graph.input[:]
     graph.input.extend(inputs)

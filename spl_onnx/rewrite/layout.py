@@ -1,8 +1,8 @@
 """Cleaning up the Transposes between sites.
 
-Every site brings its own Transposes. Two passes leave the necessary ones: one copy of each transposed tensor, and no
-pair that undoes itself. Passes work on one graph and keep its node order. To move Transposes through elementwise
-operators, add a pass that moves one such node and let `clean_layout` run the others again.
+Every site brings its own Transposes. Two passes leave the necessary ones: one copy of each transposed tensor,
+and no pair that undoes itself. Passes work on one graph and keep its node order. To move Transposes through
+elementwise operators, add a pass that moves one such node and let `clean_layout` run the others again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ def clean_layout(scope: Scope, made: set[int]) -> int:
 
     Args:
         scope: The graph.
-        made: Ids of nodes that the rewrite made; a pair or copy is removed only if one of its nodes is among them.
+        made: Ids of nodes that the rewrite made; a pair or copy is removed only if one of its nodes is among
+            them.
 
     Returns:
         How many nodes were removed.

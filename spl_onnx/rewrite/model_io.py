@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.external_data import has_external_data, load_external_data, plan_data_file, write_data_file
+from spl_onnx.rewrite.external_data import (
+    has_external_data,
+    load_external_data,
+    plan_data_file,
+    write_data_file,
+)
 from spl_onnx.rewrite.tensors import total_bytes
 
 #: A protobuf file ends at 2 GiB; the rest of the model needs room too.
@@ -43,7 +47,8 @@ def read_model(model: onnx.ModelProto | str | Path) -> LoadedModel:
     if isinstance(model, onnx.ModelProto):
         if has_external_data(model):
             raise ModelError(
-                "the model in memory refers to weights in a file; pass its path, or load it with its external data"
+                "the model in memory refers to weights in a file; pass its path, "
+                "or load it with its external data"
             )
         return LoadedModel(model)
     path = Path(model)
@@ -69,7 +74,7 @@ def _parse(path: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
-    except DecodeError as error:
+    except Exception as error:  # protobuf's DecodeError, whose module has no types
         raise ModelError(
             f"{path}: not an ONNX model, or truncated ({len(content)} bytes, {error}); "
             "check the download against its published size"
@@ -82,15 +87,18 @@ def _parse(path: Path) -> onnx.ModelProto:
 
 
 def save_model(
-    model: onnx.ModelProto, path: str | Path, external_data: bool | None = None, threshold: int = MAX_INLINE_BYTES
+    model: onnx.ModelProto,
+    path: str | Path,
+    external_data: bool | None = None,
+    threshold: int = MAX_INLINE_BYTES,
 ) -> None:
     """Write `model` to `path`, all or nothing.
 
     Args:
         model: The model; not changed.
         path: The file. Its weights go to `<path>.data` beside it if they are external.
-        external_data: Whether large tensors go to the separate file; None = above `threshold`. Above 2 GB they do
-            in any case.
+        external_data: Whether large tensors go to the separate file; None = above `threshold`. Above 2 GB
+            they do in any case.
         threshold: Size of all tensors in bytes.
 
     Raises:
@@ -105,18 +113,20 @@ def save_model(
         else:
             _replace_with(target, model.SerializeToString())
     except OSError as error:
-        raise ModelError(f"{target}: cannot be written ({error.strerror or error}); choose another output") from error
+        raise ModelError(
+            f"{target}: cannot be written ({error.strerror or error}); choose another output"
+        ) from error
 
 
 def _replace_with(target: Path, content: bytes) -> None:
     """Put `content` into place by renaming a complete file."""
     temporary = temporary_name(target)
     try:
-        with open(temporary, "xb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+        temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -124,14 +134,14 @@ def _replace_with(target: Path, content: bytes) -> None:
 def _save_with_data(model: onnx.ModelProto, target: Path) -> None:
     """Write model and weights; both appear, or neither.
 
-    The data file gets a name that the present model file at `target` does not use, so that the old pair stays whole
-    until the new model file replaces the old one in a single step.
+    The data file gets a name that the present model file at `target` does not use, so that the old pair stays
+    whole until the new model file replaces the old one in a single step.
     """
     data, old = plan_data_file(target)
     temporary = temporary_name(data)
     try:
         light = write_data_file(model, temporary, data.name)
-        os.replace(temporary, data)
+        temporary.replace(data)
         try:
             _replace_with(target, light.SerializeToString())
         except BaseException:

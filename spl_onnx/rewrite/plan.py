@@ -1,4 +1,4 @@
-"""The plan of a rewrite: every candidate, what became of it and why. It can be saved, edited and applied again."""
+"""The plan of a rewrite: every candidate, what became of it, why. It can be saved, edited, applied again."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class SitePlan:
         site: Name of its output tensor.
         rule: The rule that found it; "none" where no rule's pattern fits.
         choice: "predict" (SPLPredict and SRMM), "lossless" (SRMM alone) or "dense" (left as it is).
-        settings: How it is predicted: predictor ("int8", "pruned"), keep, threshold (a number or one per channel),
-            floor.
+        settings: How it is predicted: predictor ("int8", "pruned"), keep, threshold (a number or one per
+            channel), floor.
         reason: Why.
         layer: The node that holds the weights.
         macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.
@@ -49,11 +49,14 @@ class SitePlan:
 
     def __post_init__(self) -> None:
         if self.choice not in CHOICES:
-            raise UsageError(f"plan, site '{self.site}': choice is {self.choice!r}, wanted one of {', '.join(CHOICES)}")
+            raise UsageError(
+                f"plan, site '{self.site}': choice is {self.choice!r}, wanted one of {', '.join(CHOICES)}"
+            )
         predictor = self.settings.get("predictor")
         if predictor is not None and predictor not in PREDICTORS[1:]:
             raise UsageError(
-                f"plan, site '{self.site}': predictor is {predictor!r}, wanted one of {', '.join(PREDICTORS[1:])}"
+                f"plan, site '{self.site}': predictor is {predictor!r}, "
+                f"wanted one of {', '.join(PREDICTORS[1:])}"
             )
 
     @property
@@ -82,7 +85,10 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan as text."""
-        return json.dumps({"version": PLAN_VERSION, "sites": [asdict(site) for site in self.sites]}, indent=2) + "\n"
+        return (
+            json.dumps({"version": PLAN_VERSION, "sites": [asdict(site) for site in self.sites]}, indent=2)
+            + "\n"
+        )
 
     @classmethod
     def from_json(cls, text: str, where: str = "plan") -> Plan:
@@ -94,9 +100,13 @@ class Plan:
         try:
             content = json.loads(text)
         except json.JSONDecodeError as error:
-            raise UsageError(f"{where}: not JSON (line {error.lineno}: {error.msg}); wanted a file of --plan-out") from error
+            raise UsageError(
+                f"{where}: not JSON (line {error.lineno}: {error.msg}); wanted a file of --plan-out"
+            ) from error
         if not isinstance(content, dict) or content.get("version") != PLAN_VERSION:
-            raise UsageError(f"{where}: wanted an object with version {PLAN_VERSION} and sites, as --plan-out writes it")
+            raise UsageError(
+                f"{where}: wanted an object with version {PLAN_VERSION} and sites, as --plan-out writes it"
+            )
         known = {f.name for f in fields(SitePlan)}
         sites = []
         for index, entry in enumerate(content.get("sites", [])):
@@ -120,5 +130,7 @@ class Plan:
         try:
             text = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(f"--plan {path}: cannot be read ({error}); wanted a file of --plan-out") from error
+            raise UsageError(
+                f"--plan {path}: cannot be read ({error}); wanted a file of --plan-out"
+            ) from error
         return cls.from_json(text, str(path))

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.emit import Predictor
+from spl_onnx.predictors.int8 import build_int8
+from spl_onnx.predictors.pruned import build_pruned
+from spl_onnx.predictors.weights import PredictorWeights
 from spl_onnx.rewrite.rules.base import Refused, Site, label
 
 #: The longest dot product whose int8 sum fits 32 bits; see docs/operators.md.
@@ -29,28 +31,30 @@ def describe(settings: dict[str, Any]) -> str:
         return "exact (lossless)"
     if settings["predictor"] == "int8":
         return "int8 predictor"
-    return f"pruned predictor keeping {settings.get('keep'):g} of the weights, without mean correction (no data)"
+    return (
+        f"pruned predictor keeping {settings.get('keep'):g} of the weights, without mean correction (no data)"
+    )
 
 
 def check_settings(site: Site, settings: dict[str, Any]) -> None:
     """Refuse a predictor that cannot serve `site`.
 
     Raises:
-        Refused: The dot products are too long for int8.
+        Refused: The weights are not finite, or the dot products too long for int8.
     """
-    length = site.w[0].size
+    length = int(np.prod(site.w.shape[1:]))
+    if not (np.isfinite(site.w).all() and np.isfinite(site.b).all()):
+        raise Refused(f"weights of {label(site.match.anchor)} are not all finite")
     if settings.get("predictor") == "int8" and length > MAX_INT8_LENGTH:
         raise Refused(
-            f"{label(site.match.anchor)} sums {length} products, the int8 predictor at most {MAX_INT8_LENGTH}; "
+            f"{label(site.match.anchor)} sums {length} products, "
+            f"the int8 predictor at most {MAX_INT8_LENGTH}; "
             "use --predictor pruned"
         )
 
 
-def build_predictor(site: Site, settings: dict[str, Any]) -> Predictor:
+def build_predictor(site: Site, settings: dict[str, Any]) -> PredictorWeights:
     """Weights of the predictor that `settings` describe."""
-    from spl_onnx.predictors.int8 import build_int8
-    from spl_onnx.predictors.pruned import build_pruned
-
     threshold = settings.get("threshold", 0.0)
     if isinstance(threshold, list):
         threshold = np.array(threshold, np.float32)

@@ -1,9 +1,10 @@
 """To graphsurgeon and back without loss.
 
-graphsurgeon drops model metadata, version, domain and documentation, node documentation and metadata, quantization
-annotations, initializers nobody reads, attributes of rarer types, overloads, and fails on some input types. So it is
-given only the structure (names, nodes, attributes it can hold). After the edit, everything it does not need to know
-is taken from the original: a node is recognised by its first output name, in its own graph. Weights never pass through it.
+graphsurgeon drops model metadata, version, domain and documentation, node documentation and metadata,
+quantization annotations, initializers nobody reads, attributes of rarer types, overloads, and fails on some
+input types. So it is given only the structure (names, nodes, attributes it can hold). After the edit,
+everything it does not need to know is taken from the original: a node is recognised by its first output name,
+in its own graph. Weights never pass through it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import onnx_graphsurgeon as gs
 from spl_onnx.errors import ModelError
 
 _KEPT_ATTRIBUTES = frozenset(
-    getattr(onnx.AttributeProto, name) for name in ("FLOAT", "INT", "STRING", "GRAPH", "FLOATS", "INTS", "STRINGS")
+    getattr(onnx.AttributeProto, name)
+    for name in ("FLOAT", "INT", "STRING", "GRAPH", "FLOATS", "INTS", "STRINGS")
 )
 
 
@@ -50,7 +52,8 @@ def _skeleton_node(source: onnx.NodeProto, target: onnx.NodeProto) -> None:
     for attribute in source.attribute:
         if attribute.type == onnx.AttributeProto.GRAPHS:
             raise ModelError(
-                f"node {source.name!r} ({source.op_type}) holds a list of graphs in attribute {attribute.name!r}; "
+                f"node {source.name!r} ({source.op_type}) holds a list of graphs "
+                f"in attribute {attribute.name!r}; "
                 "wanted at most one graph per attribute: such a model cannot be rewritten"
             )
         if attribute.type == onnx.AttributeProto.GRAPH:
@@ -70,7 +73,9 @@ def _is_text(attribute: onnx.AttributeProto) -> bool:
     return True
 
 
-def export_model(graph: gs.Graph, original: onnx.ModelProto, drop: frozenset[str] = frozenset()) -> onnx.ModelProto:
+def export_model(
+    graph: gs.Graph, original: onnx.ModelProto, drop: frozenset[str] = frozenset()
+) -> onnx.ModelProto:
     """The edited graph as a model that has everything else of `original`.
 
     Args:
@@ -107,9 +112,12 @@ def _read_names(graph: onnx.GraphProto) -> set[str]:
 
 
 def _merge(
-    original: onnx.GraphProto, edited: onnx.GraphProto, unread: set[str] | frozenset[str], outer: frozenset[str]
+    original: onnx.GraphProto,
+    edited: onnx.GraphProto,
+    unread: set[str] | frozenset[str],
+    outer: frozenset[str],
 ) -> onnx.GraphProto:
-    """`original` with the nodes and new initializers of `edited`; `outer`: constants of the enclosing graphs."""
+    """`original` with nodes and new initializers of `edited`; `outer`: constants of the enclosing graphs."""
     merged = onnx.GraphProto()
     own = {t.name for t in original.initializer} | {t.values.name for t in original.sparse_initializer}
     visible = outer | own
@@ -140,7 +148,10 @@ def _key(node: onnx.NodeProto) -> str:
 
 
 def _merge_nodes(
-    original: onnx.GraphProto, edited: onnx.GraphProto, unread: set[str] | frozenset[str], visible: frozenset[str]
+    original: onnx.GraphProto,
+    edited: onnx.GraphProto,
+    unread: set[str] | frozenset[str],
+    visible: frozenset[str],
 ) -> list[onnx.NodeProto]:
     """The nodes of `edited`; the ones known from `original` keep all that belongs to them."""
     known = {_key(node): node for node in original.node}

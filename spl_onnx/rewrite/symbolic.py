@@ -1,12 +1,14 @@
 """Shapes of all tensors, with dynamic dimensions as symbols that can be compared.
 
-ONNX shape inference gives every dynamic output of a Conv or MaxPool a name of its own, so it cannot tell that the two
-branches of a residual block have equal sizes. Here such a dimension is an expression of the input dimension and the
-window ("conv(H,3,2,1,1,1)"): equal expressions are equal sizes. A window that keeps every size (same padding, stride 1) keeps the symbol.
+ONNX shape inference gives every dynamic output of a Conv or MaxPool a name of its own, so it cannot tell that
+the two branches of a residual block have equal sizes. Here such a dimension is an expression of the input
+dimension and the window ("conv(H,3,2,1,1,1)"): equal expressions are equal sizes. A window that keeps every
+size (same padding, stride 1) keeps the symbol.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,8 +22,36 @@ Shape = tuple[Dim, ...]
 ShapeTable = dict[tuple[str, str], Shape]
 
 _SAME_SHAPE = frozenset(
-    "Relu Clip LeakyRelu PRelu Sigmoid Tanh HardSigmoid HardSwish Elu Selu Softplus Softsign Gelu Mish Erf Exp Log "
-    "Sqrt Abs Neg Identity Dropout BatchNormalization InstanceNormalization LRN Softmax LogSoftmax Cast".split()
+    [
+        "Relu",
+        "Clip",
+        "LeakyRelu",
+        "PRelu",
+        "Sigmoid",
+        "Tanh",
+        "HardSigmoid",
+        "HardSwish",
+        "Elu",
+        "Selu",
+        "Softplus",
+        "Softsign",
+        "Gelu",
+        "Mish",
+        "Erf",
+        "Exp",
+        "Log",
+        "Sqrt",
+        "Abs",
+        "Neg",
+        "Identity",
+        "Dropout",
+        "BatchNormalization",
+        "InstanceNormalization",
+        "LRN",
+        "Softmax",
+        "LogSoftmax",
+        "Cast",
+    ]
 )
 _BROADCAST = frozenset(("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum"))
 
@@ -32,10 +62,9 @@ def infer_shapes(model: onnx.ModelProto) -> ShapeTable:
     A model that does not pass shape inference gives only what its own value_info says.
     """
     light = copy_without_data(model)
-    try:
+    # A failure of the inference leaves us with fewer shapes, never with wrong ones.
+    with contextlib.suppress(Exception):
         light = onnx.shape_inference.infer_shapes(light, strict_mode=False, data_prop=True)
-    except Exception:  # any failure of the C++ inference leaves us with fewer shapes, never with wrong ones
-        pass
     table: ShapeTable = {}
     _walk(light.graph, "", {}, table)
     return table

@@ -113,8 +113,13 @@ def _shape(value: onnx.ValueInfoProto, size: int, symbols: dict[str, int]) -> tu
 def _values(value: onnx.ValueInfoProto, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """Normal numbers, or zeros and ones for whole numbers and truth values."""
     kind = value.type.tensor_type.elem_type
-    if not value.type.HasField("tensor_type") or kind in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
-        raise UsageError(f"input '{value.name}' is no numeric tensor, so no test input can be made up: use --no-verify")
+    if not value.type.HasField("tensor_type") or kind in (
+        onnx.TensorProto.STRING,
+        onnx.TensorProto.UNDEFINED,
+    ):
+        raise UsageError(
+            f"input '{value.name}' is no numeric tensor, so no test input can be made up: use --no-verify"
+        )
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
     if np.issubdtype(dtype, np.floating):
         return rng.standard_normal(shape).astype(dtype)

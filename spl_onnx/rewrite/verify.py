@@ -1,9 +1,11 @@
 """Checks of a rewritten model before it is written.
 
 1. onnx.checker and strict shape inference pass, if they passed on the original.
-2. Without the library (dense fallback bodies), the outputs equal the original's to rounding. How large rounding is
-   depends on the network, so it is measured: the same original model run with all and with no graph optimisations of
-   ONNX Runtime differs by rounding only. `ROUNDING_MARGIN` times that is allowed, and never less than `LEAST_TOLERANCE`.
+2. Without the library (dense fallback bodies), the outputs equal the original's to rounding. How large
+rounding is
+   depends on the network, so it is measured: the same original model run with all and with no graph
+   optimisations of ONNX Runtime differs by rounding only. `ROUNDING_MARGIN` times that is allowed, and never
+   less than `LEAST_TOLERANCE`.
 3. With the library, if it is built: same shapes, finite values, and without predictions the same values.
 """
 
@@ -52,7 +54,9 @@ def verify(
         tolerance = _tolerance(original, feeds, expected)
         report["input_shapes"] = {name: list(value.shape) for name, value in feeds.items()}
         report["tolerance"] = tolerance
-        report["fallback_difference"] = _compare(run(result, feeds), expected, tolerance, "without the library")
+        report["fallback_difference"] = _compare(
+            run(result, feeds), expected, tolerance, "without the library"
+        )
         exact = all(site.choice != "predict" for site in plan.sites)
         report["library"] = _run_library(result, feeds, expected, tolerance if exact else None)
     return report
@@ -66,30 +70,38 @@ def _check(original: onnx.ModelProto, original_source: Any, rewritten: onnx.Mode
     try:
         _check_one(rewritten, source)
     except Exception as error:
-        raise VerificationError(f"the rewritten model is not valid: {_one_line(error)}; please report this") from error
+        raise VerificationError(
+            f"the rewritten model is not valid: {_one_line(error)}; please report this"
+        ) from error
     return "passed"
 
 
 def _check_one(model: onnx.ModelProto, source: bytes | str) -> None:
     onnx.checker.check_model(source)
-    onnx.shape_inference.infer_shapes(copy_without_data(model), check_type=True, strict_mode=True, data_prop=True)
+    onnx.shape_inference.infer_shapes(
+        copy_without_data(model), check_type=True, strict_mode=True, data_prop=True
+    )
 
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
 
 
-def _run_original(source: bytes | str, model: onnx.ModelProto, options: RewriteOptions) -> tuple[Feeds, list[Array]]:
+def _run_original(
+    source: bytes | str, model: onnx.ModelProto, options: RewriteOptions
+) -> tuple[Feeds, list[Array]]:
     """The first made-up input that the original accepts, with its outputs."""
     problem = "it has no inputs"
     for feeds in trial_inputs(model, options.input_shape, options.seed):
         try:
             return feeds, run(source, feeds)
-        except Exception as error:  # ONNX Runtime has many exception types; a wrong size is one of their causes
+        except (
+            Exception
+        ) as error:  # ONNX Runtime has many exception types; a wrong size is one of their causes
             problem = _one_line(error)
     raise VerificationError(
-        f"the original model does not run on a made-up input ({problem}); name a shape it accepts with --input-shape, "
-        "or use --no-verify"
+        f"the original model does not run on a made-up input ({problem}); "
+        "name a shape it accepts with --input-shape, or use --no-verify"
     )
 
 
@@ -106,13 +118,16 @@ def _is_float(value: Array) -> bool:
 
 
 def difference(got: Array, expected: Array) -> float:
-    """Largest difference relative to the largest finite expected value; infinite where shape or not-finite places differ."""
+    """Largest difference relative to the largest finite value; infinite where shape or finiteness differ."""
     if got.shape != expected.shape:
         return float("inf")
     if not expected.size:
         return 0.0
     finite = np.isfinite(expected)
-    if not np.array_equal(got[~finite], expected[~finite], equal_nan=True) or not np.isfinite(got[finite]).all():
+    if (
+        not np.array_equal(got[~finite], expected[~finite], equal_nan=True)
+        or not np.isfinite(got[finite]).all()
+    ):
         return float("inf")
     if not finite.any():
         return 0.0
@@ -121,49 +136,57 @@ def difference(got: Array, expected: Array) -> float:
     return gap / scale if scale > 0 else gap
 
 
-def _compare(got: list[Array], expected: list[Array], tolerance: float, how: str) -> float:
+def _compare(got: list[Array], expected: list[Array], tolerance: float | None, how: str) -> float:
     """The largest difference of all outputs.
 
+    Args:
+        got: Outputs of the rewritten model.
+        expected: Outputs of the original.
+        tolerance: Allowed difference; None = only shapes and finiteness count, because predictions change
+            values.
+        how: How the rewritten model was run, for messages.
+
     Raises:
-        VerificationError: It is beyond `tolerance`.
+        VerificationError: An output differs too much.
     """
     worst = 0.0
     for index, (a, b) in enumerate(zip(got, expected, strict=True)):
+        where = f"output {index} of the rewritten model, run {how},"
         if a.shape != b.shape:
+            raise VerificationError(f"{where} has shape {list(a.shape)}, wanted {list(b.shape)}")
+        gap = difference(a, b) if _is_float(b) else 0.0
+        if tolerance is None:
+            _check_finite(a, b, where)
+        elif not _is_float(b):
+            _check_whole(a, b, where)
+        elif not gap <= tolerance:
             raise VerificationError(
-                f"output {index} of the rewritten model, run {how}, has shape {list(a.shape)}, wanted {list(b.shape)}"
-            )
-        if not _is_float(b):
-            flipped = float(np.mean(a != b)) if b.size else 0.0
-            if flipped > FLIPPED_FRACTION:
-                raise VerificationError(f"output {index} of the rewritten model, run {how}, differs in {flipped:.2%} of places")
-            continue
-        gap = difference(a, b)
-        if not gap <= tolerance:
-            raise VerificationError(
-                f"output {index} of the rewritten model, run {how}, differs by {gap:.3g} of the largest value, wanted "
-                f"at most {tolerance:.3g}; find the rule with --skip-rules"
+                f"{where} differs by {gap:.3g} of the largest value, wanted at most {tolerance:.3g}; "
+                "find the rule with --skip-rules"
             )
         worst = max(worst, gap)
     return worst
 
 
+def _check_finite(got: Array, expected: Array, where: str) -> None:
+    if _is_float(expected) and np.isfinite(expected).all() and not np.isfinite(got).all():
+        raise VerificationError(f"{where} is not finite; find the rule with --skip-rules")
+
+
+def _check_whole(got: Array, expected: Array, where: str) -> None:
+    flipped = float(np.mean(got != expected)) if expected.size else 0.0
+    if flipped > FLIPPED_FRACTION:
+        raise VerificationError(
+            f"{where} differs in {flipped:.2%} of places; find the rule with --skip-rules"
+        )
+
+
 def _run_library(source: bytes | str, feeds: Feeds, expected: list[Array], tolerance: float | None) -> Any:
-    """Run with the library; `tolerance` None = predictions change values, so only shapes and finiteness count."""
+    """Run with the library; without `tolerance` only shapes and finiteness count."""
     try:
         got = run(source, feeds, plugin=True)
     except PluginError as error:
         return f"skipped: {error}"
     except Exception as error:
-        raise VerificationError(f"the rewritten model does not run with the library: {_one_line(error)}") from error
-    if tolerance is not None:
-        return {"difference": _compare(got, expected, tolerance, "with the library")}
-    for index, (a, b) in enumerate(zip(got, expected, strict=True)):
-        if a.shape != b.shape:
-            raise VerificationError(
-                f"output {index} of the rewritten model, run with the library, has shape {list(a.shape)}, "
-                f"wanted {list(b.shape)}"
-            )
-        if _is_float(b) and np.isfinite(b).all() and not np.isfinite(a).all():
-            raise VerificationError(f"output {index} of the rewritten model, run with the library, is not finite")
-    return {"difference": max((difference(a, b) for a, b in zip(got, expected, strict=True) if _is_float(b)), default=0.0)}
+        raise VerificationError(f"the rewritten model fails with the library: {_one_line(error)}") from error
+    return {"difference": _compare(got, expected, tolerance, "with the library")}

@@ -23,7 +23,9 @@ def read_activation(scope: Scope, node: gs.Node | None) -> Activation:
         return Activation.relu()
     low, high = _bound(scope, node, 1, "min"), _bound(scope, node, 2, "max")
     if low != 0.0:
-        raise Refused(f"{label(node)} has lower bound {'none' if low is None else low}; only 0 lets outputs be skipped")
+        raise Refused(
+            f"{label(node)} has lower bound {'none' if low is None else low}; only 0 lets outputs be skipped"
+        )
     if high is None:
         return Activation.relu()
     if not high > 0.0:

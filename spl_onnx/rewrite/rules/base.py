@@ -16,7 +16,7 @@ from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 FloatArray = npt.NDArray[np.float32]
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  a decision, not an error
     """Raised while a match is examined; its text is the reason shown to the user."""
 
 
@@ -35,7 +35,8 @@ class Match:
         act: The activation.
         pool: The MaxPool.
         concat: The Concat between activation and pooling.
-        behind: Nodes that this match shares with other matches: Concat and MaxPool, and idle nodes between them.
+        behind: Nodes that this match shares with other matches: Concat and MaxPool, and idle nodes between
+            them.
         site_name: Name of the site where its output is a new tensor.
         problems: Reasons found while following the nodes (a value that is also read elsewhere).
     """

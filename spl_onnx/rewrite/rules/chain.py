@@ -32,7 +32,7 @@ class Chain:
         return other
 
     def take(self, *ops: str) -> gs.Node | None:
-        """Step over the next node when it is one of `ops`; Identity and idle Dropout before it are stepped over too.
+        """Step over the next node if it is one of `ops`, and over Identity and idle Dropout before it.
 
         Returns:
             The node, or None when no reader has such a type (then nothing changed).

@@ -1,7 +1,8 @@
 """Reading a Conv node: geometry, weights, and the BatchNormalization behind it.
 
 BatchNormalization at inference is y = s * (x - m) / sqrt(v + e) + t per channel, so behind a convolution
-W' = W * f and b' = (b - m) * f + t with f = s / sqrt(v + e). Factors are computed in float64 and rounded once.
+W' = W * f and b' = (b - m) * f + t with f = s / sqrt(v + e). Factors are computed in float64 and rounded
+once.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def read_conv(scope: Scope, node: gs.Node) -> ConvShape:
         raise Refused(f"{label(node)} has {spatial} spatial dimensions, wanted 1 or 2")
     group = int(node.attrs.get("group", 1))
     if group > 1 and w.shape[1] == 1:
-        raise Refused(f"{label(node)} is depthwise (one channel per group): too little work per output to predict")
+        raise Refused(
+            f"{label(node)} is depthwise (one channel per group): too little work per output to predict"
+        )
     shape = scope.shape(node.inputs[0])
     window = read_window(node, tuple(w.shape[2:]), None if shape is None else shape[2:])
     return ConvShape(spatial, tuple(w.shape), _geometry(node, window, group))
@@ -106,7 +109,9 @@ def folded_weights(scope: Scope, node: gs.Node, norms: list[gs.Node]) -> tuple[F
     factor: npt.NDArray[np.float64] = np.ones(w.shape[0])
     shift = b.astype(np.float64)
     for norm in norms:
-        scale, offset, mean, variance = (constant_float(scope, norm, i, "parameter").astype(np.float64) for i in range(1, 5))
+        scale, offset, mean, variance = (
+            constant_float(scope, norm, i, "parameter").astype(np.float64) for i in range(1, 5)
+        )
         f = scale / np.sqrt(variance + float(norm.attrs.get("epsilon", 1e-5)))
         factor, shift = factor * f, (shift - mean) * f + offset
     return (channels_last * factor[:, None, None, None]).astype(np.float32), shift.astype(np.float32)

@@ -1,9 +1,9 @@
 """Conv [BatchNormalization] Add Relu|Clip(0,b) [MaxPool]: the end of a residual block.
 
-Y = clip(X * W' + b' + R) with R the other operand of the Add. The prediction adds R too, which is exact and cheap, so
-only the convolution is estimated. R must have exactly the shape of the convolution's output: broadcasting would have
-to be repeated for every selected place. Where both operands are convolutions, the one with more multiply-adds is
-predicted (the later one when they are equal) and the other computes R.
+Y = clip(X * W' + b' + R) with R the other operand of the Add. The prediction adds R too, which is exact and
+cheap, so only the convolution is estimated. R must have exactly the shape of the convolution's output:
+broadcasting would have to be repeated for every selected place. Where both operands are convolutions, the one
+with more multiply-adds is predicted (the later one when they are equal) and the other computes R.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ class ConvAddRelu(ConvRule):
         if rival is None:
             return f"residual is '{addend.name}'"
         if _claim(scope, rival) > _claim(scope, match.anchor):
-            raise Refused(f"of the two convolutions that {label(add)} sums, {label(rival)} is predicted (more work or later)")
+            raise Refused(
+                f"of the two convolutions that {label(add)} sums, {label(rival)} is predicted "
+                "(more work or later)"
+            )
         return f"residual is '{addend.name}', computed by {label(rival)} (less work or earlier)"
 
     def _rival(self, scope: Scope, addend: gs.Tensor, add: gs.Node) -> gs.Node | None:
@@ -65,7 +68,9 @@ class ConvAddRelu(ConvRule):
             producer = _producer(producer.inputs[0])
         if producer is None or producer.op != "Conv":
             return None
-        matches = [match for match in self.pattern(scope, producer) if match.add is add and not match.problems]
+        matches = [
+            match for match in self.pattern(scope, producer) if match.add is add and not match.problems
+        ]
         try:
             for match in matches[-1:]:
                 super().examine(match)
@@ -97,4 +102,8 @@ def _check_shapes(scope: Scope, add: gs.Node, own: gs.Tensor, addend: gs.Tensor)
 
 
 def _text(shape: Shape | None) -> str:
-    return "[unknown]" if shape is None else "[" + ", ".join("?" if dim is None else str(dim) for dim in shape) + "]"
+    return (
+        "[unknown]"
+        if shape is None
+        else "[" + ", ".join("?" if dim is None else str(dim) for dim in shape) + "]"
+    )

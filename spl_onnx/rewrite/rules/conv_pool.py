@@ -1,7 +1,7 @@
 """Conv [BatchNormalization] MaxPool without activation.
 
-Y = max over the window of X * W' + b'. Every window has an output, so the place with the highest score is always
-computed (select_all) and the others never are.
+Y = max over the window of X * W' + b'. Every window has an output, so the place with the highest score is
+always computed (select_all) and the others never are.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Conv [BatchNormalization] Relu|Clip(0,b).
 
-Y = clip(X * W' + b') with the normalization folded into W' and b'. Where the predicted X * W' + b' is not above 0 the
-output is 0 whatever its exact value, so it need not be computed.
+Y = clip(X * W' + b') with the normalization folded into W' and b'. Where the predicted X * W' + b' is not
+above 0 the output is 0 whatever its exact value, so it need not be computed.
 """
 
 from __future__ import annotations

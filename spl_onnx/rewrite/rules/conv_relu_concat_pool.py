@@ -1,8 +1,8 @@
-"""Conv [BatchNormalization] Relu|Clip(0,b) Concat(channels) MaxPool, the MaxPool being the only reader of the Concat.
+"""Conv [BatchNormalization] Relu|Clip(0,b) Concat(channels) MaxPool, where only the MaxPool reads the Concat.
 
-Pooling works on each channel alone, so MaxPool(Concat(a, b)) = Concat(MaxPool(a), MaxPool(b)). The pooling moves above
-the Concat; every branch that is a convolution with activation becomes a pooled site, every other branch gets an
-explicit MaxPool.
+Pooling works on each channel alone, so MaxPool(Concat(a, b)) = Concat(MaxPool(a), MaxPool(b)). The pooling
+moves above the Concat; every branch that is a convolution with activation becomes a pooled site, every other
+branch gets an explicit MaxPool.
 """
 
 from __future__ import annotations
@@ -23,10 +23,12 @@ class ConvReluConcatPool(ConvRule):
     """A branch of a Concat that is pooled; the site's output is the pooled branch."""
 
     name: ClassVar[str] = "conv_relu_concat_pool"
-    summary: ClassVar[str] = "Conv [BatchNormalization] Relu|Clip(0,b) Concat MaxPool, pooling moved above the Concat"
+    summary: ClassVar[str] = (
+        "Conv [BatchNormalization] Relu|Clip(0,b) Concat MaxPool, pooling moved above the Concat"
+    )
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
-        """Conv, normalizations, activation, Concat, MaxPool; the nodes up to the activation belong to the site."""
+        """Conv, normalizations, activation, Concat, MaxPool; the site ends with the activation."""
         branch = Chain(scope, anchor)
         norms = take_all(branch, "BatchNormalization")
         if (act := branch.take(*ACTIVATIONS)) is None:
@@ -36,7 +38,9 @@ class ConvReluConcatPool(ConvRule):
         pool = behind.take("MaxPool") if concat is not None else None
         if concat is None or pool is None:
             return []
-        match = branch.match(norms=norms, act=act, concat=concat, pool=pool, behind=behind.nodes[len(branch.nodes) :])
+        match = branch.match(
+            norms=norms, act=act, concat=concat, pool=pool, behind=behind.nodes[len(branch.nodes) :]
+        )
         match.problems = behind.problems
         match.site_name = f"{match.output.name}/pooled"
         return [match]

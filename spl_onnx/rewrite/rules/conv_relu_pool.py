@@ -1,7 +1,7 @@
 """Conv [BatchNormalization] Relu|Clip(0,b) MaxPool, or with the activation behind the MaxPool.
 
-Clipping is monotone, so max(clip(x)) = clip(max(x)): both orders are the same function. Of each window only the value
-at the place with the highest score is computed, and none at all where no score is above 0.
+Clipping is monotone, so max(clip(x)) = clip(max(x)): both orders are the same function. Of each window only
+the value at the place with the highest score is computed, and none at all where no score is above 0.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Gemm Relu|Clip(0,b).
 
-Gemm is alpha * A * op(B) + beta * C. With constant B and C: W = alpha * op(B)^T as [O,K], b = beta * C as [O].
+Gemm is alpha * A * op(B) + beta * C. With constant B and C: W = alpha * op(B)^T as [O,K], b = beta * C as
+[O].
 """
 
 from __future__ import annotations

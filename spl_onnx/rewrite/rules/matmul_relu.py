@@ -1,7 +1,7 @@
 """MatMul [Add] Relu|Clip(0,b), of any rank: the feed-forward part of a transformer.
 
-With a constant right operand B [K,O], every row x of the left operand gives y = clip(x * B + c); W = B^T as [O,K]. The
-Add is folded when it holds one constant per output (or a single one).
+With a constant right operand B [K,O], every row x of the left operand gives y = clip(x * B + c); W = B^T as
+[O,K]. The Add is folded when it holds one constant per output (or a single one).
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class MatMulRelu(Rule):
         """Weights `[O,K]` and bias `[O]`."""
         node, scope = match.anchor, match.scope
         if scope.constant(node.inputs[1]) is None and scope.constant(node.inputs[0]) is not None:
-            raise Refused(f"weights '{node.inputs[0].name}' of {label(node)} are the left operand, wanted the right one")
+            raise Refused(
+                f"weights '{node.inputs[0].name}' of {label(node)} are the left operand, wanted the right one"
+            )
         w = constant_float(scope, node, 1, "weights")
         if w.ndim != 2:
             raise Refused(f"weights of {label(node)} have rank {w.ndim}, wanted 2")
@@ -67,5 +69,7 @@ class MatMulRelu(Rule):
         rank = match.scope.rank(match.anchor.inputs[0])
         fits = c.size == 1 or (c.shape[-1] == c.size == outputs)
         if not fits or c.ndim > (1 if rank is None else rank):
-            raise Refused(f"bias of {label(match.add)} has shape {list(c.shape)}, wanted one value per output")
+            raise Refused(
+                f"bias of {label(match.add)} has shape {list(c.shape)}, wanted one value per output"
+            )
         return b + c.reshape(-1)

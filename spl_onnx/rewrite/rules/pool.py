@@ -34,7 +34,9 @@ def read_pool(scope: Scope, node: gs.Node | None, spatial: int) -> Pooling:
         raise Refused(f"window {list(kernel)} of {label(node)} pools nothing")
     for i, pad in enumerate(window.pads):
         if pad >= window.kernel[i % 2]:
-            raise Refused(f"pads {list(window.pads)} of {label(node)} are not smaller than its window {list(kernel)}")
+            raise Refused(
+                f"pads {list(window.pads)} of {label(node)} are not smaller than its window {list(kernel)}"
+            )
     try:
         return Pooling(window.kernel, window.strides, window.pads, int(node.attrs.get("ceil_mode", 0)) == 1)
     except ModelError as error:

@@ -24,7 +24,9 @@ class WindowAttributes:
         if len(self.kernel) == 2:
             return self
         begin, end = self.pads
-        return WindowAttributes((1, *self.kernel), (1, *self.strides), (0, begin, 0, end), (1, *self.dilations))
+        return WindowAttributes(
+            (1, *self.kernel), (1, *self.strides), (0, begin, 0, end), (1, *self.dilations)
+        )
 
 
 def read_window(node: gs.Node, kernel: tuple[int, ...], sizes: tuple[Dim, ...] | None) -> WindowAttributes:
@@ -73,7 +75,9 @@ def _same_pads(
         elif isinstance(size, int):
             total = max((-(-size // stride) - 1) * stride + reach - size, 0)
         else:
-            raise Refused(f"{label(node)} pads automatically with stride {stride}, and its input size is not known")
+            raise Refused(
+                f"{label(node)} pads automatically with stride {stride}, and its input size is not known"
+            )
         small, large = total // 2, total - total // 2
         begins.append(small if upper else large)
         ends.append(large if upper else small)

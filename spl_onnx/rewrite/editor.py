@@ -1,0 +1,124 @@
+"""Carrying out the choices on the graphs of a model."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import onnx_graphsurgeon as gs
+
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.candidates import Candidate
+from spl_onnx.rewrite.concat import join_pooled
+from spl_onnx.rewrite.context import ModelContext, Scope
+from spl_onnx.rewrite.emit import SiteEmitter
+from spl_onnx.rewrite.finish import finish_model
+from spl_onnx.rewrite.layout import clean_layout
+from spl_onnx.rewrite.predict import build_predictor, check_settings, default_settings, describe
+from spl_onnx.rewrite.roundtrip import export_model
+from spl_onnx.rewrite.rules.base import Match, Refused, Rule, Site
+
+
+class Editor:
+    """Chooses settings for accepted candidates and replaces their nodes.
+
+    Args:
+        context: The model under edit.
+        options: What the user asked for.
+    """
+
+    def __init__(self, context: ModelContext, options: RewriteOptions) -> None:
+        self._context = context
+        self._options = options
+        self._made: list[gs.Node] = []
+        self._loose: set[str] = set()
+        self._loose_nodes: list[tuple[Scope, gs.Node]] = []
+
+    def choose(self, candidates: list[Candidate], fixed: bool) -> None:
+        """Complete the entries of accepted candidates.
+
+        Args:
+            candidates: All candidates.
+            fixed: Choice and settings come from a plan; else the options say them.
+        """
+        for candidate in candidates:
+            if candidate.match is None or candidate.rule is None:
+                continue
+            entry = candidate.entry
+            if not fixed:
+                entry.settings = default_settings(self._options)
+                entry.choice = "lossless" if self._options.lossless else "predict"
+                entry.reason = f"{entry.reason}; {describe(entry.settings)}"
+            site = candidate.rule.rewrite(candidate.match)
+            entry.macs_per_output = int(np.prod(site.w.shape[1:]))
+            if not entry.is_rewritten:
+                continue
+            try:
+                check_settings(site, entry.settings)
+            except Refused as refusal:
+                entry.choice, entry.settings, entry.reason = "dense", {}, str(refusal)
+
+    def rewrite(self, candidates: list[Candidate]) -> onnx.ModelProto:
+        """The model with all chosen sites replaced."""
+        groups: dict[int, list[tuple[Match, gs.Tensor]]] = {}
+        for candidate in candidates:
+            if candidate.rule is None or candidate.match is None or not candidate.entry.is_rewritten:
+                continue
+            output = self._replace(candidate, candidate.rule, candidate.match)
+            if candidate.match.behind:
+                groups.setdefault(id(candidate.match.pool), []).append((candidate.match, output))
+        for group in groups.values():
+            self._join(group)
+        made = {id(node) for node in self._made}
+        for scope in self._context.scopes:
+            clean_layout(scope, made)
+        self._drop_loose_nodes()
+        model = export_model(self._context.graph, self._context.source, frozenset(self._loose))
+        return finish_model(model, self._context.source)
+
+    def _replace(self, candidate: Candidate, rule: Rule, match: Match) -> gs.Tensor:
+        """Put the nodes of one site in the place of the old ones; returns the site's output."""
+        entry = candidate.entry
+        site: Site = rule.rewrite(match)
+        predictor = build_predictor(site, entry.settings) if entry.choice == "predict" else None
+        output = match.output
+        if match.behind:
+            output = gs.Variable(self._context.fresh(f"{match.output.name}/pooled"))
+        for node in match.nodes:
+            self._note_loose(match.scope, node)
+            node.inputs.clear()
+            node.outputs.clear()
+        floor = float(entry.settings.get("floor", 0.0))
+        self._swap(match.scope, match.nodes, SiteEmitter(site, match.name, output, predictor, floor).emit())
+        return output
+
+    def _join(self, group: list[tuple[Match, gs.Tensor]]) -> None:
+        """Move the pooling above the Concat of `group`."""
+        first = group[0][0]
+        nodes = join_pooled(first, {match.output.name: output for match, output in group})
+        self._swap(first.scope, first.behind, nodes)
+
+    def _swap(self, scope: Scope, old: list[gs.Node], new: list[gs.Node]) -> None:
+        """Replace `old` by `new` at the place of the last old node, where all inputs exist."""
+        gone = {id(node) for node in old}
+        nodes: list[gs.Node] = []
+        for node in scope.graph.nodes:
+            if node is old[-1]:
+                nodes.extend(new)
+            elif id(node) not in gone:
+                nodes.append(node)
+        scope.graph.nodes[:] = nodes
+        self._made += new
+
+    def _note_loose(self, scope: Scope, node: gs.Node) -> None:
+        """Remember the constants that `node` reads: they go if nobody else does."""
+        for tensor in node.inputs:
+            if isinstance(tensor, gs.Constant):
+                self._loose.add(tensor.name)
+            elif len(tensor.inputs) == 1 and tensor.inputs[0].op == "Constant":
+                self._loose_nodes.append((scope, tensor.inputs[0]))
+
+    def _drop_loose_nodes(self) -> None:
+        """Remove Constant nodes that only replaced nodes read."""
+        for scope, node in self._loose_nodes:
+            if node.outputs and not node.outputs[0].outputs and not scope.is_output(node.outputs[0]):
+                scope.graph.nodes[:] = [other for other in scope.graph.nodes if other is not node]
