@@ -65,9 +65,9 @@ def test_bad_ratio_is_refused(keep):
 
 
 def test_importance_by_input():
-    w, rms = F([[1, 2, 3]]), F([9, 4, 1])
-    assert build_pruned(w, None, 0.34).wp.tolist() == [[0, 0, 3]]
-    assert build_pruned(w, None, 0.34, input_rms=rms).wp.tolist() == [[1, 0, 0]]
+    w, rms = F([[1, 5, -6]]), F([9, 3, 2])
+    assert build_pruned(w, None, 0.34).wp.tolist() == [[0, 0, -6]]
+    assert build_pruned(w, None, 0.34, input_rms=rms).wp.tolist() == [[0, 5, 0]]
 
 
 def test_mean_correction_by_hand():

@@ -45,7 +45,7 @@ def image_layer(activation: int, ceil: bool = False, **options: bool) -> Layer:
     rng = np.random.default_rng(activation)
     case = ConvCase(
         floats(rng, 2, 11, 13, 6), floats(rng, 4, 3, 3, 3), floats(rng, 4), floats(rng, 2, 6, 10, 4),
-        ConvGeometry((2, 1), (1, 0, 2, 1), (1, 2), 2), Pooling((3, 2), (2, 2), (1, 1, 0, 1), ceil),
+        ConvGeometry((2, 1), (1, 0, 2, 1), (1, 2), 2), Pooling((3, 2), (3, 2), (1, 1, 0, 1), ceil),
         ACTIVATIONS[activation],
     )  # fmt: skip
     return Layer(case, **options)

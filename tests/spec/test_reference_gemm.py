@@ -61,6 +61,14 @@ def test_int8_scores_are_the_written_operations_bit_for_bit(case):
     np.testing.assert_array_equal(gemm_scores(case.x, wp, case.b, wscale, r=case.r), wanted)
 
 
+def test_clip_and_floor_by_hand():
+    x = F([[-2], [0], [1], [1.5], [2], [9]])
+    activation = Activation(-1, 4, floor=1.5)
+    assert gemm_srmm(x, F([[1]]), activation=activation).ravel().tolist() == [0, 0, 0, 0, 2, 4]
+    activation = Activation(-1, 4)
+    assert gemm_srmm(x, F([[1]]), activation=activation).ravel().tolist() == [-1, 0, 1, 1.5, 2, 4]
+
+
 def test_rows_have_their_own_scale():
     wp, wscale = np.array([[127]], np.int8), F([1])
     x = np.array([[1], [1000]], np.float32)
