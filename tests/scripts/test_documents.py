@@ -14,9 +14,10 @@ import pytest
 from tests.datasets import PROJECT
 from tests.scripts.project_files import project_files, text_files
 
-COMMAND = re.compile(r"(?:^\s*|`)spl-onnx ([a-z][a-z-]*)([^`\n#]*)", re.MULTILINE)
+# In Markdown a command is an indented line or stands between backticks; in a script it is a line.
+COMMAND = re.compile(r"(?:^(?: {4})?|`)spl-onnx ([a-z][a-z-]*)([^`\n#]*)", re.MULTILINE)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-FILE = re.compile(r"(?<![\w/.:>*-])(?:[\w.-]+/)+[\w.-]+\.(?:py|sh|md|txt|cc|h|npz)\b")
+FILE = re.compile(r"(?<![\w/.:>*$-])(?:[\w.-]+/)+[\w.-]+\.(?:py|sh|md|txt|cc|h|npz)\b")
 MODULE = re.compile(r"python -m ([\w.]+)")
 # Flags on the pages that belong to other programs.
 FOREIGN_FLAGS = {"--batch", "--image-size"}
