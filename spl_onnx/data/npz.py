@@ -46,7 +46,8 @@ class NpzReader(Reader):
             DataError: a file is broken or empty, or names, types or shapes do not fit the model.
         """
         super().__init__()
-        self._specs, self._batch = specs, batch
+        self._batch = batch
+        self._labels_are_input = LABELS in {spec.name for spec in specs}
         self._files = [(file, _checked_members(file, specs)) for file in files]
         total = sum(_samples(members) for _, members in self._files)
         self._count = total if limit is None else min(limit, total)
@@ -70,7 +71,7 @@ class NpzReader(Reader):
         streams = {name: _rows(member, self._batch, count) for name, member in members.items()}
         for _ in range(0, count, self._batch):
             feeds = {name: next(stream) for name, stream in streams.items()}
-            labels = feeds.pop(LABELS, None)
+            labels = None if self._labels_are_input else feeds.pop(LABELS, None)
             yield feeds, labels
 
 

@@ -15,7 +15,7 @@ from spl_onnx.data.reader import DataReader, ForeignReader, Reader
 from spl_onnx.data.testsets import PATTERN, TestSetReader
 from spl_onnx.errors import DataError, UsageError
 
-DEFAULT_BATCH = 16
+DEFAULT_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class DataOptions:
         channel_order: "rgb" or "bgr"; replaces the preset's.
         resize: length the short side of an image is scaled to before the centre crop.
         limit: number of samples that are read; None = all.
-        batch: samples per batch; None = the model's fixed batch, else 16.
+        batch: samples per batch; None = the model's fixed batch, else 8.
     """
 
     preprocess: str | None = None
@@ -122,7 +122,7 @@ def _npz(files: list[Path], specs: list[InputSpec], options: DataOptions) -> Rea
 
 
 def batch_size(specs: list[InputSpec], options: DataOptions) -> int:
-    """Samples per batch: what the model fixes, else what the user asks for, else 16.
+    """Samples per batch: what the model fixes, else what the user asks for, else 8.
 
     Raises:
         UsageError: the user asks for another batch than the model takes.

@@ -165,5 +165,5 @@ def check_drop(comparison: Comparison, max_drop: float) -> None:
     raise VerificationError(
         f"accuracy: {comparison.metric} on {comparison.images} samples went from {before} to "
         f"{comparison.after:.4g}, a drop of {comparison.drop:.4g}, wanted at most {max_drop:g} (--max-drop); "
-        "nothing was written; convert fewer sites (--rules, --skip-rules) or use --predictor int8 or --lossless"
+        "nothing was written; convert fewer sites (--rules, --skip-rules), or use --lossless"
     )
