@@ -9,17 +9,30 @@ environment=$(realpath -m "${VENV:-$root/.venv-test}")
 cd "$root"
 use_environment "$environment"
 
+failed=()
+# check NAME COMMAND...: goes on after a failure, so that one run shows all of them.
+check() {
+  local name=$1
+  shift
+  step "$name"
+  "$@" || failed+=("$name")
+}
+
+clang_format() {
+  find ort_ops tests \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+    xargs -0 --no-run-if-empty clang-format --dry-run -Werror
+}
+
 step "install"
 pip install --quiet '.[test]'
 
-step "style"
-ruff check spl_onnx models scripts tests
-ruff format --check spl_onnx models scripts tests
-mypy
-find ort_ops tests -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' |
-  xargs --no-run-if-empty clang-format --dry-run -Werror
-python scripts/style_numbers.py
-
-step "tests"
+python_folders=(spl_onnx models scripts tests)
+check "ruff check" ruff check "${python_folders[@]}"
+check "ruff format" ruff format --check "${python_folders[@]}"
+check "mypy" mypy
+check "clang-format" clang_format
+check "sizes of files and functions" python scripts/style_numbers.py
 # "append" puts the checkout behind the installed package: what is tested is what pip installed.
-pytest --import-mode=append "$@"
+check "tests" pytest --import-mode=append "$@"
+
+[ ${#failed[@]} -eq 0 ] || die "failed: $(printf '%s; ' "${failed[@]}")"
