@@ -1,0 +1,39 @@
+// One operator of one domain, as ONNX Runtime sees it.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ops/ort_call.h"
+
+namespace spl {
+
+// A kernel of one node; const after construction, because sessions run it from several threads.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual void compute(const ort::Context& context) const = 0;
+};
+
+struct InputSpec {
+  int type;
+  ort::Characteristic characteristic;
+};
+
+// `infer` sets the output shape or leaves it unknown; both functions throw on errors.
+struct OpSpec {
+  const char* name;
+  std::vector<InputSpec> inputs;
+  ort::ElementType output;
+  std::unique_ptr<Kernel> (*create)(const ort::Info& info);
+  void (*infer)(const ort::InferContext& context);
+};
+
+// The record to register; lives as long as the process, like `spec`.
+const OrtCustomOp* make_custom_op(const OpSpec& spec);
+
+// The operators of each domain.
+const std::vector<OpSpec>& conv_ops();
+const std::vector<OpSpec>& gemm_ops();
+
+}  // namespace spl

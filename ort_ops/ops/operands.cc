@@ -1,0 +1,90 @@
+#include "ops/operands.h"
+
+#include <cfloat>
+#include <cmath>
+
+namespace spl {
+
+Clamp read_clamp(const ort::Info& info) {
+  const Clamp clamp{info.real("clip_min"), info.real("clip_max"), info.real("floor")};
+  if (!(clamp.low <= clamp.high))
+    throw ort::InvalidArgument("attributes clip_min and clip_max: got " + std::to_string(clamp.low) +
+                               " and " + std::to_string(clamp.high) + ", wanted clip_min <= clip_max");
+  if (!(clamp.floor >= 0))
+    throw ort::InvalidArgument("attribute floor: got " + std::to_string(clamp.floor) +
+                               ", wanted a value >= 0");
+  return clamp;
+}
+
+Strategy read_strategy(const ort::Info& info) {
+  const std::string name = info.text("strategy");
+  if (name == "auto") return Strategy::kAuto;
+  if (name == "select") return Strategy::kSelect;
+  if (name == "zero_skip") return Strategy::kZeroSkip;
+  if (name == "dense") return Strategy::kDense;
+  throw ort::InvalidArgument("attribute strategy: got '" + name +
+                             "', wanted auto, select, zero_skip or dense");
+}
+
+std::string described(const char* name, const ort::Tensor& tensor) {
+  return std::string(name) + " " + shape_text(tensor.dims.data(), tensor.dims.size());
+}
+
+void require_dims(const char* name, const ort::Tensor& tensor,
+                  const std::vector<int64_t>& wanted) {
+  if (tensor.dims != wanted)
+    throw ort::InvalidArgument("got " + described(name, tensor) + ", wanted " +
+                               shape_text(wanted.data(), wanted.size()));
+}
+
+const float* read_bias(const char* name, const ort::Tensor& tensor, int64_t outputs) {
+  if (!tensor.present()) return nullptr;
+  require_dims(name, tensor, {outputs});
+  return tensor.as<float>();
+}
+
+Residual read_residual(const ort::Tensor& tensor, const std::vector<int64_t>& wanted) {
+  if (!tensor.present()) return {};
+  if (tensor.elements() == 1) return {tensor.as<float>(), true};
+  require_dims("R", tensor, wanted);
+  return {tensor.as<float>(), false};
+}
+
+PredictorWeights read_predictor(const ort::Tensor& w, const ort::Tensor& bias,
+                                const ort::Tensor& scale, int64_t outputs) {
+  PredictorWeights weights;
+  weights.bias = read_bias("Bp", bias, outputs);
+  if (weights.bias == nullptr) throw ort::InvalidArgument("input Bp is missing");
+  if (w.type == ort::kFloat) {
+    weights.f32 = w.as<float>();
+    if (scale.present())
+      throw ort::InvalidArgument("got float32 Wp and a Wscale; Wscale goes with int8 Wp only");
+    return weights;
+  }
+  weights.i8 = w.as<int8_t>();
+  weights.scale = read_bias("Wscale", scale, outputs);
+  if (weights.scale == nullptr)
+    throw ort::InvalidArgument("got int8 Wp without Wscale; wanted one scale per output");
+  return weights;
+}
+
+const float* read_input_scale(const ort::Tensor& tensor, float* out) {
+  if (!tensor.present()) return nullptr;
+  if (tensor.dims != std::vector<int64_t>{1}) require_dims("Xscale", tensor, {2});
+  out[0] = tensor.as<float>()[0];
+  out[1] = tensor.dims[0] == 2 ? tensor.as<float>()[1] : 0.0f;
+  if (!std::isfinite(out[0]) || out[0] < FLT_MIN || !(out[1] >= 0 && out[1] <= 255) ||
+      out[1] != std::floor(out[1]))
+    throw ort::InvalidArgument("Xscale: got scale " + std::to_string(out[0]) + " and zero point " +
+                               std::to_string(out[1]) +
+                               ", wanted a positive finite scale and an integer 0 to 255");
+  return out;
+}
+
+void require_int8_size(int64_t k) {
+  if (k > 65536)
+    throw ort::InvalidArgument("int8 Wp with " + std::to_string(k) +
+                               " weights per output, wanted at most 65536: sums would overflow");
+}
+
+}  // namespace spl

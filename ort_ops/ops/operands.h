@@ -1,0 +1,50 @@
+// Reading and checking what both domains share: the activation, the strategy, the residual, the
+// selection and the predictor's weights.
+#pragma once
+
+#include <string>
+
+#include "kernels/conv_predict.h"
+#include "kernels/conv_srmm.h"
+#include "ops/ort_call.h"
+
+namespace spl {
+
+// Positions of the inputs, the same in both domains.
+namespace srmm_input {
+enum { kX, kW, kB, kS, kR };
+}
+namespace predict_input {
+enum { kX, kWp, kBp, kWscale, kXscale, kR };
+}
+
+Clamp read_clamp(const ort::Info& info);
+Strategy read_strategy(const ort::Info& info);
+
+// "name [2,3]"
+std::string described(const char* name, const ort::Tensor& tensor);
+
+// Throws InvalidArgument, with both shapes, unless the tensor has exactly these sizes.
+void require_dims(const char* name, const ort::Tensor& tensor, const std::vector<int64_t>& wanted);
+
+// [O], or missing.
+const float* read_bias(const char* name, const ort::Tensor& tensor, int64_t outputs);
+
+// One element, or the shape of the output before pooling.
+Residual read_residual(const ort::Tensor& tensor, const std::vector<int64_t>& wanted);
+
+// Weights, bias and scale of a predictor; `w` is float32 or int8.
+PredictorWeights read_predictor(const ort::Tensor& w, const ort::Tensor& bias,
+                                const ort::Tensor& scale, int64_t outputs);
+
+// Scale and zero point into `out` [2]; returns out, or null when the input is missing.
+const float* read_input_scale(const ort::Tensor& tensor, float* out);
+
+inline void require_empty(const std::string& problem) {
+  if (!problem.empty()) throw ort::InvalidArgument(problem);
+}
+
+// int8 sums stay within 32 bits: 65536 * 255 * 127 < 2^31.
+void require_int8_size(int64_t k);
+
+}  // namespace spl

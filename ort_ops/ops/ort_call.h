@@ -1,0 +1,121 @@
+// Calls into ONNX Runtime's function table, with errors as exceptions. Exceptions stay inside the
+// library: guarded() turns them into a status at every entry point.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "ops/ort_abi.h"
+
+namespace spl::ort {
+
+extern const OrtApi* api;  // set by RegisterCustomOps before any other call
+
+// What the user did wrong; becomes INVALID_ARGUMENT.
+struct InvalidArgument : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Arguments must have exactly the C types of the official signature.
+template <class R, class... A>
+R call(Slot slot, A... args) {
+  return reinterpret_cast<R (*)(A...)>(api->slots[slot])(args...);
+}
+
+inline OrtStatus* make_status(ErrorCode code, const char* text) {
+  return call<OrtStatus*, int, const char*>(CreateStatus, code, text);
+}
+
+// A status that means failure, as an exception with our own text.
+inline void require_ok(OrtStatus* status, const std::string& text) {
+  if (status == nullptr) return;
+  call<void>(ReleaseStatus, status);
+  throw InvalidArgument(text);
+}
+
+template <class F>
+OrtStatus* guarded(F&& body) noexcept {
+  try {
+    body();
+    return nullptr;
+  } catch (const InvalidArgument& e) {
+    return make_status(kInvalidArgument, e.what());
+  } catch (const std::exception& e) {
+    return make_status(kFail, e.what());
+  } catch (...) {
+    return make_status(kFail, "spl-onnx: unknown failure");
+  }
+}
+
+// --- Tensors -------------------------------------------------------------------------------------
+struct Tensor {
+  const void* data = nullptr;  // null = the optional input is missing
+  int type = 0;
+  std::vector<int64_t> dims;
+
+  bool present() const { return data != nullptr || !dims.empty(); }
+  int64_t elements() const {
+    int64_t n = 1;
+    for (int64_t d : dims) n *= d;
+    return n;
+  }
+  template <class T>
+  const T* as() const {
+    return static_cast<const T*>(data);
+  }
+};
+
+Tensor read_tensor(const OrtValue* value);
+
+// --- Kernel creation -----------------------------------------------------------------------------
+class Info {
+ public:
+  explicit Info(const OrtKernelInfo* info) : info_(info) {}
+  int64_t integer(const char* name) const;
+  float real(const char* name) const;
+  std::string text(const char* name) const;
+  std::vector<int64_t> integers(const char* name, size_t count) const;
+  bool has_input(size_t index) const;  // whether the node connects this optional input
+  // Value of an input that never changes, which stays valid as long as the session; else missing.
+  Tensor constant(size_t index) const;
+  std::string node_name() const;
+
+ private:
+  const OrtKernelInfo* info_;
+};
+
+// --- Kernel computation --------------------------------------------------------------------------
+class Context {
+ public:
+  explicit Context(OrtKernelContext* context);
+  Tensor input(size_t index) const;
+  void* output(const std::vector<int64_t>& dims) const;
+  OrtKernelContext* raw() const { return context_; }
+
+ private:
+  OrtKernelContext* context_;
+  size_t inputs_;
+};
+
+// --- Shape inference -----------------------------------------------------------------------------
+struct Dimension {
+  int64_t size;      // -1 = unknown
+  std::string name;  // of an unknown one, may be empty
+};
+
+class InferContext {
+ public:
+  explicit InferContext(OrtShapeInferContext* context) : context_(context) {}
+  // Empty when the rank is unknown.
+  std::vector<Dimension> input(size_t index) const;
+  int64_t integer(const char* name) const;
+  std::vector<int64_t> integers(const char* name, size_t count) const;
+  void set_output(ElementType type, const std::vector<Dimension>& dims) const;
+
+ private:
+  const OrtOpAttr* attribute(const char* name) const;
+  OrtShapeInferContext* context_;
+};
+
+}  // namespace spl::ort
