@@ -89,7 +89,7 @@ def test_not_an_image(tmp_path):
     path.write_text("no image")
     with pytest.raises(DataError, match=r"a\.png: cannot be read as an image"):
         load_pixels(path, 3, (4, 4), None)
-    with pytest.raises(DataError, match="missing.png"):
+    with pytest.raises(DataError, match=r"missing\.png"):
         load_pixels(tmp_path / "missing.png", 3, (4, 4), None)
 
 
