@@ -1,4 +1,4 @@
-"""Weights in a separate file: read from the model's folder only, written aligned so that they can be mapped."""
+"""Weights in a separate file: read from the model's folder only, written aligned so they can be mapped."""
 
 from __future__ import annotations
 
