@@ -100,7 +100,7 @@ def test_bad_files(tmp_path, arrays, message):
 
 def test_broken_and_missing_files(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK nonsense")
-    with pytest.raises(DataError, match="cannot be read as [.]npz"):
+    with pytest.raises(DataError, match=r"cannot be read as \.npz"):
         read([tmp_path / "a.npz"])
     with pytest.raises(DataError, match="not found"):
         read([tmp_path / "b.npz"])

@@ -30,7 +30,7 @@ def test_kinds(tmp_path, npz):
 
 def test_images_need_to_be_told_their_preprocessing(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    with pytest.raises(UsageError, match="give --preprocess .*, or --mean and --std on the"):
+    with pytest.raises(UsageError, match=r"give --preprocess .*, or --mean and --std"):
         open_data(tmp_path, [IMAGE_SPEC])
     own = DataOptions(mean=(1.0,), std=(2.0,), channel_order="bgr")
     x = open_data(tmp_path, [IMAGE_SPEC], own).get_next()["input"]

@@ -71,9 +71,9 @@ def mean_psnr(denoised: Array, clean: Array) -> float:
 def assert_close_to_dense(got: Array, wanted: Array, rounding: float = 2e-4) -> None:
     """Equal up to float32 rounding through a deep network.
 
-    A network of some 50 layers sums a few thousand products per value; with random signs the relative error grows
-    as eps * sqrt(layers * length), about 6e-8 * sqrt(50 * 5000) = 3e-5 of the largest value. The bound is several
-    times that, and a wrong selection or a lost bias is orders above it.
+    A network of some 50 layers sums a few thousand products per value; with random signs the relative error
+    grows as eps * sqrt(layers * length), about 6e-8 * sqrt(50 * 5000) = 3e-5 of the largest value. The bound
+    is several times that, and a wrong selection or a lost bias is orders above it.
     """
     scale = float(np.abs(wanted).max())
     assert float(np.abs(got - wanted).max()) <= rounding * scale

@@ -1,7 +1,7 @@
 """The operators give the same bits for every thread count and whatever else is in the batch.
 
-Compared are the tensors the operators write. A network's last Gemm is ONNX Runtime's own, and that one does change
-its last bits with the batch.
+Compared are the tensors the operators write. A network's last Gemm is ONNX Runtime's own, and that one does
+change its last bits with the batch.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spl_onnx.spec.attributes import SRMM
 from tests import datasets
 from tests.e2e import networks
 
-#: Networks where all layers up to the last site are ours or exact in any order (pooling, concatenation, addition).
+#: Networks where all layers up to the last site are ours or exact in any order (pooling, concatenation).
 WHOLE = ("googlenet", "squeezenet1.1", "cifar10_resnet20", "cifar10_vgg", "mnist_lenet", "dncnn25")
 
 

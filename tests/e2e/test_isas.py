@@ -1,4 +1,4 @@
-"""Each instruction set gives the same answers, in a process of its own because it is chosen when the library loads."""
+"""Each instruction set gives the same answers; each in a process, as it is chosen when the library loads."""
 
 from __future__ import annotations
 

@@ -64,5 +64,5 @@ def test_the_oldest_runtime_loads_and_runs_the_library(plugin_path, old_python, 
     with np.load(tmp_path / "results.npz") as results:
         networks.assert_close_to_dense(results["fallback"], original)
         networks.assert_close_to_dense(results["lossless"], original)
-        # The predictions are the same bits everywhere; what is left is the rounding of the dense Gemm at the end.
+        # Predictions are the same bits everywhere; the rounding left is that of the dense Gemm at the end.
         networks.assert_close_to_dense(results["predicted"], networks.predicted_outputs(NETWORK, IMAGES))

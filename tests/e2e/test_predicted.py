@@ -20,7 +20,7 @@ def test_decisions_agree_with_the_original(plugin_path, name):
 
 @pytest.mark.parametrize("name", datasets.CLASSIFIERS)
 def test_predictions_are_at_work(plugin_path, name):
-    """Were the dense bodies running instead, outputs would be equal to rounding; predictions change them more."""
+    """Were the dense bodies running, outputs would be equal to rounding; predictions change them more."""
     original = networks.original_outputs(name, IMAGES)
     predicted = networks.predicted_outputs(name, IMAGES)
     with pytest.raises(AssertionError):

@@ -1,0 +1,84 @@
+"""What one network loses against another."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spl_onnx.errors import DataError, UsageError
+from spl_onnx.measure.compare import choose_metric, compare
+from tests.measure.test_evaluate import reader_of, same
+
+X = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2, 0, 1]]
+
+
+def turned(feeds):
+    """Wrong about every sample whose first value is set."""
+    x = feeds["x"].copy()
+    wrong = x[:, 0] == 1
+    x[wrong] = x[wrong][:, ::-1]
+    return [x]
+
+
+def test_drop_agreement_and_interval(tmp_path):
+    labels = [0, 1, 2, 0, 1, 2, 0, 0]
+    result = compare(same, turned, reader_of(tmp_path, X, labels))
+    assert (result.metric, result.images) == ("top1", 8)
+    assert result.before == pytest.approx(7 / 8) and result.after == pytest.approx(4 / 8)
+    assert result.drop == pytest.approx(3 / 8)
+    assert result.interval[0] <= 3 / 8 <= result.interval[1]
+    assert result.extras["agreement"] == pytest.approx(5 / 8)
+    assert result.extras["top5_before"] == result.extras["top5_after"] == 1
+    assert result.extras["largest_difference"] == 1
+
+
+def test_the_interval_is_paired(tmp_path):
+    """Both networks are wrong about the same samples: the drop is 0 for certain, whatever the accuracy is."""
+    result = compare(turned, turned, reader_of(tmp_path, X, [0, 1, 2, 0, 1, 2, 0, 1]))
+    assert result.before == result.after == pytest.approx(5 / 8)
+    assert result.drop == 0 and result.interval == (0, 0)
+
+
+def test_without_labels_the_original_is_the_truth(tmp_path):
+    result = compare(same, turned, reader_of(tmp_path, X))
+    assert (result.metric, result.before) == ("agreement", 1)
+    assert result.drop == pytest.approx(3 / 8)
+
+
+@pytest.mark.parametrize(("metric", "before", "drop"), [("mse", 0, 3 / 8 * 2), ("cosine", 1, 3 / 8)])
+def test_other_metrics(tmp_path, metric, before, drop):
+    result = compare(same, turned, reader_of(tmp_path, X), metric)
+    assert result.before == before and result.drop == pytest.approx(drop)
+
+
+def test_psnr_against_reference_outputs_and_against_the_original(tmp_path):
+    x = np.full((4, 3), 0.5, np.float32)
+
+    def noisy(feeds):
+        return [feeds["x"] + np.float32(0.1)]
+
+    with_truth = compare(same, noisy, reader_of(tmp_path, x, x + np.float32(0.01)))
+    assert with_truth.metric == "psnr" and with_truth.before == pytest.approx(40, abs=0.01)
+    assert with_truth.drop == pytest.approx(40 - 20 - 20 * np.log10(1 / 0.9), abs=0.01)
+    without = compare(same, noisy, reader_of(tmp_path, x), "psnr")
+    assert without.before is None and without.drop == pytest.approx(0.1, rel=1e-5)
+
+
+def test_automatic_metric():
+    classes, image = np.zeros((2, 3)), np.zeros((2, 1, 4, 4))
+    assert choose_metric("auto", np.zeros(2, int), classes).name == "top1"
+    assert choose_metric("auto", None, classes).name == "agreement"
+    assert choose_metric("auto", None, image).name == "mse"
+    assert choose_metric("auto", image, image).name == "psnr"
+
+
+def test_metrics_that_cannot_be(tmp_path):
+    with pytest.raises(UsageError, match="--metric: got 'top2', wanted one of top1, agreement"):
+        compare(same, same, reader_of(tmp_path, X), "top2")
+    with pytest.raises(DataError, match="--metric top1 needs class labels"):
+        compare(same, same, reader_of(tmp_path, X), "top1")
+
+
+def test_networks_with_other_outputs(tmp_path):
+    with pytest.raises(DataError, match=r"differ in their first output: \[4, 3\] and \[4, 2\]"):
+        compare(same, lambda feeds: [feeds["x"][:, :2]], reader_of(tmp_path, X))

@@ -1,0 +1,91 @@
+"""Converted sites as the nodes say, and counting of what a selection asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spl_onnx.measure.sites import computed_outputs, converted_sites
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.spec.attributes import ConvGeometry, Pooling
+from spl_onnx.spec.reference import conv_predict
+from spl_onnx.spec.shapes import pool_direction
+from tests.small_models import small_cnn
+
+
+def sites_of(**options):
+    model = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True, **options)).model
+    return {site.name: site for site in converted_sites(model)}
+
+
+def test_sites_of_a_model():
+    sites = sites_of()
+    assert list(sites) == ["pooled", "second", "hidden"]
+    assert (
+        sites["pooled"].pooling == Pooling((2, 2), (2, 2))
+        and sites["pooled"].selection
+        and sites["pooled"].wp
+    )
+    assert sites["hidden"].geometry is None
+    assert sites["pooled"].places((2, 8, 8, 3), (8, 3, 3, 3)) == (2, 8, 8, 8)
+    assert sites["hidden"].places((2, 16), (12, 16)) == (2, 12)
+
+
+def test_lossless_sites_have_no_selection():
+    assert all(site.selection is None and site.wp is None for site in sites_of(lossless=True).values())
+
+
+def test_without_pooling_every_one_counts():
+    s = np.array([[1, 0, 1], [0, 0, 1]], np.uint8)
+    assert computed_outputs(s, Pooling.none(), (2, 3)) == 3
+
+
+def test_windows_that_share_a_place_count_it_once():
+    """One row of 4 places, windows of 2 with step 1: 0 and 1 both want place 1, window 2 wants place 3."""
+    pooling = Pooling((1, 2), (1, 1))
+    s = np.array([2, 1, 2], np.uint8).reshape(1, 1, 3, 1)
+    assert computed_outputs(s, pooling, (1, 1, 4, 1)) == 2
+
+
+def brute_force(s, pooling, places):
+    """Different places, one by one."""
+    wanted = set()
+    for (n, p, q, o), value in np.ndenumerate(s):
+        if value:
+            row, column = divmod(int(value) - 1, pooling.kernel[1])
+            y = p * pooling.strides[0] - pooling.pads[0] + row
+            x = q * pooling.strides[1] - pooling.pads[1] + column
+            wanted.add((n, y, x, o))
+    assert all(0 <= place[i] < places[i] for place in wanted for i in range(4))
+    return len(wanted)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_counting_of_any_pooling(data):
+    kernel = data.draw(st.tuples(st.integers(1, 3), st.integers(2, 3)))
+    strides = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    pads = tuple(data.draw(st.integers(0, kernel[i % 2] - 1)) for i in range(4))
+    pooling = Pooling(kernel, strides, pads, data.draw(st.booleans()))
+    size = data.draw(st.tuples(st.integers(3, 7), st.integers(3, 7)))
+    assert all(pool_direction(i, size[i], pooling) > 0 for i in (0, 1))
+    g = np.random.default_rng(data.draw(st.integers(0, 99)))
+    x = g.standard_normal((2, *size, 2)).astype(np.float32)
+    w = g.standard_normal((3, 1, 1, 2)).astype(np.float32)
+    s = conv_predict(x, w, np.zeros(3, np.float32), geometry=ConvGeometry(), pooling=pooling)
+    assert computed_outputs(s, pooling, (2, *size, 3)) == brute_force(s, pooling, (2, *size, 3))
+
+
+def test_the_name_survives_a_renamed_node():
+    model = rewrite_model(small_cnn(), RewriteOptions(no_verify=True)).model
+    for node in model.graph.node:
+        node.name = node.name.replace("/srmm", "/srmm_1")
+    assert "pooled" in [site.name for site in converted_sites(model)]
+
+
+@pytest.mark.parametrize("options", [{}, {"lossless": True}])
+def test_weights_are_found(options):
+    assert all(site.w and site.x for site in sites_of(**options).values())
