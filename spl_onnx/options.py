@@ -73,6 +73,8 @@ class RewriteOptions:
             raise UsageError(f"--keep: got {self.keep}, wanted a fraction above 0 and up to 1, for example 0.25")
         if self.keep is not None and self.predictor == "int8":
             raise UsageError("--keep belongs to the pruned predictor, got --predictor int8: leave one of them out")
+        if self.lossless and (self.keep is not None or self.predictor != "auto"):
+            raise UsageError("--lossless predicts nothing: leave out --predictor and --keep")
         if not 0.0 <= self.max_drop <= 1.0:
             raise UsageError(f"--max-drop: got {self.max_drop}, wanted a fraction from 0 to 1, for example 0.01")
         if self.external_data_threshold < 0:

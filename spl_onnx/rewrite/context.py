@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -70,6 +71,11 @@ class Scope:
                 return _constant_value(scope.constants[tensor.name])
             scope = scope.parent
         return None
+
+    @cached_property
+    def order(self) -> dict[int, int]:
+        """Place of every node of this graph by its id, as it was before any edit."""
+        return {id(node): index for index, node in enumerate(self.graph.nodes)}
 
     def readers(self, tensor: gs.Tensor) -> list[gs.Node]:
         """Nodes that read `tensor`, in this graph and the graphs inside it; one entry per use."""

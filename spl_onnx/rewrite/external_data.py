@@ -154,7 +154,8 @@ def write_data_file(model: onnx.ModelProto, path: Path, location: str) -> onnx.M
 def _refer(
     source: onnx.TensorProto, reference: onnx.TensorProto, location: str, offset: int, length: int
 ) -> None:
-    reference.doc_string = source.doc_string
+    if source.HasField("doc_string"):
+        reference.doc_string = source.doc_string
     reference.metadata_props.extend(source.metadata_props)
     del reference.external_data[:]
     for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):

@@ -9,6 +9,9 @@ import onnx
 #: Tensors of at most this many bytes may matter for shapes (Reshape targets, axes); larger ones never do.
 SMALL_TENSOR_BYTES = 1024
 
+#: Bits of the types that share a byte.
+_SMALL_BITS = {"INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4, "INT2": 2, "UINT2": 2}
+
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
     """The graphs in the attributes of one node."""
@@ -78,7 +81,10 @@ def byte_size(tensor: onnx.TensorProto) -> int:
         return len(tensor.raw_data)
     if tensor.data_type in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
         return 0
-    return int(element_count(tensor) * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize)
+    bits = _SMALL_BITS.get(onnx.TensorProto.DataType.Name(tensor.data_type))
+    if bits is None:
+        bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
+    return -(-element_count(tensor) * bits // 8)
 
 
 def total_bytes(model: onnx.ModelProto) -> int:

@@ -51,14 +51,12 @@ class Chain:
 
     def match(self, **parts: object) -> Match:
         """The match of the nodes walked so far; `parts` are the remaining fields."""
-        order = {id(node): i for i, node in enumerate(self.scope.graph.nodes)}
-        nodes = sorted(self.nodes, key=lambda node: order[id(node)])
+        nodes = sorted(self.nodes, key=lambda node: self.scope.order[id(node)])
         return Match(self.scope, self.anchor, self.end, nodes, problems=list(self.problems), **parts)  # type: ignore[arg-type]
 
     def _reader(self, ops: tuple[str, ...]) -> gs.Node | None:
-        own = {id(node) for node in self.scope.graph.nodes} if len(self.end.outputs) > 1 else None
         for node in self.end.outputs:
-            inside = own is None or id(node) in own
+            inside = id(node) in self.scope.order  # readers in inner graphs cannot be part of a site
             if inside and node.op in ops and node.domain in _STANDARD and is_data_input(node, self.end):
                 return node
         return None

@@ -85,16 +85,18 @@ def _geometry(node: gs.Node, window: WindowAttributes, group: int) -> ConvGeomet
         raise Refused(f"{label(node)}: {error}") from error
 
 
-def check_norm(scope: Scope, node: gs.Node) -> None:
+def check_norm(scope: Scope, node: gs.Node, channels: int) -> None:
     """Refuse a BatchNormalization that cannot be folded.
 
     Raises:
-        Refused: Training mode, or a parameter that is not constant float32.
+        Refused: Training mode, or a parameter that is not constant float32 with one value per channel.
     """
     if int(node.attrs.get("training_mode", 0)) == 1:
         raise Refused(f"{label(node)} is in training mode")
     for index, what in enumerate(("scale", "shift", "mean", "variance"), start=1):
-        constant_float(scope, node, index, what)
+        values = constant_float(scope, node, index, what)
+        if values.shape != (channels,):
+            raise Refused(f"{what} of {label(node)} has shape {list(values.shape)}, wanted [{channels}]")
 
 
 def folded_weights(scope: Scope, node: gs.Node, norms: list[gs.Node]) -> tuple[FloatArray, FloatArray]:

@@ -66,7 +66,7 @@ class ConvAddRelu(ConvRule):
         producer = _producer(addend)
         while producer is not None and producer.op in ("Identity", "Dropout", "BatchNormalization"):
             producer = _producer(producer.inputs[0])
-        if producer is None or producer.op != "Conv":
+        if producer is None or producer.op != "Conv" or id(producer) not in scope.order:
             return None
         matches = [
             match for match in self.pattern(scope, producer) if match.add is add and not match.problems
@@ -88,7 +88,7 @@ def _claim(scope: Scope, conv: gs.Node) -> tuple[int, int]:
     work = 1
     for dim in read_conv(scope, conv).w_shape[1:]:
         work *= dim
-    return work, next(i for i, node in enumerate(scope.graph.nodes) if node is conv)
+    return work, scope.order[id(conv)]
 
 
 def _check_shapes(scope: Scope, add: gs.Node, own: gs.Tensor, addend: gs.Tensor) -> None:

@@ -19,7 +19,7 @@ class ConvRule(Rule):
         """Read every part, so that what cannot be expressed is refused here."""
         shape = read_conv(match.scope, match.anchor)
         for norm in match.norms:
-            check_norm(match.scope, norm)
+            check_norm(match.scope, norm, shape.w_shape[0])
         read_activation(match.scope, match.act)
         read_pool(match.scope, match.pool, shape.spatial)
         return ""

@@ -1,0 +1,215 @@
+"""Reading and writing model files."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from spl_onnx.errors import ModelError
+from spl_onnx.rewrite import external_data, model_io
+from spl_onnx.rewrite.model_io import load_model, read_model, save_model
+from tests.rewrite.builders import Net, images, rewritten, run
+
+
+def small() -> onnx.ModelProto:
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 16, 6, 6]), "c", 8, 16)], "r")
+    made.node("Relu", [made.conv("r", "d", 16, 8)], "y")
+    return made.model("y")
+
+
+def split(tmp_path, name: str = "m.onnx") -> tuple[onnx.ModelProto, object]:
+    model = small()
+    path = tmp_path / name
+    save_model(model, path, external_data=True)
+    return model, path
+
+
+def test_one_file(tmp_path):
+    model = small()
+    save_model(model, tmp_path / "m.onnx")
+    assert load_model(tmp_path / "m.onnx") == model
+    assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
+
+
+def test_two_files(tmp_path):
+    model, path = split(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
+    assert load_model(path) == model
+    read = [t.raw_data for t in onnx.load(path).graph.initializer]
+    assert read == [t.raw_data for t in model.graph.initializer], "onnx reads it too"
+    onnx.checker.check_model(str(path), full_check=True)
+
+
+def test_offsets_are_aligned_and_small_tensors_stay_inside(tmp_path):
+    _, path = split(tmp_path)
+    bare = onnx.load(path, load_external_data=False)
+    entries = {t.name: {e.key: e.value for e in t.external_data} for t in bare.graph.initializer}
+    assert [name for name, entry in entries.items() if not entry] == ["c.b", "d.b"]
+    assert [int(e["offset"]) % external_data.ALIGNMENT for e in entries.values() if e] == [0, 0]
+    assert len({e["offset"] for e in entries.values() if e}) == 2
+
+
+def test_threshold(tmp_path):
+    save_model(small(), tmp_path / "m.onnx", threshold=100)
+    assert (tmp_path / "m.onnx.data").exists()
+
+
+def test_external_data_stays_external(tmp_path):
+    model, path = split(tmp_path)
+    loaded = read_model(path)
+    assert loaded.external_data is True
+    result = rewritten(path)
+    result.save(tmp_path / "out.onnx")
+    assert (tmp_path / "out.onnx.data").exists()
+    x = {"x": images(1, 16, 6, 6)}
+    np.testing.assert_allclose(run(load_model(tmp_path / "out.onnx"), x)[0], run(model, x)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_saving_again_neither_appends_nor_leaves_files(tmp_path):
+    model, path = split(tmp_path)
+    size = (tmp_path / "m.onnx.data").stat().st_size
+    for _ in range(3):
+        save_model(model, path, external_data=True)
+        (data,) = [p for p in tmp_path.iterdir() if p.name != "m.onnx"]
+        assert data.stat().st_size == size
+        assert load_model(path) == model
+    save_model(model, path, external_data=False)
+    assert load_model(path) == model
+
+
+def test_a_file_of_something_else_is_not_touched(tmp_path):
+    other = tmp_path / "m.onnx.data"
+    other.write_text("not yours")
+    model, path = split(tmp_path)
+    assert other.read_text() == "not yours"
+    assert load_model(path) == model
+
+
+@pytest.mark.parametrize("external", [False, True])
+@pytest.mark.parametrize("stage", ["data", "model"])
+def test_a_failure_leaves_the_old_output_untouched(tmp_path, monkeypatch, external, stage):
+    _, path = split(tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    replace = type(path).replace
+    fail_at = 0 if stage == "data" or not external else 1
+    calls = []
+
+    def failing(self, target):
+        calls.append(target)
+        if len(calls) == fail_at + 1:
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
+
+    monkeypatch.setattr(type(path), "replace", failing)
+    changed = small()
+    changed.doc_string = "new"
+    with pytest.raises(ModelError, match="cannot be written .*No space left"):
+        save_model(changed, path, external_data=external)
+    assert len(calls) == fail_at + 1
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(ModelError, match=r"cannot be written \(No such file or directory\)"):
+        save_model(small(), tmp_path / "no" / "m.onnx")
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ModelError, match=r"m\.onnx: no such file"):
+        read_model(tmp_path / "m.onnx")
+
+
+def test_a_folder_is_no_model(tmp_path):
+    with pytest.raises(ModelError, match="cannot be read"):
+        read_model(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello world, this is text", b"\x08\x08"])
+def test_not_onnx(tmp_path, content):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"m\.onnx: .*(not an ONNX model|holds no ONNX graph)"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.99])
+def test_truncated(tmp_path, fraction):
+    content = small().SerializeToString()
+    path = tmp_path / "m.onnx"
+    path.write_bytes(content[: int(len(content) * fraction)])
+    with pytest.raises(ModelError, match="truncated|holds no ONNX graph"):
+        read_model(path)
+
+
+def test_missing_weights_file(tmp_path):
+    _, path = split(tmp_path)
+    (tmp_path / "m.onnx.data").unlink()
+    with pytest.raises(ModelError, match=r"weights 'c\.w': file .*m\.onnx\.data cannot be read .*keep it beside"):
+        read_model(path)
+
+
+def test_truncated_weights_file(tmp_path):
+    _, path = split(tmp_path)
+    data = tmp_path / "m.onnx.data"
+    data.write_bytes(data.read_bytes()[:5000])
+    with pytest.raises(ModelError, match=r"weights 'd\.w': .* ends early, got 0 of 4608 bytes at offset 8192"):
+        read_model(path)
+
+
+def relocate(path, **changes: str) -> None:
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        entry.value = changes.get(entry.key, entry.value)
+    path.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("location", ["../m.onnx.data", "/etc/passwd", "a/../../x", "C:\\x", "..\\x", ""])
+def test_locations_outside_are_refused(tmp_path, location):
+    _, path = split(tmp_path)
+    relocate(path, location=location)
+    with pytest.raises(ModelError, match="is refused; wanted a relative path inside"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_links_are_refused(tmp_path, linked):
+    _, path = split(tmp_path)
+    if linked == "file":
+        (tmp_path / "link").symlink_to(tmp_path / "m.onnx.data")
+        relocate(path, location="link")
+    else:
+        (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
+        relocate(path, location="link/m.onnx.data")
+    with pytest.raises(ModelError, match="is a link and is refused"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("changes", [{"length": "12"}, {"offset": "-4"}, {"length": "many"}])
+def test_wrong_places_are_refused(tmp_path, changes):
+    _, path = split(tmp_path)
+    relocate(path, **changes)
+    with pytest.raises(ModelError, match=r"weights 'c\.w': "):
+        read_model(path)
+
+
+def test_a_model_in_memory_must_have_its_weights(tmp_path):
+    _, path = split(tmp_path)
+    with pytest.raises(ModelError, match="pass its path"):
+        read_model(onnx.load(path, load_external_data=False))
+
+
+def test_weights_of_the_old_encoding_are_written_as_raw_bytes(tmp_path):
+    model = small()
+    weights = model.graph.initializer[0]
+    values = onnx.numpy_helper.to_array(weights)
+    plain = onnx.helper.make_tensor(weights.name, 1, weights.dims, values.ravel().tolist())
+    weights.CopyFrom(plain)
+    save_model(model, tmp_path / "m.onnx", external_data=True)
+    stored = load_model(tmp_path / "m.onnx").graph.initializer[0]
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(stored), values)
+
+
+def test_limit_leaves_room_below_two_gib():
+    assert model_io.MAX_INLINE_BYTES < 2**31 - 50_000_000
