@@ -52,7 +52,12 @@ def cancel_inverses(scope: Scope, made: set[int]) -> int:
     own = {id(node) for node in scope.graph.nodes}
     for node in list(scope.graph.nodes):
         previous = _producer(node) if _is_layout(node) else None
-        if previous is None or id(previous) not in own or not _is_inverse(previous, node) or not {id(node), id(previous)} & made:
+        if (
+            previous is None
+            or id(previous) not in own
+            or not _is_inverse(previous, node)
+            or not {id(node), id(previous)} & made
+        ):
             continue
         if not scope.is_output(node.outputs[0]):
             _redirect(node.outputs[0], previous.inputs[0])

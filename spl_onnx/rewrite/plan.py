@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ from spl_onnx.errors import UsageError
 from spl_onnx.options import PREDICTORS
 
 CHOICES = ("predict", "lossless", "dense")
+SETTINGS = ("predictor", "keep", "threshold", "floor")
 PLAN_VERSION = 1
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass
@@ -52,12 +58,38 @@ class SitePlan:
             raise UsageError(
                 f"plan, site '{self.site}': choice is {self.choice!r}, wanted one of {', '.join(CHOICES)}"
             )
+
+    def validate(self) -> None:
+        """Check the settings of an entry that somebody may have edited.
+
+        Raises:
+            UsageError: A setting is unknown or out of range, or the predictor is missing.
+        """
+        where = f"plan, site '{self.site}'"
+        if not isinstance(self.settings, dict):
+            raise UsageError(f"{where}: settings is {self.settings!r}, wanted an object")
+        unknown = sorted(set(self.settings) - set(SETTINGS))
+        if unknown:
+            raise UsageError(
+                f"{where}: unknown settings {', '.join(unknown)}; known are {', '.join(SETTINGS)}"
+            )
         predictor = self.settings.get("predictor")
         if predictor is not None and predictor not in PREDICTORS[1:]:
             raise UsageError(
-                f"plan, site '{self.site}': predictor is {predictor!r}, "
-                f"wanted one of {', '.join(PREDICTORS[1:])}"
+                f"{where}: predictor is {predictor!r}, wanted one of {', '.join(PREDICTORS[1:])}"
             )
+        if self.choice == "predict" and predictor is None:
+            raise UsageError(f"{where}: choice predict needs a predictor, one of {', '.join(PREDICTORS[1:])}")
+        keep, floor = self.settings.get("keep", 1.0), self.settings.get("floor", 0.0)
+        if not (_is_number(keep) and 0.0 < keep <= 1.0):
+            raise UsageError(f"{where}: keep is {keep!r}, wanted a fraction above 0 and up to 1")
+        if not (_is_number(floor) and floor >= 0.0):
+            raise UsageError(f"{where}: floor is {floor!r}, wanted a number >= 0")
+        threshold = self.settings.get("threshold", 0.0)
+        if not all(
+            _is_number(value) for value in (threshold if isinstance(threshold, list) else [threshold])
+        ):
+            raise UsageError(f"{where}: threshold is {threshold!r}, wanted a number or one per channel")
 
     @property
     def is_rewritten(self) -> bool:
@@ -111,13 +143,14 @@ class Plan:
         sites = []
         for index, entry in enumerate(content.get("sites", [])):
             unknown = sorted(set(entry) - known) if isinstance(entry, dict) else ["?"]
-            missing = {"site", "rule", "choice"} - set(entry)
+            missing = {"site", "rule", "choice"} - set(entry if isinstance(entry, dict) else ())
             if unknown or missing:
                 raise UsageError(
                     f"{where}, site {index}: unknown fields {unknown}, missing fields {sorted(missing)}; "
                     f"wanted {', '.join(sorted(known))}"
                 )
             sites.append(SitePlan(**entry))
+            sites[-1].validate()
         return cls(sites)
 
     @classmethod

@@ -13,6 +13,7 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
+from spl_onnx.rewrite.tensors import append_copy
 
 _KEPT_ATTRIBUTES = frozenset(
     getattr(onnx.AttributeProto, name)
@@ -95,8 +96,8 @@ def export_model(
             setattr(result, field.name, value)
         else:
             getattr(result, field.name).extend(value)
-    unread = drop - _read_names(edited)
-    result.graph.CopyFrom(_merge(original.graph, edited, unread, frozenset()))
+    unread = frozenset(drop - _read_names(edited))
+    _merge(original.graph, edited, result.graph, unread, frozenset())
     return result
 
 
@@ -114,11 +115,11 @@ def _read_names(graph: onnx.GraphProto) -> set[str]:
 def _merge(
     original: onnx.GraphProto,
     edited: onnx.GraphProto,
-    unread: set[str] | frozenset[str],
+    merged: onnx.GraphProto,
+    unread: frozenset[str],
     outer: frozenset[str],
-) -> onnx.GraphProto:
-    """`original` with nodes and new initializers of `edited`; `outer`: constants of the enclosing graphs."""
-    merged = onnx.GraphProto()
+) -> None:
+    """Fill `merged`: `original` with nodes and new constants of `edited`; `outer`: constants from outside."""
     own = {t.name for t in original.initializer} | {t.values.name for t in original.sparse_initializer}
     visible = outer | own
     gone = _produced(original) - _produced(edited)
@@ -126,7 +127,9 @@ def _merge(
         if field.name == "node":
             merged.node.extend(_merge_nodes(original, edited, unread, visible))
         elif field.name == "initializer":
-            merged.initializer.extend(t for t in value if t.name not in unread)
+            for tensor in value:
+                if tensor.name not in unread:
+                    append_copy(merged.initializer, tensor)
         elif field.name in ("value_info", "quantization_annotation"):
             key = "name" if field.name == "value_info" else "tensor_name"
             getattr(merged, field.name).extend(entry for entry in value if getattr(entry, key) not in gone)
@@ -134,8 +137,9 @@ def _merge(
             setattr(merged, field.name, value)
         else:
             getattr(merged, field.name).extend(value)
-    merged.initializer.extend(t for t in edited.initializer if t.name not in visible)
-    return merged
+    for tensor in edited.initializer:
+        if tensor.name not in visible:
+            append_copy(merged.initializer, tensor)
 
 
 def _produced(graph: onnx.GraphProto) -> set[str]:
@@ -150,7 +154,7 @@ def _key(node: onnx.NodeProto) -> str:
 def _merge_nodes(
     original: onnx.GraphProto,
     edited: onnx.GraphProto,
-    unread: set[str] | frozenset[str],
+    unread: frozenset[str],
     visible: frozenset[str],
 ) -> list[onnx.NodeProto]:
     """The nodes of `edited`; the ones known from `original` keep all that belongs to them."""
@@ -169,6 +173,8 @@ def _merge_nodes(
         graphs = {a.name: a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH}
         for attribute in restored.attribute:
             if attribute.name in graphs:
-                attribute.g.CopyFrom(_merge(attribute.g, graphs[attribute.name], unread, visible))
+                merged = onnx.GraphProto()
+                _merge(attribute.g, graphs[attribute.name], merged, unread, visible)
+                attribute.g.CopyFrom(merged)
         nodes.append(restored)
     return nodes

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableSequence
 
 import onnx
 
 #: Tensors of at most this many bytes may matter for shapes (Reshape targets, axes); larger ones never do.
 SMALL_TENSOR_BYTES = 1024
+
+_SAFE_COPY_BYTES = 1 << 30
 
 #: Bits of the types that share a byte.
 _SMALL_BITS = {"INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4, "INT2": 2, "UINT2": 2}
@@ -77,8 +79,6 @@ def element_count(tensor: onnx.TensorProto) -> int:
 
 def byte_size(tensor: onnx.TensorProto) -> int:
     """Bytes that the elements of `tensor` take when stored as raw data (0 for strings)."""
-    if tensor.HasField("raw_data"):
-        return len(tensor.raw_data)
     if tensor.data_type in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
         return 0
     bits = _SMALL_BITS.get(onnx.TensorProto.DataType.Name(tensor.data_type))
@@ -98,6 +98,19 @@ def header(tensor: onnx.TensorProto) -> onnx.TensorProto:
     light.data_location = onnx.TensorProto.EXTERNAL
     light.external_data.add(key="location", value="elsewhere")
     return light
+
+
+def append_copy(target: MutableSequence[onnx.TensorProto], tensor: onnx.TensorProto) -> None:
+    """Append a copy of `tensor` to a repeated field; protobuf's own copy fails at 2 GiB."""
+    copy = target.add()  # type: ignore[attr-defined]
+    if byte_size(tensor) < _SAFE_COPY_BYTES or not tensor.HasField("raw_data"):
+        copy.CopyFrom(tensor)
+        return
+    for field, value in tensor.ListFields():
+        if isinstance(value, str | bytes | int):
+            setattr(copy, field.name, value)
+        else:
+            getattr(copy, field.name).extend(value)
 
 
 def copy_graph_without_data(graph: onnx.GraphProto, limit: int = SMALL_TENSOR_BYTES) -> onnx.GraphProto:

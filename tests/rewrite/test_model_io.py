@@ -64,7 +64,9 @@ def test_external_data_stays_external(tmp_path):
     result.save(tmp_path / "out.onnx")
     assert (tmp_path / "out.onnx.data").exists()
     x = {"x": images(1, 16, 6, 6)}
-    np.testing.assert_allclose(run(load_model(tmp_path / "out.onnx"), x)[0], run(model, x)[0], rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(
+        run(load_model(tmp_path / "out.onnx"), x)[0], run(model, x)[0], rtol=1e-5, atol=1e-5
+    )
 
 
 def test_saving_again_neither_appends_nor_leaves_files(tmp_path):
@@ -105,7 +107,7 @@ def test_a_failure_leaves_the_old_output_untouched(tmp_path, monkeypatch, extern
     monkeypatch.setattr(type(path), "replace", failing)
     changed = small()
     changed.doc_string = "new"
-    with pytest.raises(ModelError, match="cannot be written .*No space left"):
+    with pytest.raises(ModelError, match=r"cannot be written .*No space left"):
         save_model(changed, path, external_data=external)
     assert len(calls) == fail_at + 1
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
@@ -139,14 +141,16 @@ def test_truncated(tmp_path, fraction):
     content = small().SerializeToString()
     path = tmp_path / "m.onnx"
     path.write_bytes(content[: int(len(content) * fraction)])
-    with pytest.raises(ModelError, match="truncated|holds no ONNX graph"):
+    with pytest.raises(ModelError, match=r"truncated|holds no ONNX graph"):
         read_model(path)
 
 
 def test_missing_weights_file(tmp_path):
     _, path = split(tmp_path)
     (tmp_path / "m.onnx.data").unlink()
-    with pytest.raises(ModelError, match=r"weights 'c\.w': file .*m\.onnx\.data cannot be read .*keep it beside"):
+    with pytest.raises(
+        ModelError, match=r"weights 'c\.w': file .*m\.onnx\.data cannot be read .*keep it beside"
+    ):
         read_model(path)
 
 
@@ -154,7 +158,9 @@ def test_truncated_weights_file(tmp_path):
     _, path = split(tmp_path)
     data = tmp_path / "m.onnx.data"
     data.write_bytes(data.read_bytes()[:5000])
-    with pytest.raises(ModelError, match=r"weights 'd\.w': .* ends early, got 0 of 4608 bytes at offset 8192"):
+    with pytest.raises(
+        ModelError, match=r"weights 'd\.w': .* ends early, got 0 of 4608 bytes at offset 8192"
+    ):
         read_model(path)
 
 

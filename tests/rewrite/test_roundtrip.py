@@ -40,7 +40,9 @@ def full_model() -> onnx.ModelProto:
         helper.make_tensor_value_info("cond", TensorProto.BOOL, []),
         helper.make_tensor_value_info("b", 1, [3]),
         helper.make_tensor_sequence_value_info("unused", 1, ["k"]),
-        helper.make_value_info("maybe", helper.make_optional_type_proto(helper.make_tensor_type_proto(1, []))),
+        helper.make_value_info(
+            "maybe", helper.make_optional_type_proto(helper.make_tensor_type_proto(1, []))
+        ),
     ]
     inputs[0].type.denotation = "IMAGE"
     outputs = [helper.make_tensor_value_info("y", 1, None), helper.make_tensor_value_info("z", 1, ["N"])]
@@ -77,7 +79,9 @@ def full_model() -> onnx.ModelProto:
 
 
 def branch(name: str) -> onnx.GraphProto:
-    node = helper.make_node("Mul", ["r", f"{name}_k"], [f"{name}_out"], name=f"{name}_node", doc_string="inner")
+    node = helper.make_node(
+        "Mul", ["r", f"{name}_k"], [f"{name}_out"], name=f"{name}_node", doc_string="inner"
+    )
     node.metadata_props.add(key="inner", value="node")
     out = helper.make_tensor_value_info(f"{name}_out", 1, None)
     constant = numpy_helper.from_array(np.float32([2]), f"{name}_k")
@@ -114,7 +118,9 @@ def test_the_test_model_is_not_trivial():
     unset = {"training_info": 0, "configuration": 1}
     model = full_model()
     seen = {field.name for field, _ in model.ListFields()}
-    assert seen >= {f.name for f in onnx.ModelProto.DESCRIPTOR.fields} - {n for n, skip in unset.items() if skip}
+    assert seen >= {f.name for f in onnx.ModelProto.DESCRIPTOR.fields} - {
+        n for n, skip in unset.items() if skip
+    }
     seen = {field.name for field, _ in model.graph.ListFields()}
     assert seen == {f.name for f in onnx.GraphProto.DESCRIPTOR.fields}
 
@@ -143,7 +149,15 @@ def test_only_what_belongs_to_replaced_nodes_changes():
     kept = rewritten_model.graph.node[4:]
     assert "SRMM" in [n.op_type for n in rewritten_model.graph.node[:4]]
     assert list(kept) == list(model.graph.node[2:])
-    for name in ("producer_name", "domain", "model_version", "doc_string", "metadata_props", "training_info", "ir_version"):
+    for name in (
+        "producer_name",
+        "domain",
+        "model_version",
+        "doc_string",
+        "metadata_props",
+        "training_info",
+        "ir_version",
+    ):
         assert getattr(rewritten_model, name) == getattr(model, name), name
     assert list(rewritten_model.functions[:2]) == list(model.functions)
     for name in ("input", "output", "name", "doc_string", "metadata_props", "sparse_initializer"):

@@ -1,0 +1,57 @@
+"""Plans as files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spl_onnx.errors import UsageError
+from spl_onnx.rewrite.plan import Plan, SitePlan
+
+
+def test_json_keeps_everything():
+    site = SitePlan(
+        "y", "conv_relu", "predict", {"predictor": "int8", "threshold": [0.5, 1.0]}, "why", "conv", 36, 0.25
+    )
+    plan = Plan([site, SitePlan("z", "none", "dense")])
+    assert Plan.from_json(plan.to_json()) == plan
+    assert plan.find("y", "conv_relu") is site
+    assert plan.find("y", "gemm_relu") is None
+    assert plan.counts() == {"conv_relu": 1}
+
+
+def site(**changes: object) -> str:
+    return json.dumps(
+        {"version": 1, "sites": [{"site": "y", "rule": "conv_relu", "choice": "predict", **changes}]}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not JSON"),
+        ("[]", "wanted an object with version 1"),
+        ('{"version": 2, "sites": []}', "wanted an object with version 1"),
+        (site(choice="maybe"), "choice is 'maybe', wanted one of predict, lossless, dense"),
+        (site(settings={"predictor": "magic"}), "predictor is 'magic', wanted one of int8, pruned"),
+        (site(settings=3), "settings is 3, wanted an object"),
+        (site(extra=1), r"unknown fields \['extra'\]"),
+        ('{"version": 1, "sites": [{"site": "y"}]}', r"missing fields \['choice', 'rule'\]"),
+        ('{"version": 1, "sites": [3]}', "site 0"),
+        (site(settings={"predictor": "pruned", "keep": 2}), "keep is 2, wanted a fraction above 0"),
+        (site(settings={"predictor": "int8", "floor": -1}), "floor is -1, wanted a number >= 0"),
+        (site(settings={"predictr": "int8"}), "unknown settings predictr"),
+        (site(settings={}), "choice predict needs a predictor"),
+    ],
+)
+def test_bad_plans(text, message, tmp_path):
+    path = tmp_path / "plan.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message):
+        Plan.read(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UsageError, match="cannot be read"):
+        Plan.read(tmp_path / "plan.json")

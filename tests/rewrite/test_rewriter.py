@@ -1,0 +1,352 @@
+"""The whole rewrite on small networks: options, control flow, what stays and what goes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from spl_onnx.errors import ModelError, UsageError, VerificationError
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.editor import Editor
+from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.rewriter import rewrite_model
+from tests.rewrite.builders import Net, assert_same, images, only, ops, rewritten
+
+
+def net(opset: int = 17, ir_version: int = 8) -> Net:
+    """A pooled convolution, a plain one, and a fully connected layer."""
+    made = Net(opset, ir_version)
+    made.conv(made.input("x", ["N", 3, 14, 14]), "c1", 4, 3)
+    made.node("MaxPool", [made.node("Relu", ["c1"], "r1")], "p1", kernel_shape=[2, 2], strides=[2, 2])
+    made.node("Relu", [made.conv("p1", "c2", 5, 4)], "r2")
+    made.node("Flatten", ["r2"], "f")
+    made.node("Relu", [made.node("Gemm", ["f", made.random("w", 80, 6), made.random("b", 6)], "g")], "y")
+    return made
+
+
+FEEDS = {"x": images(2, 3, 14, 14)}
+
+
+@pytest.mark.parametrize("opset", [7, 9, 11, 13, 17, 20])
+def test_opsets(opset):
+    model = net(opset).model("y")
+    result = rewritten(model)
+    assert result.plan.counts() == {"conv_relu_pool": 1, "conv_relu": 1, "gemm_relu": 1}
+    assert_same(model, result, FEEDS)
+
+
+def test_an_opset_without_fallback_is_refused():
+    with pytest.raises(ModelError, match="opset 6; wanted 7 or newer"):
+        rewritten(net(6).model("y"))
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 8), (7, 8), (8, 8), (10, 10)])
+def test_ir_version_is_raised_to_8_only(before, after):
+    assert rewritten(net(11, before).model("y")).model.ir_version == after
+
+
+def test_nothing_to_rewrite_changes_nothing():
+    made = Net(11, 5)
+    made.node("Relu", [made.input("x", ["N", 3])], "y")
+    model = made.model("y")
+    result = rewritten(model)
+    assert result.model == model
+    assert result.report["rewritten"] == 0
+
+
+def test_domains_and_functions_are_added_once_and_only_those_used():
+    made = net()
+    result = rewritten(made.model("y"), rules="gemm_relu", lossless=True)
+    assert [(o.domain, o.version) for o in result.model.opset_import] == [("", 17), ("ai.spl.gemm", 1)]
+    assert [(f.domain, f.name) for f in result.model.functions] == [("ai.spl.gemm", "SRMM")]
+    result = rewritten(made.model("y"))
+    assert len(result.model.functions) == 4
+
+
+@pytest.mark.parametrize("how", ["twice", "foreign"])
+def test_a_model_with_our_domains_is_refused(how):
+    model = net().model("y")
+    if how == "twice":
+        model = rewritten(model).model
+    else:
+        model.opset_import.add(domain="ai.spl.gemm", version=4)
+    with pytest.raises(ModelError, match=r"domain ai\.spl\..* already: .*rewrite the original instead"):
+        rewritten(model)
+
+
+def test_names_are_unique_even_if_the_model_uses_ours():
+    made = net()
+    made.node("Neg", [made.random("y/W", 3)], "y/srmm")
+    made.node("Neg", [made.random("spl/zero_matrix", 3)], "p1/nhwc")
+    model = made.model("y", "y/srmm", "p1/nhwc")
+    result = rewritten(model)
+    assert {"y/W_2", "spl/zero_matrix_2"} <= {t.name for t in result.model.graph.initializer}
+    names = [node.name for node in result.model.graph.node]
+    assert len(set(names)) == len(names)
+    assert_same(model, result, FEEDS)
+
+
+def test_shared_weights_stay_for_their_other_reader():
+    made = net()
+    made.node("Neg", ["c1.w"], "z")
+    model = made.model("y", "z")
+    result = rewritten(model)
+    assert "c1.w" in {t.name for t in result.model.graph.initializer}
+    assert_same(model, result, FEEDS)
+
+
+def test_two_layers_with_the_same_weights():
+    made = Net()
+    made.input("x", [1, 3, 8, 8])
+    made.random("w", 3, 3, 3, 3)
+    made.node("Relu", [made.node("Conv", ["x", "w"], "a")], "ra")
+    made.node("Relu", [made.node("Conv", ["ra", "w"], "b")], "y")
+    model = made.model("y")
+    result = rewritten(model)
+    assert result.plan.counts() == {"conv_relu": 2}
+    assert "w" not in {t.name for t in result.model.graph.initializer}
+    assert_same(model, result, {"x": images(1, 3, 8, 8)})
+
+
+def test_dynamic_dimensions_and_descriptions_stay():
+    model = net().model("y")
+    model.graph.value_info.append(helper.make_tensor_value_info("p1", 1, ["batch", 4, 6, 6]))
+    model.graph.value_info.append(helper.make_tensor_value_info("r1", 1, ["batch", 4, 12, 12]))
+    result = rewritten(model)
+    assert result.model.graph.input == model.graph.input
+    assert result.model.graph.output == model.graph.output
+    assert [value.name for value in result.model.graph.value_info] == [], "p1 is channels last inside now"
+    result = rewritten(model, rules="conv_relu_pool")
+    assert [value.name for value in result.model.graph.value_info] == ["p1"]
+
+
+def test_a_selection_has_no_description():
+    """In the fallback it is a constant of another shape."""
+    result = rewritten(net().model("y"))
+    described = {value.name for value in result.model.graph.value_info}
+    selections = {node.output[0] for node in result.model.graph.node if node.op_type == "SPLPredict"}
+    assert selections
+    assert not described & selections
+
+
+def test_relu_of_an_outer_convolution_inside_a_branch():
+    made = Net()
+    made.conv(made.input("x", [1, 2, 6, 6]), "c", 3, 2)
+    inner, other = Net(), Net()
+    inner.node("Relu", ["c"], "t")
+    other.node("Neg", ["x"], "e")
+    cond = made.input("cond", [], TensorProto.BOOL)
+    made.node("If", [cond], "y", then_branch=inner.graph("t"), else_branch=other.graph("e"))
+    result = rewritten(made.model("y"))
+    assert result.plan.counts() == {}
+    assert "followed by no activation" in result.plan.sites[0].reason
+
+
+def loop_model() -> onnx.ModelProto:
+    """x = relu(conv(x)) three times; weights from outside."""
+    body = Net()
+    infos = [
+        helper.make_tensor_value_info("i", TensorProto.INT64, []),
+        helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+        helper.make_tensor_value_info("v", 1, ["N", 3, "H", "W"]),
+    ]
+    body.node("Conv", ["v", "w", "b"], "c", pads=[1, 1, 1, 1])
+    body.node("Relu", ["c"], "r")
+    body.node("Identity", ["on"], "on_out")
+    outputs = [helper.make_tensor_value_info("on_out", TensorProto.BOOL, [])]
+    outputs.append(helper.make_tensor_value_info("r", 1, ["N", 3, "H", "W"]))
+    graph = helper.make_graph(body.nodes, "body", infos, outputs)
+    made = Net()
+    made.input("x", ["N", 3, "H", "W"])
+    made.const("w", (made.rng.standard_normal((3, 3, 3, 3)) / 5).astype(np.float32))
+    made.const("b", np.ones(3, np.float32))
+    made.node("Loop", [made.const("n", np.int64(3)), made.const("go", np.array(True)), "x"], "y", body=graph)
+    model = made.model("y")
+    model.graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, ["N", 3, "H", "W"]))
+    return model
+
+
+def test_inside_loop():
+    model = loop_model()
+    result = rewritten(model)
+    assert only(result, "conv_relu").site == "r"
+    body = result.model.graph.node[0].attribute[0].g
+    assert ops(body) == ["Identity", "SPLPredict", "SRMM", "Transpose", "Transpose"]
+    assert {"r/W", "r/B"} <= {t.name for t in body.initializer}, (
+        "constants are where the kernel can prepare them"
+    )
+    assert not {"w", "b"} & {t.name for t in result.model.graph.initializer}
+    assert_same(model, result, {"x": images(2, 3, 6, 5)})
+
+
+def test_sibling_branches_with_the_same_names():
+    def branch(name: str, seed: int) -> onnx.GraphProto:
+        made = Net(seed=seed)
+        made.node("Relu", [made.conv("x", "c", 3, 2)], "out")
+        return made.graph("out", name=name)
+
+    made = Net()
+    cond = made.input("cond", [], TensorProto.BOOL)
+    made.input("x", [1, 2, 6, 6])
+    made.node("If", [cond], "y", then_branch=branch("t", 1), else_branch=branch("e", 2))
+    model = made.model("y")
+    result = rewritten(model)
+    sites = [site.site for site in result.plan.sites]
+    assert sorted(sites) == ["y_node#0/else_branch/out", "y_node#0/then_branch/out"]
+    for value in (True, False):
+        assert_same(model, result, {"x": images(1, 2, 6, 6), "cond": np.array(value)})
+    result.plan.sites[0].choice = "dense"
+    again = rewrite_model(model, RewriteOptions(), plan=result.plan)
+    assert [site.choice for site in again.plan.sites] == ["dense", "predict"]
+
+
+def test_functions_of_the_model_are_kept_and_not_rewritten():
+    body = [helper.make_node("Conv", ["a", "b"], ["c"]), helper.make_node("Relu", ["c"], ["d"])]
+    function = helper.make_function("mine", "Block", ["a", "b"], ["d"], body, [helper.make_opsetid("", 17)])
+    made = Net()
+    made.node("Block", [made.input("x", [1, 3, 8, 8]), made.random("k", 3, 3, 3, 3)], "h", domain="mine")
+    made.node("Relu", [made.conv("h", "c", 3, 3)], "y")
+    graph = made.graph("y")
+    graph.output[0].CopyFrom(helper.make_tensor_value_info("y", 1, [1, 3, 4, 4]))
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("mine", 1)]
+    model = helper.make_model(graph, functions=[function], opset_imports=opsets, ir_version=8)
+    result = rewritten(model)
+    only(result, "conv_relu")
+    assert result.model.functions[0] == function
+    assert_same(model, result, {"x": images(1, 3, 8, 8)})
+
+
+def test_constants_of_nodes_used_twice_stay():
+    made = Net()
+    weights = numpy_helper.from_array(made.rng.standard_normal((2, 3, 3, 3)).astype(np.float32), "k")
+    made.node("Constant", [], "k", value=weights)
+    made.node("Relu", [made.node("Conv", [made.input("x", [1, 3, 5, 5]), "k"], "c")], "y")
+    made.node("Neg", ["k"], "z")
+    model = made.model("y", "z")
+    result = rewritten(model)
+    assert "Constant" in ops(result.model)
+    assert_same(model, result, {"x": images(1, 3, 5, 5)})
+
+
+def test_weights_that_are_not_finite_are_left_alone():
+    made = net()
+    made.initializers[0].CopyFrom(numpy_helper.from_array(np.full((4, 3, 3, 3), np.inf, np.float32), "c1.w"))
+    result = rewritten(made.model("y"), no_verify=True)
+    assert result.plan.sites[0].choice == "dense"
+    assert "not all finite" in result.plan.sites[0].reason
+
+
+def test_lossless_has_no_selection():
+    model = net().model("y")
+    result = rewritten(model, lossless=True)
+    assert "SPLPredict" not in ops(result.model)
+    assert {site.choice for site in result.plan.sites} == {"lossless"}
+    assert_same(model, result, FEEDS)
+
+
+def test_pruned_predictor_keeps_the_fraction():
+    result = rewritten(net().model("y"), keep=0.25)
+    assert (
+        "pruned predictor keeping 0.25 of the weights, without mean correction" in result.plan.sites[0].reason
+    )
+    stored = {t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer}
+    kept = np.count_nonzero(stored["y/Wp"], axis=1)
+    assert set(kept) == {20}
+    assert "y/Wscale" not in stored
+    predict = next(n for n in result.model.graph.node if n.op_type == "SPLPredict")
+    assert list(predict.input)[3:5] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("options", "rules"),
+    [
+        ({"rules": "default"}, {"conv_relu_pool": 1, "gemm_relu": 1}),
+        ({"rules": "default,conv_relu"}, {"conv_relu_pool": 1, "conv_relu": 1, "gemm_relu": 1}),
+        ({"rules": "conv_relu"}, {"conv_relu": 2}),
+        ({"rules": ("conv_relu", "gemm_relu")}, {"conv_relu": 2, "gemm_relu": 1}),
+        ({"rules": "all", "skip_rules": "conv_relu_pool, gemm_relu"}, {"conv_relu": 2}),
+        ({"rules": "default", "skip_rules": "gemm_relu"}, {"conv_relu_pool": 1}),
+    ],
+)
+def test_selection_of_rules(options, rules):
+    assert rewritten(net().model("y"), **options).plan.counts() == rules
+
+
+@pytest.mark.parametrize("flag", ["rules", "skip_rules"])
+def test_unknown_rules_are_refused_with_the_known_ones(flag):
+    with pytest.raises(
+        UsageError, match=rf"--{flag.replace('_', '-')}: unknown rule conv_gelu; known are .*conv_add_relu"
+    ):
+        rewritten(net().model("y"), **{flag: "conv_gelu"})
+
+
+def test_dry_run_decides_but_changes_nothing():
+    model = net().model("y")
+    result = rewritten(model, dry_run=True)
+    assert result.model == model
+    assert result.report["rewritten"] == 3
+
+
+def test_plan_is_written_and_applied(tmp_path):
+    model = net().model("y")
+    path = tmp_path / "plan.json"
+    first = rewritten(model, plan_out=str(path))
+    content = json.loads(path.read_text())
+    content["sites"][0]["choice"] = "lossless"
+    content["sites"][1]["choice"] = "dense"
+    content["sites"][2]["settings"] = {"predictor": "pruned", "keep": 0.5, "floor": 0.25}
+    path.write_text(json.dumps(content))
+    second = rewritten(model, plan=str(path))
+    assert [site.choice for site in second.plan.sites] == ["lossless", "dense", "predict"]
+    assert ops(second.model).count("SPLPredict") == 1
+    floors = [
+        a.f for n in second.model.graph.node if n.op_type == "SRMM" for a in n.attribute if a.name == "floor"
+    ]
+    assert floors == [0.0, 0.25]
+    assert first.plan.sites[0].site == second.plan.sites[0].site == "p1"
+
+
+@pytest.mark.parametrize(
+    ("site", "rule", "text"), [("nowhere", "conv_relu", "no such site"), ("y", "conv_relu", "")]
+)
+def test_a_plan_that_does_not_fit_is_refused(site, rule, text):
+    plan = Plan.from_json(
+        json.dumps({"version": 1, "sites": [{"site": site, "rule": rule, "choice": "lossless"}]})
+    )
+    with pytest.raises(UsageError, match=f"site '{site}' cannot be rewritten by rule {rule}: {text}"):
+        rewrite_model(net().model("y"), RewriteOptions(), plan=plan)
+
+
+def test_report():
+    result = rewritten(net().model("y"))
+    report = json.loads(json.dumps(result.report))
+    assert [site["name"] for site in report["sites"]] == ["p1", "r2", "y"]
+    assert set(report["sites"][0]) >= {
+        "name", "rule", "choice", "settings", "reason", "density", "zeros", "dense_ms", "now_ms",
+    }  # fmt: skip
+    assert report["rules"] == {"conv_relu_pool": 1, "conv_relu": 1, "gemm_relu": 1}
+    assert report["versions"]["onnx"] == onnx.__version__
+    assert report["verification"]["checker"] == "passed"
+
+
+def test_a_wrong_rewrite_is_caught_and_nothing_is_returned(monkeypatch, tmp_path):
+    real = Editor.rewrite
+
+    def wrong(self, candidates):
+        model = real(self, candidates)
+        for tensor in model.graph.initializer:
+            if tensor.name == "p1/B":
+                tensor.CopyFrom(
+                    numpy_helper.from_array(numpy_helper.to_array(tensor) + np.float32(0.01), tensor.name)
+                )
+        return model
+
+    monkeypatch.setattr(Editor, "rewrite", wrong)
+    with pytest.raises(VerificationError, match=r"run without the library, differs by .* wanted at most"):
+        rewritten(net().model("y"), plan_out=str(tmp_path / "plan.json"))
+    assert not list(tmp_path.iterdir())
+    rewritten(net().model("y"), no_verify=True)
