@@ -1,0 +1,72 @@
+"""Sessions: with the library where a model needs it, and errors in one line."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+
+from spl_onnx.errors import ModelError, PluginError
+from spl_onnx.measure import sessions
+from spl_onnx.measure.sessions import create_session, run, uses_plugin
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.rewriter import rewrite_model
+from tests.small_models import small_cnn, small_images
+
+
+@pytest.fixture
+def rewritten():
+    return rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True)).model
+
+
+def test_which_models_need_the_library(rewritten):
+    assert uses_plugin(rewritten) and not uses_plugin(small_cnn())
+
+
+def test_an_original_needs_no_library(monkeypatch):
+    def missing(options):
+        raise PluginError("missing")
+
+    monkeypatch.setattr(sessions, "register", missing)
+    assert run(create_session(small_cnn(), threads=1), {"input": small_images(2)})[0].shape == (2, 5)
+
+
+def test_a_rewritten_model_without_library_fails_or_falls_back(monkeypatch, rewritten, tmp_path):
+    def missing(options):
+        raise PluginError("missing")
+
+    onnx.save(rewritten, tmp_path / "m.onnx")
+    monkeypatch.setattr(sessions, "register", missing)
+    for model in (rewritten, tmp_path / "m.onnx", str(tmp_path / "m.onnx")):
+        with pytest.raises(PluginError, match="missing"):
+            create_session(model)
+    x = small_images(2)
+    dense = run(create_session(small_cnn()), {"input": x})[0]
+    np.testing.assert_allclose(
+        run(create_session(rewritten, plugin=False), {"input": x})[0], dense, atol=1e-5
+    )
+
+
+def test_large_models_go_through_files(monkeypatch):
+    monkeypatch.setattr(sessions, "IN_MEMORY_LIMIT", 100)
+    saved = []
+    original = sessions.save_model
+    monkeypatch.setattr(sessions, "save_model", lambda m, path: (saved.append(path), original(m, path)))
+    assert run(create_session(small_cnn()), {"input": small_images(2)})[0].shape == (2, 5)
+    assert len(saved) == 1 and not saved[0].parent.exists()
+
+
+def test_models_that_do_not_load(tmp_path):
+    (tmp_path / "m.onnx").write_bytes(b"nonsense")
+    with pytest.raises(ModelError, match=r"m\.onnx: ONNX Runtime cannot load it") as caught:
+        create_session(tmp_path / "m.onnx")
+    assert "\n" not in str(caught.value)
+    broken = small_cnn()
+    broken.graph.node[0].op_type = "NoSuchOperator"
+    with pytest.raises(ModelError, match=r"the model in memory: ONNX Runtime cannot load it.*NoSuchOperator"):
+        create_session(broken)
+
+
+def test_inputs_that_do_not_run():
+    with pytest.raises(ModelError, match="running the model failed"):
+        run(create_session(small_cnn()), {"input": np.zeros((1, 3, 9, 8), np.float32)})

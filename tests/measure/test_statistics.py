@@ -1,0 +1,65 @@
+"""Counting while a model runs, against counts from the reference operators."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx.reference import ReferenceEvaluator
+
+from spl_onnx.measure.sites import computed_outputs, converted_sites
+from spl_onnx.measure.statistics import CountingModel, SiteCounts, extra_outputs
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.spec.reference_ops import reference_ops
+from tests.small_models import small_cnn, small_images
+
+
+def rewritten(**options):
+    return rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True, **options)).model
+
+
+def test_extra_outputs_leave_no_trace():
+    model = rewritten()
+    before = model.SerializeToString()
+    site = converted_sites(model)[0]
+    with pytest.raises(RuntimeError), extra_outputs(model, [site.selection, "logits"], {site.selection}):
+        assert [v.name for v in model.graph.output] == ["logits", site.selection]
+        raise RuntimeError
+    assert model.SerializeToString() == before
+
+
+def test_counts_are_those_of_the_reference(plugin_path):
+    model = rewritten()
+    x = small_images(5)
+    counting = CountingModel(model)
+    outputs = [counting({"input": part})[0] for part in (x[:2], x[2:])]
+    sites = converted_sites(model)
+    names = [site.selection for site in sites] + [site.x for site in sites]
+    evaluator = ReferenceEvaluator(model, new_ops=reference_ops())
+    tensors = evaluator.run(None, {"input": x}, intermediate=True)
+    assert np.abs(np.concatenate(outputs) - tensors["logits"]).max() < 1e-4
+    assert set(names) <= set(tensors)
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    for site in sites:
+        counts, inputs = counting.counts[site.name], tensors[site.x]
+        places = site.places(inputs.shape, shapes[site.w])
+        assert counts.outputs == np.prod(places)
+        assert counts.computed == computed_outputs(tensors[site.selection], site.pooling, places)
+        assert (counts.inputs, counts.zeros) == (inputs.size, int((inputs == 0).sum()))
+        assert 0 < counts.density < 1
+
+
+def test_lossless_sites_compute_everything(plugin_path):
+    counting = CountingModel(rewritten(lossless=True))
+    counting({"input": small_images(3)})
+    assert {name: counts.density for name, counts in counting.counts.items()} == {
+        "pooled": 1.0,
+        "second": 1.0,
+        "hidden": 1.0,
+    }
+    assert counting.counts["second"].zero_share > 0
+    assert counting.seen == {"input": (3, 3, 8, 8)}
+
+
+def test_nothing_counted_yet():
+    assert SiteCounts().density == 1 and SiteCounts().zero_share == 0
