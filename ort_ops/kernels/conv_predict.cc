@@ -161,13 +161,13 @@ void ConvPredict::accumulate_floats(const Unit& unit, int first, int last, float
   InputTile input(unit.shape, plan_, micro_, thread_scratch());
   input.begin(unit.in.x, unit.tile, unit.group);
   for (int q = 0; q < plan_.chunks; q++) {
-    input.compress(q);
+    input.pack_floats(q);
     for (int b = first; b < last; b++)
-      micro_.sparse_slots(input.sparse_view(), plan_.depth(q),
-                          reinterpret_cast<const float*>(columns_->weights(unit.group, b, q)),
-                          columns_->lane_blocks(b), 0, slots,
-                          sums + static_cast<int64_t>(b - first) * kRangeGranule * slots,
-                          static_cast<int64_t>(columns_->lane_blocks(b)) * kLanes);
+      micro_.dense_slots(input.view(), plan_.depth(q),
+                         reinterpret_cast<const float*>(columns_->weights(unit.group, b, q)),
+                         columns_->lane_blocks(b), 0, slots,
+                         sums + static_cast<int64_t>(b - first) * kRangeGranule * slots,
+                         static_cast<int64_t>(columns_->lane_blocks(b)) * kLanes);
   }
 }
 
@@ -184,13 +184,13 @@ void ConvPredict::finish(const Unit& unit, int first, int last, const char* sums
       int32_t correction[kLanes] = {};
       float scale[kLanes] = {};
       const Quantization* current = nullptr;
-      windows.visit({block + j * kLanes * 4, stride}, c, lanes,
-                    [&](const WindowView& window, int64_t at, int slot) {
+      windows.visit({block + j * kLanes * 4, stride, unit.tile.columns}, c, lanes,
+                    [&](const WindowView& window, int64_t at, int64_t px) {
                       if (!quantized_) {
                         micro_.argmax_sums(window, threshold_, unit.in.s + at);
                         return;
                       }
-                      const Quantization* q = &map.of(unit.tile.n, unit.tile.cx0 + slot);
+                      const Quantization* q = &map.of(unit.tile.n, px);
                       for (int l = 0; q != current && l < lanes; l++) {
                         correction[l] = static_cast<int32_t>(q->zero) * weight_sums_[c + l];
                         scale[l] = q->scale * scale_[c + l];

@@ -5,14 +5,11 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
-#include "kernels/chunks.h"
 #include "kernels/geometry.h"
-#include "kernels/input_tile.h"
 #include "kernels/micro.h"
-#include "kernels/packed_weights.h"
 #include "kernels/residual.h"
-#include "kernels/selection.h"
 #include "kernels/status.h"
 
 namespace spl {
@@ -21,39 +18,50 @@ namespace spl {
 enum class Strategy { kAuto, kSelect, kZeroSkip, kDense };
 
 struct SrmmInputs {
-  const float* x;         // [N, H, W, C]
-  const uint8_t* s;       // [N, pH, pW, O] or null
-  Residual residual;      // of [N, oH, oW, O]
-  float* y;               // [N, pH, pW, O]
+  const float* x;     // [N, H, W, C]
+  const uint8_t* s;   // [N, pH, pW, O] or null
+  Residual residual;  // of [N, oH, oW, O]
+  float* y;           // [N, pH, pW, O]
 };
+
+// One way of computing, with the weights packed for it. Const, so that sessions may share it.
+class SrmmMethod {
+ public:
+  virtual ~SrmmMethod() = default;
+  // All pointers match `shape`, whose weight sizes and attributes are those of the construction.
+  virtual Message run(const ConvShape& shape, const SrmmInputs& in,
+                      const Parallel& parallel) const = 0;
+};
+
+// What every method is built from. `shape` needs valid weight sizes and attributes only; image
+// sizes come with each run.
+struct SrmmLayer {
+  const ConvShape& shape;
+  const float* w;  // [O, kH, kW, Cg], packed: not needed after construction
+  const float* b;  // [O] or null = 0, copied
+  Clamp clamp;
+  const MicroKernels& micro;
+};
+
+std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);   // needs a selection
+std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);      // all outputs, then selection if any
+std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer,   // the same; few zeros go to
+                                           bool always);             // dense work unless `always`
 
 class ConvSrmm {
  public:
-  // Packs the weights w [O, kH, kW, Cg] and copies the bias b [O] (null = 0). `shape` needs valid
-  // weight sizes and attributes only; image sizes are given at each run. `selects` says whether
-  // runs will have a selection.
+  // `selects` says whether runs will have a selection.
   ConvSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro);
-
-  // All pointers match `shape`, which has the sizes given to the constructor.
-  Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const;
+  Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
+    return method_->run(shape, in, parallel);
+  }
 
  private:
-  struct Unit;
-  Message run_selected(const Unit& unit) const;
-  Message run_all_outputs(const Unit& unit) const;
-  void accumulate_selected(const Unit& unit, SlotLists* lists, float* const* sums) const;
-  void finish_selected(const Unit& unit, int tile, const SlotLists& list, const float* sums) const;
-  void accumulate_all(const Unit& unit, const Tile& tile, int first, int last, float* sums) const;
-  void finish_all(const Unit& unit, const Tile& tile, int first, int last, const float* sums) const;
-
-  ChunkPlan plan_;
-  std::unique_ptr<PackedRows> rows_;        // for selected outputs
-  std::unique_ptr<PackedColumns> columns_;  // for all outputs
-  std::vector<float> bias_;                 // [O] and padding
-  Clamp clamp_;
-  Strategy strategy_;
-  const MicroKernels& micro_;
+  std::unique_ptr<SrmmMethod> method_;
 };
+
+// Bias of all outputs followed by a lane block of zeros, so that vectors may be read at any output.
+std::vector<float> padded_bias(const float* b, int64_t outputs);
 
 }  // namespace spl

@@ -21,9 +21,6 @@ void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
   const size_t places = static_cast<size_t>(high_ * wide_);
   const size_t row = static_cast<size_t>(plan_.row());
   packed_ = scratch_.input.get<char>(places * row * 4);
-  values_ = scratch_.values.get<float>(places * row + kLanes);
-  mask_ = scratch_.masks.get<uint64_t>(places);
-  start_ = scratch_.starts.get<int32_t>(places);
   row_ = scratch_.rows.get<float>(2 * row);
   zeros_ = row_ + row;
   std::memset(zeros_, 0, row * sizeof(float));
@@ -32,31 +29,20 @@ void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
 
 void InputTile::offsets() {
   const size_t slots = static_cast<size_t>(tile_.slots()), taps = static_cast<size_t>(plan_.taps);
-  slot_offset_ = scratch_.slots.get<int32_t>(2 * (slots + taps));
-  slot_place_ = slot_offset_ + slots;
-  tap_offset_ = slot_place_ + slots;
-  tap_place_ = tap_offset_ + taps;
+  slot_offset_ = scratch_.slots.get<int32_t>(slots + taps);
+  tap_offset_ = slot_offset_ + slots;
   const ConvAttributes& at = shape_.at;
   const int64_t sy = plan_.halo ? at.strides[0] : 1, sx = plan_.halo ? at.strides[1] : 1;
   for (int r = 0, s = 0; r < tile_.rows; r++)
-    for (int c = 0; c < tile_.columns; c++, s++) {
-      slot_place_[s] = static_cast<int32_t>(r * sy * wide_ + c * sx);
-      slot_offset_[s] = slot_place_[s] * row_bytes_;
-    }
+    for (int c = 0; c < tile_.columns; c++, s++)
+      slot_offset_[s] = static_cast<int32_t>(r * sy * wide_ + c * sx) * row_bytes_;
   for (int t = 0; t < plan_.taps; t++) {
-    const int64_t ky = t / shape_.kW, kx = t % shape_.kW;
-    tap_place_[t] = plan_.halo ? static_cast<int32_t>(ky * at.dilations[0] * wide_ +
-                                                      kx * at.dilations[1])
-                               : 0;
-    tap_offset_[t] = tap_place_[t] * row_bytes_;
+    const int64_t down = t / shape_.kW * at.dilations[0], right = t % shape_.kW * at.dilations[1];
+    tap_offset_[t] = plan_.halo ? static_cast<int32_t>(down * wide_ + right) * row_bytes_ : 0;
   }
 }
 
 TileView InputTile::view() const { return {packed_, slot_offset_, tap_offset_, plan_.taps}; }
-
-SparseView InputTile::sparse_view() const {
-  return {values_, start_, mask_, slot_place_, tap_place_, plan_.taps};
-}
 
 // fn(place, values, x) for every place; `values` holds plan.depth(chunk) floats, zeros in the padding.
 template <class F>
@@ -137,17 +123,6 @@ void InputTile::pack_units(int chunk, const QuantizationMap& map) {
     const Quantization& q = map.of(tile_.n, x);
     micro_.quantize(from, depth, q.inverse, q.zero, packed_ + place * row_bytes_);
   });
-}
-
-int64_t InputTile::compress(int chunk) {
-  const int depth = plan_.depth(chunk);
-  int32_t used = 0;
-  for_each_place(chunk, [&](int64_t place, const float* from, int64_t) {
-    start_[place] = used;
-    mask_[place] = from == zeros_ ? 0 : micro_.compress(from, depth, values_ + used);
-    used += __builtin_popcountll(mask_[place]);
-  });
-  return used;
 }
 
 }  // namespace spl

@@ -34,13 +34,9 @@ class InputTile {
   void begin(const float* x, const Tile& tile, int64_t group);
 
   TileView view() const;
-  int64_t places() const { return high_ * wide_; }
 
   void pack_floats(int chunk);
   void pack_units(int chunk, const QuantizationMap& map);
-  // Packs the non-zero values only; returns how many there are. A place has at most 64 channels.
-  int64_t compress(int chunk);
-  SparseView sparse_view() const;
 
  private:
   template <class F>
@@ -62,10 +58,8 @@ class InputTile {
   int64_t high_ = 0, wide_ = 0;  // places
   int row_bytes_;
   char* packed_ = nullptr;
-  float *values_ = nullptr, *row_ = nullptr, *zeros_ = nullptr;
-  int32_t *slot_offset_ = nullptr, *tap_offset_ = nullptr, *slot_place_ = nullptr,
-          *tap_place_ = nullptr, *start_ = nullptr;
-  uint64_t* mask_ = nullptr;
+  float *row_ = nullptr, *zeros_ = nullptr;
+  int32_t *slot_offset_ = nullptr, *tap_offset_ = nullptr;
 };
 
 }  // namespace spl

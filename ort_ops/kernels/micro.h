@@ -29,15 +29,18 @@ struct TileView {
   int taps;
 };
 
-// Compressed input for zero skipping: place p holds the non-zero values values[start[p] ...] of the
-// channels whose bits are set in mask[p]. Places are numbered like TileView bytes / row_bytes.
-struct SparseView {
+// Non-zero values of one image row and chunk of channels: column i has the channels set in masks[i];
+// their values begin at values[starts[i]].
+struct SparseRow {
   const float* values;
-  const int32_t* start;
-  const uint64_t* mask;
-  const int32_t* slot_place;
-  const int32_t* tap_place;
-  int taps;
+  const uint64_t* masks;
+  const int32_t* starts;
+};
+
+// Cache lines to bring near while a kernel works; may lie beyond the data (a prefetch cannot fault).
+struct Prefetch {
+  const char* first;
+  int lines;
 };
 
 struct Clamp {
@@ -73,21 +76,32 @@ struct MicroKernels {
   // out[i] = dot(x, rows[i]) over k floats, unaligned, for i < count.
   void (*dot_rows)(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
-  // --- accumulate.cc: all outputs ---------------------------------------------------------------
+  // --- dense.cc: all outputs --------------------------------------------------------------------
   // For slots first..first+count: sums[s * sum_stride + o] += sum over taps t, channels c < channels of
   // input(s, t)[c] * weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks, blocks 1..8.
-  // Both add the terms of an output one after the other in the same order, so they agree to the bit.
   void (*dense_slots)(const TileView& view, int channels, const float* weights, int blocks,
                       int first, int count, float* sums, int64_t sum_stride);
-  void (*sparse_slots)(const SparseView& view, int channels, const float* weights, int blocks,
-                       int first, int count, float* sums, int64_t sum_stride);
   // The same with quantised input and 32-bit sums: units instead of channels, weights of one unit and
   // output in 4 bytes.
   void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int first,
                       int count, int32_t* sums, int64_t sum_stride);
-  // values <- the non-zero ones of x[0, n), n <= 64; returns the mask of their positions. May write
-  // up to 16 floats beyond the last value.
-  uint64_t (*compress)(const float* x, int n, float* values);
+
+  // --- zero_skip.cc: all outputs, zero inputs skipped -------------------------------------------
+  int slide_blocks;  // most lane blocks of outputs in slide_row
+  int tap_blocks;    // most lane blocks of outputs in tap_row
+  // Three neighbouring taps, stride 1. Column i of the row adds to outputs i, i - 1 and i - 2, the sums
+  // of output p being at sums + p * 16 * blocks for -2 <= p < columns. Weights [channel][3][16 * blocks].
+  void (*slide_row)(const SparseRow& row, int columns, const float* weights, int blocks,
+                    float* sums, const Prefetch& next);
+  // One tap: output i < count takes column first + i * step. Weights of a channel `channel_stride`
+  // floats apart.
+  void (*tap_row)(const SparseRow& row, int first, int step, int count, const float* weights,
+                  int64_t channel_stride, int blocks, float* sums);
+  void (*prefetch)(const Prefetch& next);
+  // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats apart;
+  // returns the number of non-zeros. May write up to 16 floats beyond the last value.
+  int64_t (*compress_run)(const float* x, int64_t stride, int count, int channels, float* values,
+                          uint64_t* masks, int32_t* starts);
 
   // --- quantize.cc ------------------------------------------------------------------------------
   // Least and largest of x[0, n) and of *low, *high; not-a-number is ignored.
@@ -100,6 +114,11 @@ struct MicroKernels {
   void (*pack_units)(const int8_t* w, int n, char* out, int64_t unit_stride);
 
   // --- finish.cc: sums to results ---------------------------------------------------------------
+  // Without pooling: y[i][l] = clamp(sums[i][l] + residual[i][l]) for i < count, l < lanes (any number);
+  // strides in floats, residual may be null.
+  void (*finish_run)(const float* sums, int64_t sum_stride, const float* residual,
+                     int64_t residual_stride, const Clamp& clamp, int count, int lanes, float* y,
+                     int64_t y_stride);
   // y[l] = clamp(max over the window of sums + residual), l < lanes.
   void (*finish_max)(const WindowView& window, const Clamp& clamp, float* y);
   // y[l] = clamp of the place code[l] - 1 of the window, or 0 where code[l] is 0. Codes are valid.

@@ -25,6 +25,7 @@ class ResidualReader {
 
   // Whether there is anything to add.
   bool active() const { return residual_.data != nullptr && !constant_zero_; }
+  bool one_element() const { return residual_.one_element; }
 
   // Residual of outputs [o, o + lanes) at convolution output (n, y, x). With fewer than 16 lanes the
   // values are copied to `copy` [16], because a vector load could leave the tensor.

@@ -17,6 +17,30 @@ int64_t fit(int64_t limit, int64_t kernel, int64_t stride) {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// Convolution outputs [begin, end) reached by pooled outputs [p0, p1) in one direction.
+void reached(const ConvShape& shape, int axis, int64_t p0, int64_t p1, int64_t* begin,
+             int64_t* end) {
+  const ConvAttributes& at = shape.at;
+  const int64_t size = axis == 0 ? shape.oH : shape.oW;
+  *begin = std::max<int64_t>(0, p0 * at.pool_strides[axis] - at.pool_pads[axis]);
+  *end = std::min(size, (p1 - 1) * at.pool_strides[axis] - at.pool_pads[axis] +
+                            at.pool_kernel[axis]);
+}
+
+// Equal tiles can leave an empty last one: it has no rows.
+Tile make_tile(const ConvShape& shape, int64_t n, int64_t py0, int64_t py1, int64_t px0,
+               int64_t px1) {
+  Tile t{n, std::min(py0, shape.pH), std::min(py1, shape.pH), std::min(px0, shape.pW),
+         std::min(px1, shape.pW), 0, 0, 0, 0};
+  if (t.py0 == t.py1 || t.px0 == t.px1) return t;
+  int64_t y1, x1;
+  reached(shape, 0, t.py0, t.py1, &t.cy0, &y1);
+  reached(shape, 1, t.px0, t.px1, &t.cx0, &x1);
+  t.rows = static_cast<int>(y1 - t.cy0);
+  t.columns = static_cast<int>(x1 - t.cx0);
+  return t;
+}
+
 }  // namespace
 
 Tiling::Tiling(const ConvShape& shape, int max_slots) : shape_(shape) {
@@ -37,31 +61,21 @@ Tiling::Tiling(const ConvShape& shape, int max_slots) : shape_(shape) {
                                  reach(wide_, at.pool_kernel[1], at.pool_strides[1]));
 }
 
-void Tiling::region(int64_t p0, int64_t p1, int axis, int64_t* begin, int64_t* end) const {
-  const ConvAttributes& at = shape_.at;
-  const int64_t size = axis == 0 ? shape_.oH : shape_.oW;
-  *begin = std::max<int64_t>(0, p0 * at.pool_strides[axis] - at.pool_pads[axis]);
-  *end = std::min(size, (p1 - 1) * at.pool_strides[axis] - at.pool_pads[axis] +
-                            at.pool_kernel[axis]);
-}
-
 Tile Tiling::tile(int64_t index) const {
   const int64_t in_image = index % per_image();
-  Tile t;
-  t.n = index / per_image();
-  t.py0 = std::min(shape_.pH, in_image / tiles_x_ * high_);
-  t.py1 = std::min(shape_.pH, t.py0 + high_);
-  t.px0 = std::min(shape_.pW, in_image % tiles_x_ * wide_);
-  t.px1 = std::min(shape_.pW, t.px0 + wide_);
-  t.cy0 = t.cx0 = 0;
-  t.rows = t.columns = 0;
-  if (t.py0 == t.py1 || t.px0 == t.px1) return t;  // equal tiles can leave an empty last one
-  int64_t y1, x1;
-  region(t.py0, t.py1, 0, &t.cy0, &y1);
-  region(t.px0, t.px1, 1, &t.cx0, &x1);
-  t.rows = static_cast<int>(y1 - t.cy0);
-  t.columns = static_cast<int>(x1 - t.cx0);
-  return t;
+  const int64_t py0 = in_image / tiles_x_ * high_, px0 = in_image % tiles_x_ * wide_;
+  return make_tile(shape_, index / per_image(), py0, py0 + high_, px0, px0 + wide_);
+}
+
+RowBands::RowBands(const ConvShape& shape, int64_t most_rows, int64_t wanted) : shape_(shape) {
+  const int64_t fits = fit(most_rows, shape.at.pool_kernel[0], shape.at.pool_strides[0]);
+  high_ = std::max<int64_t>(1, std::min(fits, ceil_div(shape.pH, wanted)));
+  count_ = ceil_div(shape.pH, high_);
+  high_ = ceil_div(shape.pH, count_);
+}
+
+Tile RowBands::tile(int64_t index, int64_t n) const {
+  return make_tile(shape_, n, index * high_, (index + 1) * high_, 0, shape_.pW);
 }
 
 void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px,

@@ -31,12 +31,24 @@ class Tiling {
   int most_slots() const { return most_slots_; }
 
  private:
-  void region(int64_t p0, int64_t p1, int axis, int64_t* begin, int64_t* end) const;
-
   const ConvShape& shape_;
   int64_t high_, wide_;  // pooled outputs in a tile
   int64_t tiles_y_, tiles_x_;
   int most_slots_;
+};
+
+// Tiles as wide as the image, for work that runs along rows.
+class RowBands {
+ public:
+  // At most `most_rows` convolution rows in a band (more only when a single window has more), and at
+  // least `wanted` bands where the image is high enough.
+  RowBands(const ConvShape& shape, int64_t most_rows, int64_t wanted);
+  int64_t count() const { return count_; }
+  Tile tile(int64_t index, int64_t n) const;
+
+ private:
+  const ConvShape& shape_;
+  int64_t high_, count_;
 };
 
 // The slots of the window of pooled output (py, px), in row-major order; -1 in the padding.

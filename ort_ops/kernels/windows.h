@@ -7,45 +7,53 @@
 
 namespace spl {
 
-// Sums of one lane block: slot s begins at base + s * stride bytes.
-struct SlotSums {
+// Sums of a tile: those of convolution output (row r, column c) of the tile begin at
+// base + (r * row_slots + c) * slot_bytes.
+struct TileSums {
   const char* base;
-  int64_t stride;
+  int64_t slot_bytes;
+  int64_t row_slots;
+  TileSums shifted(int64_t bytes) const { return {base + bytes, slot_bytes, row_slots}; }
 };
 
 class WindowVisitor {
  public:
   WindowVisitor(const ConvShape& shape, const Tile& tile, const ResidualReader& residual)
-      : shape_(shape), tile_(tile), residual_(residual), count_(static_cast<int>(shape.at.pool_area())) {}
+      : shape_(shape), tile_(tile), residual_(residual) {}
 
-  // fn(view, at, slot) for every window of the tile; `at` is the index of output channel `o` of the
-  // window in a tensor [N, pH, pW, O], `slot` the first place (-1 in the padding).
+  // fn(view, at, px) for every window of the tile: outputs [o, o + lanes) (at most 16) of pooled output
+  // (py, px), which begin at index `at` of a tensor [N, pH, pW, O].
   template <class F>
-  void visit(const SlotSums& sums, int64_t o, int lanes, F&& fn) {
+  void visit(const TileSums& sums, int64_t o, int lanes, F&& fn) {
+    const ConvAttributes& pool = shape_.at;
+    const int count = static_cast<int>(pool.pool_area());
     for (int64_t py = tile_.py0; py < tile_.py1; py++)
       for (int64_t px = tile_.px0; px < tile_.px1; px++) {
-        window_slots(shape_, tile_, py, px, slots_);
-        for (int i = 0; i < count_; i++) place(sums, i, o, lanes);
+        const int64_t y0 = py * pool.pool_strides[0] - pool.pool_pads[0];
+        const int64_t x0 = px * pool.pool_strides[1] - pool.pool_pads[1];
+        int i = 0;
+        for (int64_t y = y0; y < y0 + pool.pool_kernel[0]; y++)
+          for (int64_t x = x0; x < x0 + pool.pool_kernel[1]; x++) place(sums, i++, y, x, o, lanes);
         const int64_t at = ((tile_.n * shape_.pH + py) * shape_.pW + px) * shape_.O + o;
-        fn(WindowView{sums_, residuals_, count_, lanes}, at, static_cast<int>(slots_[0]));
+        fn(WindowView{sums_, residuals_, count, lanes}, at, px);
       }
   }
 
  private:
-  void place(const SlotSums& sums, int i, int64_t o, int lanes) {
-    const int slot = slots_[i];
-    sums_[i] = slot < 0 ? nullptr : sums.base + slot * sums.stride;
+  void place(const TileSums& sums, int i, int64_t y, int64_t x, int64_t o, int lanes) {
+    const bool inside = y >= 0 && x >= 0 && y < shape_.oH && x < shape_.oW;
+    sums_[i] = nullptr;
     residuals_[i] = nullptr;
-    if (slot < 0 || !residual_.active()) return;
-    residuals_[i] = residual_.at(tile_.n, tile_.cy0 + slot / tile_.columns,
-                                 tile_.cx0 + slot % tile_.columns, o, lanes, copies_[i]);
+    if (!inside) return;
+    sums_[i] = sums.base +
+               ((y - tile_.cy0) * sums.row_slots + (x - tile_.cx0)) * sums.slot_bytes;
+    if (residual_.active())
+      residuals_[i] = residual_.at(tile_.n, y, x, o, lanes, copies_[i]);
   }
 
   const ConvShape& shape_;
   const Tile& tile_;
   const ResidualReader& residual_;
-  const int count_;
-  int16_t slots_[kMaxWindow];
   const void* sums_[kMaxWindow];
   const float* residuals_[kMaxWindow];
   float copies_[kMaxWindow][kLanes];

@@ -12,16 +12,24 @@ void dot_rows(const float* x, const float* const* rows, int count, int64_t k, fl
 
 void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int first,
                  int count, float* sums, int64_t sum_stride);
-void sparse_slots(const SparseView& view, int channels, const float* weights, int blocks,
-                  int first, int count, float* sums, int64_t sum_stride);
 void dense_units(const TileView& view, int units, const void* weights, int blocks, int first,
                  int count, int32_t* sums, int64_t sum_stride);
-uint64_t compress(const float* x, int n, float* values);
+
+void slide_row(const SparseRow& row, int columns, const float* weights, int blocks, float* sums,
+               const Prefetch& next);
+void tap_row(const SparseRow& row, int first, int step, int count, const float* weights,
+             int64_t channel_stride, int blocks, float* sums);
+void prefetch(const Prefetch& next);
+int64_t compress_run(const float* x, int64_t stride, int count, int channels, float* values,
+                     uint64_t* masks, int32_t* starts);
 
 void min_max(const float* x, int64_t n, float* low, float* high);
 void quantize(const float* x, int n, float inverse, float zero, void* out);
 void pack_units(const int8_t* w, int n, char* out, int64_t unit_stride);
 
+void finish_run(const float* sums, int64_t sum_stride, const float* residual,
+                int64_t residual_stride, const Clamp& clamp, int count, int lanes, float* y,
+                int64_t y_stride);
 void finish_max(const WindowView& window, const Clamp& clamp, float* y);
 void finish_code(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y);
 void argmax_sums(const WindowView& window, float threshold, uint8_t* code);

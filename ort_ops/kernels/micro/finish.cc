@@ -52,7 +52,32 @@ SPL_INLINE void argmax(const WindowView& window, float threshold, uint8_t* code,
   std::memcpy(code, block, static_cast<size_t>(window.lanes));
 }
 
+SPL_INLINE void finish_tail(const float* sums, const float* residual, const Clamp& clamp, int lanes,
+                            float* y) {
+  float a[W] = {}, r[W] = {};
+  const size_t bytes = static_cast<size_t>(lanes) * sizeof(float);
+  std::memcpy(a, sums, bytes);
+  if (residual != nullptr) std::memcpy(r, residual, bytes);
+  store(a, clamped(residual == nullptr ? load(a) : add(load(a), load(r)), clamp));
+  std::memcpy(y, a, bytes);
+}
+
 }  // namespace
+
+void finish_run(const float* sums, int64_t sum_stride, const float* residual,
+                int64_t residual_stride, const Clamp& clamp, int count, int lanes, float* y,
+                int64_t y_stride) {
+  for (int i = 0; i < count; i++, sums += sum_stride, y += y_stride) {
+    int l = 0;
+    for (; l + W <= lanes; l += W) {
+      const Vec v = load(sums + l);
+      store(y + l, clamped(residual == nullptr ? v : add(v, load(residual + l)), clamp));
+    }
+    if (l < lanes)
+      finish_tail(sums + l, residual == nullptr ? nullptr : residual + l, clamp, lanes - l, y + l);
+    if (residual != nullptr) residual += residual_stride;
+  }
+}
 
 void finish_max(const WindowView& window, const Clamp& clamp, float* y) {
   write_lanes(window.lanes, y, [&](int at) SPL_LAMBDA {

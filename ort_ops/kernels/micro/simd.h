@@ -27,6 +27,11 @@ namespace SPL_ISA {
 
 constexpr int kPerBlock = kLanes / W;  // vectors in a lane block
 
+// Lane blocks of outputs of the zero-skipping kernels: three sets of sums (slide) or one (tap), with
+// a few registers to spare.
+constexpr int kSlideBlocks = kRegisters == 32 ? 8 : (W == 8 ? 2 : 1);
+constexpr int kTapBlocks = kRegisters == 32 ? 8 : (W == 8 ? 4 : 2);
+
 template <class T>
 SPL_INLINE T least(T a, T b) {
   return a < b ? a : b;

@@ -10,10 +10,19 @@ namespace SPL_ISA {
 
 const MicroKernels& table() {
   static constexpr MicroKernels kernels = {
-      SPL_NAME(SPL_ISA), kUnitChannels, dot_slots,   dot_rows,     dense_slots,
-      sparse_slots,      dense_units,   compress,    min_max,      quantize,
-      pack_units,        finish_max,    finish_code, argmax_sums,  argmax_units,
-      equal_bits,        max_byte,      append_slots,
+      SPL_NAME(SPL_ISA), kUnitChannels,
+      // dot_slots.cc, dot_rows.cc
+      dot_slots, dot_rows,
+      // dense.cc
+      dense_slots, dense_units,
+      // zero_skip.cc
+      kSlideBlocks, kTapBlocks, slide_row, tap_row, prefetch, compress_run,
+      // quantize.cc
+      min_max, quantize, pack_units,
+      // finish.cc
+      finish_run, finish_max, finish_code, argmax_sums, argmax_units,
+      // select.cc
+      equal_bits, max_byte, append_slots,
   };
   return kernels;
 }

@@ -1,10 +1,7 @@
-// Sums of all outputs of a run of slots: dense, with zero inputs skipped, and quantised.
+// Sums of all outputs of a run of slots, of float or quantised input.
 //
-// dense_slots and dense_units hold a tile of slots x output vectors in registers: AVX-512 6 x 4
-// (24 sums, 4 weight loads and 6 broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4.
-// sparse_slots holds the sums of one slot and multiplies each non-zero input with its weight row. The
-// masks are plain integers made beforehand: tzcnt, blsr and the loop exit then run ahead of the
-// multiply-adds, which hides most of the misprediction at the end of each mask.
+// A tile of slots x output vectors stays in registers: AVX-512 6 x 4 (24 sums, 4 weight loads and 6
+// broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4.
 #include "kernels/micro/entry.h"
 #include "kernels/micro/simd.h"
 
@@ -115,34 +112,6 @@ SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int 
   }
 }
 
-// One slot, NV vectors of outputs, all taps.
-template <int NV>
-__attribute__((noinline)) void sparse_column(const SparseView& view, int channels,
-                                             const float* weights, int64_t weight_stride, int first,
-                                             int count, float* sums, int64_t sum_stride) {
-  for (int t = 0; t < view.taps; t++, weights += channels * weight_stride) {
-    for (int i = 0; i < count; i++) {
-      const int place = view.slot_place[first + i] + view.tap_place[t];
-      uint64_t mask = view.mask[place];
-      if (mask == 0) continue;
-      const float* x = view.values + view.start[place];
-      float* out = sums + i * sum_stride;
-      Vec s[NV];
-#pragma GCC unroll 8
-      for (int j = 0; j < NV; j++) s[j] = load(out + j * W);
-      do {
-        const float* w = weights + __builtin_ctzll(mask) * weight_stride;
-        const Vec v = splat(*x++);
-#pragma GCC unroll 8
-        for (int j = 0; j < NV; j++) s[j] = fma(v, load(w + j * W), s[j]);
-        mask &= mask - 1;
-      } while (mask != 0);
-#pragma GCC unroll 8
-      for (int j = 0; j < NV; j++) store(out + j * W, s[j]);
-    }
-  }
-}
-
 }  // namespace
 
 void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int first,
@@ -153,44 +122,6 @@ void dense_slots(const TileView& view, int channels, const float* weights, int b
 void dense_units(const TileView& view, int units, const void* weights, int blocks, int first,
                  int count, int32_t* sums, int64_t sum_stride) {
   dense<Units>(view, units, weights, blocks, first, count, sums, sum_stride);
-}
-
-void sparse_slots(const SparseView& view, int channels, const float* weights, int blocks,
-                  int first, int count, float* sums, int64_t sum_stride) {
-  constexpr int kMost = 8;
-  const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes;
-  sums += first * sum_stride;
-  for (int left = blocks * kPerBlock; left > 0; left -= kMost) {
-    switch (least(left, kMost)) {
-#define SPL_COLUMN(n)                                                                       \
-  case n:                                                                                   \
-    sparse_column<n>(view, channels, weights, weight_stride, first, count, sums, sum_stride); \
-    break;
-      SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4) SPL_COLUMN(5) SPL_COLUMN(6)
-      SPL_COLUMN(7) SPL_COLUMN(8)
-#undef SPL_COLUMN
-    }
-    weights += kMost * W, sums += kMost * W;
-  }
-}
-
-uint64_t compress(const float* x, int n, float* values) {
-  uint64_t mask = 0;
-  float tail[W];
-  for (int c = 0; c < n; c += W) {
-    const float* from = x + c;
-    if (n - c < W) {
-      std::memset(tail, 0, sizeof tail);
-      std::memcpy(tail, from, static_cast<size_t>(n - c) * sizeof(float));
-      from = tail;
-    }
-    const Vec v = load(from);
-    const Mask m = nonzero(v);
-    store(values, gather_front(m, v));
-    values += __builtin_popcount(bits(m));
-    mask |= static_cast<uint64_t>(bits(m)) << c;
-  }
-  return mask;
 }
 
 }  // namespace SPL_ISA
