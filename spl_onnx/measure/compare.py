@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.data.reader import Reader
-from spl_onnx.errors import DataError, UsageError
+from spl_onnx.errors import DataError
 from spl_onnx.measure.evaluate import Progress, Runner, batches, check_labels, is_classes, silent
-from spl_onnx.measure.metrics import METRICS, TABLE, Metric, Values, agreement, bootstrap_interval, top_k
+from spl_onnx.measure.metrics import TABLE, Metric, Values, agreement, bootstrap_interval, check_metric, top_k
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,9 @@ def choose_metric(name: str, labels: NDArray[Any] | None, outputs: NDArray[Any])
 
     Raises:
         DataError: top1 is asked for and there are no class labels.
-        UsageError: the name is unknown.
     """
     if name == "auto":
         return TABLE[_automatic(labels, outputs)]
-    if name not in TABLE:
-        raise UsageError(f"--metric: got {name!r}, wanted one of {', '.join(METRICS)}")
     if name == "top1" and not is_classes(labels, outputs):
         raise DataError("--metric top1 needs class labels: add 'y' or labels.csv, or use --metric agreement")
     return TABLE[name]
@@ -141,6 +138,7 @@ def compare(
         DataError: the data is empty, or labels or outputs do not fit.
         UsageError: the metric is unknown.
     """
+    check_metric(metric)
     pairs = _Pairs(metric)
     for feeds, labels, samples in batches(reader):
         pairs.add(before(feeds)[0], after(feeds)[0], labels)

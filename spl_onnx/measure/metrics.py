@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.errors import UsageError
+
 Values = NDArray[np.float64]
 METRICS = ("top1", "agreement", "mse", "cosine", "psnr")
 
@@ -115,6 +117,16 @@ TABLE = {
     "cosine": Metric("cosine", cosine, 1, 1.0),
     "psnr": Metric("psnr", psnr, 1, float("inf")),
 }
+
+
+def check_metric(name: str) -> None:
+    """Refuse a metric that does not exist, before anything is run.
+
+    Raises:
+        UsageError: it is neither a metric nor "auto".
+    """
+    if name != "auto" and name not in TABLE:
+        raise UsageError(f"--metric: got {name!r}, wanted one of {', '.join(METRICS)}")
 
 
 def bootstrap_interval(values: Values, seed: int = 0) -> tuple[float, float]:

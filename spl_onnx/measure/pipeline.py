@@ -15,6 +15,7 @@ from spl_onnx.errors import ModelError, UsageError, VerificationError
 from spl_onnx.measure.compare import Comparison, compare
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.flops import ModelWork, Reduction, model_work, reduction
+from spl_onnx.measure.metrics import check_metric
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
 from spl_onnx.measure.statistics import CountingModel
@@ -65,6 +66,7 @@ def measured_rewrite(
         VerificationError: the accuracy falls by more than `max_drop`.
         DataError: the data does not fit the model.
     """
+    check_metric(options.metric)
     # The plan is written here, once the accuracy is known; and a dry run with data needs a model to measure.
     inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
     result = rewrite_model(original, inner)

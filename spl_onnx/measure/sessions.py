@@ -12,7 +12,7 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from spl_onnx.errors import ModelError
+from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.plugin import register
 from spl_onnx.rewrite.model_io import save_model
 from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM
@@ -46,7 +46,10 @@ def create_session(
     Raises:
         ModelError: ONNX Runtime refuses the model.
         PluginError: the library is needed and cannot be used.
+        UsageError: a negative number of threads.
     """
+    if threads < 0:
+        raise UsageError(f"--threads: got {threads}, wanted 0 (all) or more")
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _QUIET

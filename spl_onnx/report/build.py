@@ -106,7 +106,12 @@ def write_json(content: Any, path: str | Path) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    write_text(path, json.dumps(content, indent=2, default=_plain) + "\n", "--json")
+    plain = json.loads(json.dumps(content, default=_plain), parse_constant=_no_number)
+    write_text(path, json.dumps(plain, indent=2, allow_nan=False) + "\n", "--json")
+
+
+def _no_number(constant: str) -> None:
+    """NaN and infinity, which JSON does not have, become null."""
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,14 @@ from spl_onnx.measure.evaluate import silent
 _PIPE_WIDTH = 160
 
 
+class _Console(Console):
+    """A console that leaves a closed pipe to the caller, who knows the exit code."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise on: rich calls this while it handles the error."""
+        raise
+
+
 class Terminal:
     """Prints unless it is quiet; names from models are never read as markup.
 
@@ -29,7 +37,7 @@ class Terminal:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         width = None if sys.stdout.isatty() else _PIPE_WIDTH
-        self._console = Console(
+        self._console = _Console(
             file=sys.stdout, width=width, markup=False, emoji=False, highlight=False, quiet=quiet
         )
 

@@ -1,0 +1,148 @@
+"""`spl-onnx rewrite`."""
+
+from __future__ import annotations
+
+import json
+
+import onnx
+import pytest
+
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.rules.registry import rule_names
+
+
+def operators(path):
+    return [node.op_type for node in onnx.load(path).graph.node]
+
+
+def test_default_converts_pooled_sites_and_gemms(call, model, tmp_path):
+    code, out, err = call("rewrite", model, tmp_path / "out.onnx")
+    assert (code, err) == (0, "")
+    assert "2 sites converted: conv_relu_pool 1, gemm_relu 1" in out and "written:" in out
+    assert operators(tmp_path / "out.onnx").count("SRMM") == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "sites", "predictors"),
+    [
+        (["--rules", "all"], 3, 3),
+        (["--rules", "all", "--lossless"], 3, 0),
+        (["--rules", "conv_relu"], 2, 2),
+        (["--rules", "all", "--skip-rules", "gemm_relu,conv_relu"], 1, 1),
+        (["--predictor", "pruned", "--keep", "0.5"], 2, 2),
+    ],
+)
+def test_flags_choose_sites(call, model, tmp_path, flags, sites, predictors):
+    assert call("rewrite", model, tmp_path / "out.onnx", *flags, "-q") == (0, "", "")
+    made = operators(tmp_path / "out.onnx")
+    assert (made.count("SRMM"), made.count("SPLPredict")) == (sites, predictors)
+
+
+def test_report(report, model, tmp_path):
+    content = report("rewrite", model, tmp_path / "out.onnx", "--rules", "all")
+    assert content["input"] == model and content["rewritten"] == 3
+    assert {site["name"]: site["choice"] for site in content["sites"]} == {
+        "pooled": "predict",
+        "second": "predict",
+        "hidden": "predict",
+        "logits": "dense",
+    }
+    assert content["model"]["before"]["operators"]["Conv"] == 2
+    assert set(content["versions"]) >= {"spl_onnx", "onnx", "onnxruntime", "numpy", "python", "isa"}
+
+
+def test_data_adds_accuracy_and_densities(plugin_path, report, call, model, data, tmp_path):
+    flags = ("--data", data, "--max-drop", "0.3", "--batch", "7", "--rules", "all")
+    content = report("rewrite", model, tmp_path / "out.onnx", *flags)
+    assert content["accuracy"]["metric"] == "top1" and content["accuracy"]["images"] == 20
+    assert 0 < content["sites"][0]["density"] < 1
+    _, out, _ = call("rewrite", model, tmp_path / "out.onnx", *flags, "--limit", "10")
+    assert "accuracy on 10 samples" in out
+
+
+def test_dry_run_tells_all_and_writes_nothing(report, call, model, tmp_path):
+    content = report("rewrite", model, "--dry-run")
+    assert content["rewritten"] == 2 and content["model"]["after"]["operators"]["ai.spl.conv.SRMM"] == 1
+    _, out, _ = call("rewrite", model, tmp_path / "out.onnx", "--dry-run")
+    assert "dry run: no model written" in out and not (tmp_path / "out.onnx").exists()
+
+
+def test_a_plan_can_be_edited_and_applied(call, model, tmp_path):
+    plan = tmp_path / "plan.json"
+    assert call("rewrite", model, tmp_path / "a.onnx", "--plan-out", plan, "-q")[0] == 0
+    content = json.loads(plan.read_text())
+    for site in content["sites"]:
+        if site["site"] == "hidden":
+            site["choice"], site["settings"] = "dense", {}
+    plan.write_text(json.dumps(content))
+    assert call("rewrite", model, tmp_path / "b.onnx", "--plan", plan, "-q")[0] == 0
+    assert operators(tmp_path / "b.onnx").count("SRMM") == 1
+
+
+def test_a_model_without_sites_is_copied_and_told(call, tmp_path):
+    from onnx import TensorProto, helper
+
+    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 2]) for n in "xy")
+    graph = helper.make_graph([helper.make_node("Abs", ["x"], ["y"])], "g", [x], [y])
+    onnx.save(
+        helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]),
+        tmp_path / "m.onnx",
+    )
+    code, out, _ = call("rewrite", tmp_path / "m.onnx", tmp_path / "out.onnx")
+    assert code == 0 and "no site was converted" in out and (tmp_path / "out.onnx").exists()
+
+
+def test_rules_are_listed(call):
+    code, out, _ = call("rewrite", "--list-rules")
+    assert code == 0 and out.split() == list(rule_names())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "got no model"),
+        (("{model}",), "got no output"),
+        (("{model}", "{out}", "--rules", "nonsense"), "nonsense"),
+        (("{model}", "{out}", "--skip-rules", "nonsense"), "nonsense"),
+        (("{model}", "{out}", "--predictor", "oracle"), "oracle"),
+        (("{model}", "{out}", "--keep", "1.5"), "--keep"),
+        (("{model}", "{out}", "--keep", "0.5", "--predictor", "int8"), "--keep"),
+        (("{model}", "{out}", "--max-drop", "-1"), "--max-drop"),
+        (("{model}", "{out}", "--plan", "{out}.json"), "--plan"),
+        (("{model}", "{out}", "--json", "{out}"), "--json"),
+        (("{model}", "{out}", "--plan-out", "{model}"), "--plan-out"),
+        (("{model}", "{out}", "--metric", "bleu"), "--metric"),
+    ],
+)
+def test_wrong_usage(call, model, tmp_path, words, message):
+    out = tmp_path / "out.onnx"
+    filled = [word.format(model=model, out=out) for word in words]
+    code, _, err = call("rewrite", *filled)
+    assert code == 2 and message in err and not out.exists()
+
+
+def test_external_weights_stay_external_and_are_counted(call, tmp_path):
+    from tests.small_models import small_cnn
+
+    path = tmp_path / "ext.onnx"
+    onnx.save(small_cnn(), path, save_as_external_data=True, location="ext.data", size_threshold=0)
+    code, out, _ = call("rewrite", path, tmp_path / "out" / ".." / "out.onnx")
+    assert code == 2, "there is no folder out"
+    code, out, _ = call("rewrite", path, tmp_path / "out.onnx")
+    assert code == 0
+    assert len(onnx.load(tmp_path / "out.onnx", load_external_data=False).SerializeToString()) > 0
+    files = next(line for line in out.splitlines() if line.startswith("│ files"))
+    total = sum((tmp_path / name).stat().st_size for name in ("ext.onnx", "ext.data"))
+    assert f"{total / 1000:.2f} kB" in files
+
+
+def test_every_option_of_today_has_its_flag(call):
+    """Flags and fields have the same names; the fields of the coming search have no flag yet."""
+    _, out, _ = call("rewrite", "--help")
+    flags = {
+        word.strip("[],").lstrip("-").replace("-", "_")
+        for word in out.split()
+        if word.startswith(("--", "[--"))
+    }
+    later = {"objective", "scheme", "html", "seed", "external_data", "external_data_threshold"}
+    assert set(RewriteOptions.names()) - flags == later

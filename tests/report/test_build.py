@@ -1,0 +1,83 @@
+"""The JSON report."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from spl_onnx.errors import UsageError
+from spl_onnx.measure.compare import Comparison
+from spl_onnx.measure.flops import ModelWork, Reduction, SiteWork
+from spl_onnx.report.build import build_report, flops_entry, site_entry, write_json, write_text
+from spl_onnx.report.summary import summarise
+from spl_onnx.rewrite.plan import Plan, SitePlan
+from tests.small_models import small_cnn
+
+WORK = Reduction(dense=1000.0, selected=300.0, predictor=100.0, predictor_full=400.0, skippable=50.0)
+
+
+def test_flops_are_given_at_three_prices():
+    entry = flops_entry(WORK, measured=True)
+    assert entry["reduction"] == pytest.approx(0.6) and entry["predictor"] == 100
+    assert entry["predictor_full_price"] == {"predictor": 400.0, "reduction": pytest.approx(0.3)}
+    assert entry["predictor_free"] == {"predictor": 0.0, "reduction": pytest.approx(0.7)}
+    assert entry["zero_inputs"] == 50
+
+
+def test_without_densities_nothing_is_claimed():
+    entry = flops_entry(WORK, measured=False)
+    assert entry["dense"] == 1000 and entry["predictor"] == 100
+    assert entry["selected"] is None and entry["zero_inputs"] is None
+    assert [e["reduction"] for e in (entry, entry["predictor_full_price"], entry["predictor_free"])] == [
+        None
+    ] * 3
+
+
+def test_site_entries():
+    work = ModelWork({"a": SiteWork(30.0)}, rest=70.0)
+    site = SitePlan("a", "conv_relu", "predict", {"predictor": "int8"}, "because", density=0.25)
+    entry = site_entry(site, work)
+    assert entry["name"] == "a" and entry["density"] == 0.25 and entry["dense_ms"] is None
+    assert entry["flops"] == 30 and entry["work_share"] == pytest.approx(0.3)
+    refused = site_entry(SitePlan("a", "conv_relu", "dense", reason="no"), work)
+    assert refused["flops"] is None and refused["work_share"] is None
+    assert site_entry(site, None)["flops"] is None
+
+
+def test_report_holds_what_is_documented():
+    plan = Plan([SitePlan("a", "conv_relu", "predict"), SitePlan("b", "conv_relu", "dense", reason="no")])
+    summary = summarise(small_cnn())
+    comparison = Comparison("top1", 0.9, 0.8, 0.1, (0.0, 0.2), 50, {"agreement": 0.95})
+    report = build_report(plan, summary, summary, None, WORK, comparison, densities_measured=True)
+    assert report["rewritten"] == 1 and report["rules"] == {"conv_relu": 1}
+    assert {"sites", "flops", "accuracy", "versions"} <= set(report)
+    assert {"dense", "selected", "predictor", "reduction"} <= set(report["flops"])
+    wanted = {
+        "metric": "top1",
+        "before": 0.9,
+        "after": 0.8,
+        "drop": 0.1,
+        "interval": [0.0, 0.2],
+        "images": 50,
+    }
+    assert wanted.items() <= report["accuracy"].items() and report["accuracy"]["agreement"] == 0.95
+    empty = build_report(Plan(), summary, summary, None, None, None, densities_measured=False)
+    assert empty["flops"] is None and empty["accuracy"] is None and empty["rewritten"] == 0
+
+
+def test_numpy_values_are_written_as_numbers(tmp_path):
+    write_json({"a": np.float32(0.5), "b": np.arange(2)}, tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == {"a": 0.5, "b": [0, 1]}
+    write_json({"a": np.inf, "b": [float("nan"), -1.5]}, tmp_path / "r.json")
+    assert json.loads((tmp_path / "r.json").read_text()) == {"a": None, "b": [None, -1.5]}
+    with pytest.raises(TypeError, match="object has no place"):
+        write_json({"a": object()}, tmp_path / "r.json")
+
+
+def test_files_that_cannot_be_written(tmp_path):
+    with pytest.raises(UsageError, match=r"--json .*: cannot be written"):
+        write_json({}, tmp_path / "no" / "r.json")
+    with pytest.raises(UsageError, match=r"--plan-out .*: cannot be written"):
+        write_text(tmp_path, "", "--plan-out")

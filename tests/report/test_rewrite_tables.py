@@ -1,0 +1,106 @@
+"""Tables of a rewrite hold the numbers of the report."""
+
+from __future__ import annotations
+
+import pytest
+
+from spl_onnx.measure.flops import Reduction
+from spl_onnx.options import RewriteOptions
+from spl_onnx.report.build import flops_entry
+from spl_onnx.report.console import Terminal
+from spl_onnx.report.rewrite_tables import (
+    accuracy_table,
+    before_after_table,
+    flops_table,
+    fold_refused,
+    rules_line,
+    sites_table,
+)
+from spl_onnx.report.summary import summarise
+from spl_onnx.rewrite.rewriter import rewrite_model
+from tests.small_models import small_cnn
+
+
+def site(name, choice="dense", reason="no", **more):
+    entry = {"name": name, "rule": "conv_relu", "choice": choice, "settings": {}, "reason": reason}
+    return entry | {"density": None, "zeros": None, "work_share": None} | more
+
+
+@pytest.fixture
+def printed(capsys):
+    """The lines a table prints."""
+
+    def lines(table):
+        Terminal().table(table)
+        return capsys.readouterr().out.splitlines()
+
+    return lines
+
+
+def test_converted_sites_come_first(printed):
+    int8 = site(
+        "b", "predict", "yes", settings={"predictor": "int8"}, density=0.125, zeros=0.5, work_share=0.75
+    )
+    pruned = site("c", "predict", "yes", settings={"predictor": "pruned", "keep": 0.25})
+    lines = printed(sites_table([site("a"), int8, pruned, site("d", "lossless")]))
+    order = [line.split("│")[1].strip() for line in lines if line.startswith("│")]
+    assert order == ["b", "c", "d", "a"]
+    cells = [cell.strip() for cell in next(line for line in lines if "int8" in line).split("│")[1:-1]]
+    assert cells == ["b", "conv_relu", "int8", "75.0 %", "12.5 %", "50.0 %", "yes"]
+    assert any("pruned 0.25" in line for line in lines)
+
+
+def test_refused_sites_share_a_row():
+    sites = [site("a"), site("b"), site("c", reason="other"), site("d", "predict")]
+    folded = fold_refused(sites)
+    assert [s["name"] for s in folded] == ["d", "a and 1 more", "c"]
+
+
+def test_before_and_after(printed):
+    before = summarise(small_cnn())
+    after = summarise(rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True)).model)
+    lines = printed(before_after_table(before, after, 5000, None))
+
+    def row(name):
+        return [c.strip() for c in next(x for x in lines if x.startswith(f"│ {name} ")).split("│")[2:-1]]
+
+    assert row("files") == ["5.00 kB", "-"] and row("Conv") == ["2", "0"] and row("nodes")[0] == "10"
+    assert row("ai.spl.conv.SRMM") == ["0", "2"]
+
+
+def test_work_at_three_prices(printed):
+    work = Reduction(dense=1e9, selected=3e8, predictor=1e8, predictor_full=4e8, skippable=5e7)
+    text = "\n".join(printed(flops_table(flops_entry(work, measured=True))))
+    for part in ("dense 1.00 GFLOP", "60.0 %", "30.0 %", "70.0 %", "zero input: 50.00 MFLOP"):
+        assert part in text
+    text = "\n".join(printed(flops_table(flops_entry(work, measured=False))))
+    assert "not measured" in text and "%" not in text
+
+
+def test_accuracy(printed):
+    entry = {
+        "metric": "top1",
+        "before": 0.9,
+        "after": 0.88,
+        "drop": 0.02,
+        "interval": [0.0, 0.04],
+        "images": 50,
+    }
+    more = {"top5_before": 1.0, "top5_after": 0.98, "agreement": 0.97}
+    text = "\n".join(printed(accuracy_table(entry | more)))
+    for part in ("50 samples", "90.00 %", "88.00 %", "0.00 % .. 4.00 %", "98.00 %", "97.00 %"):
+        assert part in text
+    psnr = {
+        "metric": "psnr",
+        "before": None,
+        "after": 41.0,
+        "drop": 0.009,
+        "interval": [0.008, 0.01],
+        "images": 2,
+    }
+    assert "41.00 dB" in "\n".join(printed(accuracy_table(psnr)))
+
+
+def test_rules_in_a_line():
+    assert rules_line({}) == "no site was converted"
+    assert rules_line({"a": 2, "b": 1}) == "3 sites converted: a 2, b 1"
