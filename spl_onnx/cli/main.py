@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail("interrupted", INTERRUPTED, verbose=False)
     except SplError as error:
         return _fail(str(error), error.exit_code, verbose)
-    except (OSError, MemoryError) as error:
+    except (OSError, MemoryError, ImportError) as error:
         return _fail(_unexpected(error), SYSTEM_FAULT, verbose)
     except Exception as error:
         return _fail(_unexpected(error), MODEL_FAULT, verbose)

@@ -39,9 +39,9 @@ class Check:
 
 def all_checks() -> list[Check]:
     """Look at everything, the library last."""
-    checks = [_runtime(), _distributions(), _providers(), Check("processor", None, cpu_name()), _isa()]
-    library = _library()
-    return [*checks, library, _operator()] if library.good else [*checks, library]
+    runtime, library = _runtime(), _library()
+    checks = [runtime, _distributions(), _providers(), Check("processor", None, cpu_name()), _isa(), library]
+    return [*checks, _operator()] if runtime.good and library.good else checks
 
 
 def _runtime() -> Check:

@@ -34,4 +34,4 @@ def metric_value(name: str, value: float | None) -> str | None:
         return None
     if name.startswith(("top", "agreement")):
         return percent(value, 2)
-    return f"{value:.2f} dB" if name == "psnr" else f"{value:.4g}"
+    return f"{value:.3f} dB" if name == "psnr" else f"{value:.4g}"

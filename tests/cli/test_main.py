@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +66,7 @@ def test_wrong_usage_is_one_line(call, words, message):
         (ValueError("two\nlines"), 3),
         (OSError(28, "No space left on device"), 4),
         (MemoryError(), 4),
+        (ImportError("No module named 'onnxruntime'"), 4),
         (KeyboardInterrupt(), 130),
     ],
 )
@@ -94,6 +98,28 @@ def test_module_and_exit_code():
         done.returncode == 3 and done.stderr.startswith("spl-onnx: error: ") and done.stderr.count("\n") == 1
     )
     assert start("--version").stdout == f"spl-onnx {spl_onnx.__version__}\n"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at /proc to see that work has begun")
+def test_interrupting_is_one_line(model):
+    call = [sys.executable, "-m", "spl_onnx", "bench", model, "--runs", "10000000"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(call, env=environment, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    wait_until_running(process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "spl-onnx: error: interrupted\n")
+
+
+def wait_until_running(process):
+    """Until ONNX Runtime has been loaded for a second."""
+    for _ in range(300):
+        if "onnxruntime_pybind11_state" in Path(f"/proc/{process.pid}/maps").read_text():
+            time.sleep(1)
+            return
+        time.sleep(0.1)
+    process.kill()
+    pytest.fail("the command did not begin to work")
 
 
 def test_a_reader_that_leaves_is_no_error(model):

@@ -43,6 +43,7 @@ def test_old_runtime(monkeypatch):
     monkeypatch.setattr("onnxruntime.__version__", "1.16.3")
     check = by_name()["ONNX Runtime"]
     assert check.good is False and "1.17" in check.advice
+    assert "operators" not in by_name(), "what cannot work is not tried"
 
 
 def test_no_runtime(monkeypatch):

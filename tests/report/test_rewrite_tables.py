@@ -98,7 +98,7 @@ def test_accuracy(printed):
         "interval": [0.008, 0.01],
         "images": 2,
     }
-    assert "41.00 dB" in "\n".join(printed(accuracy_table(psnr)))
+    assert "41.000 dB" in "\n".join(printed(accuracy_table(psnr)))
 
 
 def test_rules_in_a_line():
