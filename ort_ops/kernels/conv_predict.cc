@@ -172,34 +172,68 @@ void ConvPredict::accumulate_floats(const Unit& unit, int first, int last, float
 }
 
 void ConvPredict::finish(const Unit& unit, int first, int last, const char* sums) const {
-  WindowVisitor windows(unit.shape, unit.tile, unit.residual);
-  const QuantizationMap map{unit.quantization.data(), rows_};
   for (int b = first; b < last; b++) {
     const int64_t stride = static_cast<int64_t>(columns_->lane_blocks(b)) * kLanes * 4;
-    const char* block =
-        sums + static_cast<int64_t>(b - first) * kRangeGranule * unit.tile.slots() * 4;
-    for (int j = 0; j < columns_->lane_blocks(b); j++) {
-      const int64_t o = columns_->first_output(b) + j * kLanes, c = unit.channel(o);
-      const int lanes = static_cast<int>(std::min<int64_t>(kLanes, unit.shape.Og() - o));
-      int32_t correction[kLanes] = {};
-      float scale[kLanes] = {};
-      const Quantization* current = nullptr;
-      windows.visit({block + j * kLanes * 4, stride, unit.tile.columns}, c, lanes,
-                    [&](const WindowView& window, int64_t at, int64_t px) {
-                      if (!quantized_) {
-                        micro_.argmax_sums(window, threshold_, unit.in.s + at);
-                        return;
-                      }
-                      const Quantization* q = &map.of(unit.tile.n, px);
-                      for (int l = 0; q != current && l < lanes; l++) {
-                        correction[l] = static_cast<int32_t>(q->zero) * weight_sums_[c + l];
-                        scale[l] = q->scale * scale_[c + l];
-                      }
-                      current = q;
-                      micro_.argmax_units(window, {correction, scale, bias_.data() + c},
-                                          threshold_, unit.in.s + at);
-                    });
+    const TileSums block{
+        sums + static_cast<int64_t>(b - first) * kRangeGranule * unit.tile.slots() * 4, stride,
+        unit.tile.columns};
+    const int64_t o = columns_->first_output(b);
+    const int64_t count = std::min<int64_t>(stride / 4, unit.shape.Og() - o);
+    if (rows_ || unit.shape.pooled() || !unit.residual.by_rows())
+      finish_windows(unit, block, unit.channel(o), count);
+    else
+      finish_rows(unit, block, unit.channel(o), count);
+  }
+}
+
+// What turns sums of outputs [c, c + lanes) into scores under one quantisation of the input.
+struct ConvPredict::Scores {
+  int32_t correction[kRangeGranule] = {};
+  float scale[kRangeGranule] = {};
+  const Quantization* current = nullptr;
+
+  void prepare(const ConvPredict& p, const Quantization& q, int64_t c, int64_t lanes) {
+    if (current == &q) return;
+    current = &q;
+    for (int64_t l = 0; l < lanes; l++) {
+      correction[l] = static_cast<int32_t>(q.zero) * p.weight_sums_[c + l];
+      scale[l] = q.scale * p.scale_[c + l];
     }
+  }
+  ScoreView view(const float* bias) const { return {correction, scale, bias}; }
+};
+
+void ConvPredict::finish_rows(const Unit& unit, const TileSums& sums, int64_t c,
+                              int64_t count) const {
+  Scores scores;
+  if (quantized_) scores.prepare(*this, unit.quantization[unit.tile.n], c, count);
+  visit_rows(unit.shape, unit.tile, unit.residual, sums, c, count,
+             [&](const Run& run, int64_t at) {
+               if (quantized_)
+                 micro_.select_units_run(run, scores.view(bias_.data() + c), threshold_,
+                                         unit.in.s + at);
+               else
+                 micro_.select_sums_run(run, threshold_, unit.in.s + at);
+             });
+}
+
+void ConvPredict::finish_windows(const Unit& unit, const TileSums& sums, int64_t c,
+                                 int64_t count) const {
+  WindowVisitor windows(unit.shape, unit.tile, unit.residual);
+  const QuantizationMap map{unit.quantization.data(), rows_};
+  for (int64_t l = 0; l < count; l += kLanes) {
+    const int lanes = static_cast<int>(std::min<int64_t>(kLanes, count - l));
+    Scores scores;
+    windows.visit(sums.shifted(l * 4), c + l, lanes,
+                  [&](const WindowView& window, int64_t at, int64_t px) {
+                    if (!quantized_) {
+                      micro_.argmax_sums(window, threshold_, unit.in.s + at);
+                      return;
+                    }
+                    scores.prepare(*this, map.of(unit.tile.n, px), c + l, lanes);
+                    micro_.argmax_units(window, scores.view(bias_.data() + c + l), threshold_,
+                                        unit.in.s + at);
+                  });
   }
 }
 

@@ -12,6 +12,7 @@
 #include "kernels/packed_weights.h"
 #include "kernels/residual.h"
 #include "kernels/status.h"
+#include "kernels/windows.h"
 
 namespace spl {
 
@@ -39,12 +40,15 @@ class ConvPredict {
 
  private:
   struct Unit;
+  struct Scores;
   Message quantizations(const ConvShape& shape, const PredictInputs& in, const Parallel& parallel,
                         std::vector<Quantization>* out) const;
   Message run_unit(const Unit& unit) const;
   void accumulate_floats(const Unit& unit, int first, int last, float* sums) const;
   void accumulate_units(const Unit& unit, int first, int last, int32_t* sums) const;
   void finish(const Unit& unit, int first, int last, const char* sums) const;
+  void finish_rows(const Unit& unit, const TileSums& sums, int64_t c, int64_t count) const;
+  void finish_windows(const Unit& unit, const TileSums& sums, int64_t c, int64_t count) const;
 
   ChunkPlan plan_;
   std::unique_ptr<PackedColumns> columns_;

@@ -56,11 +56,23 @@ struct WindowView {
   int lanes;  // outputs wanted from the lane block, 1..16
 };
 
-// Turns 32-bit sums into scores: (float(sum - correction) * scale) + bias, lane by lane.
+// `count` neighbouring outputs of a row, each with `lanes` channels (any number), whose sums (float or 32-bit)
+// are sum_stride elements apart, residuals (null without) and results `stride` elements apart. Sums may
+// be read up to whole lane blocks.
+struct Run {
+  const void* sums;
+  int64_t sum_stride;
+  const float* residual;
+  int64_t stride;
+  int count, lanes;
+};
+
+// Turns 32-bit sums into scores: (float(sum - correction) * scale) + bias, lane by lane. Whole lane
+// blocks are readable.
 struct ScoreView {
-  const int32_t* correction;  // 16 values
-  const float* scale;         // 16 values
-  const float* bias;          // 16 values
+  const int32_t* correction;
+  const float* scale;
+  const float* bias;
 };
 
 struct MicroKernels {
@@ -113,16 +125,21 @@ struct MicroKernels {
   // at out + u * unit_stride bytes.
   void (*pack_units)(const int8_t* w, int n, char* out, int64_t unit_stride);
 
-  // --- finish.cc: sums to results ---------------------------------------------------------------
-  // Without pooling: y[i][l] = clamp(sums[i][l] + residual[i][l]) for i < count, l < lanes (any number);
-  // strides in floats, residual may be null.
-  void (*finish_run)(const float* sums, int64_t sum_stride, const float* residual,
-                     int64_t residual_stride, const Clamp& clamp, int count, int lanes, float* y,
-                     int64_t y_stride);
+  // --- finish.cc: sums to values ----------------------------------------------------------------
+  // Without pooling: y[i][l] = clamp(sums[i][l] + residual[i][l]) for i < run.count, l < run.lanes.
+  void (*finish_run)(const Run& run, const Clamp& clamp, float* y);
+  // The same where code[i][l] is 1, and 0 elsewhere; codes and values have the same stride.
+  void (*finish_code_run)(const Run& run, const Clamp& clamp, const uint8_t* code, float* y);
   // y[l] = clamp(max over the window of sums + residual), l < lanes.
   void (*finish_max)(const WindowView& window, const Clamp& clamp, float* y);
   // y[l] = clamp of the place code[l] - 1 of the window, or 0 where code[l] is 0. Codes are valid.
   void (*finish_code)(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y);
+
+  // --- argmax.cc: sums to selections ------------------------------------------------------------
+  // Without pooling: code[i][l] = 1 where the score is above `threshold`, else 0. The score arrays
+  // hold run.lanes values rounded up to lane blocks.
+  void (*select_sums_run)(const Run& run, float threshold, uint8_t* code);
+  void (*select_units_run)(const Run& run, const ScoreView& score, float threshold, uint8_t* code);
   // code[l] = 1 + place of the highest score if that is above `threshold`, else 0; first wins ties.
   void (*argmax_sums)(const WindowView& window, float threshold, uint8_t* code);
   void (*argmax_units)(const WindowView& window, const ScoreView& score, float threshold,

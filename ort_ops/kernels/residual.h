@@ -25,7 +25,9 @@ class ResidualReader {
 
   // Whether there is anything to add.
   bool active() const { return residual_.data != nullptr && !constant_zero_; }
-  bool one_element() const { return residual_.one_element; }
+  // Whether whole rows can be read: there is nothing to add, or a value for every output.
+  bool by_rows() const { return !active() || !residual_.one_element; }
+  const float* tensor() const { return residual_.data; }
 
   // Residual of outputs [o, o + lanes) at convolution output (n, y, x). With fewer than 16 lanes the
   // values are copied to `copy` [16], because a vector load could leave the tensor.

@@ -40,44 +40,50 @@ void transpose_bits(uint64_t* a) {
     }
 }
 
-}  // namespace
-
-std::string check_codes(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
-                        const uint8_t* s, int64_t o0, int64_t o1) {
-  int16_t slots[kMaxWindow];
-  const int area = static_cast<int>(shape.at.pool_area());
-  for (int64_t py = tile.py0; py < tile.py1; py++)
-    for (int64_t px = tile.px0; px < tile.px1; px++) {
-      window_slots(shape, tile, py, px, slots);
-      const uint8_t* codes = s + code_index(shape, tile.n, py, px, 0);
-      bool good = micro.max_byte(codes + o0, o1 - o0) <= area;
-      for (int i = 0; i < area && good; i++) {
-        if (slots[i] >= 0) continue;
-        for (int64_t o = o0; o < o1 && good; o += kWord)
-          good = micro.equal_bits(codes + o, static_cast<int>(std::min<int64_t>(kWord, o1 - o)),
-                                  static_cast<uint8_t>(i + 1)) == 0;
-      }
-      if (!good) return bad_code(shape, tile, s, py, px, o0, o1, slots);
-    }
-  return "";
+// The marks of one window; false when a code selects none of its valid places.
+bool mark_window(const MicroKernels& micro, const uint8_t* codes, int lanes, const int16_t* slots,
+                 int area, uint64_t* bits) {
+  const uint64_t all = lanes == kWord ? ~uint64_t{0} : (uint64_t{1} << lanes) - 1;
+  uint64_t known = micro.equal_bits(codes, lanes, 0);
+  for (int i = 0; i < area && known != all; i++) {
+    if (slots[i] < 0) continue;
+    const uint64_t chosen = micro.equal_bits(codes, lanes, static_cast<uint8_t>(i + 1));
+    bits[slots[i]] |= chosen;
+    known |= chosen;
+  }
+  return known == all;
 }
 
-void SlotLists::mark(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
-                     const uint8_t* s, int64_t o, int lanes, uint64_t* bits) const {
+}  // namespace
+
+std::string mark_slots(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
+                       const uint8_t* s, int64_t o, int lanes, uint64_t* bits) {
   int16_t slots[kMaxWindow];
   const int area = static_cast<int>(shape.at.pool_area());
+  std::memset(bits, 0, static_cast<size_t>(tile.slots()) * sizeof(uint64_t));
   for (int64_t py = tile.py0; py < tile.py1; py++)
     for (int64_t px = tile.px0; px < tile.px1; px++) {
       window_slots(shape, tile, py, px, slots);
       const uint8_t* codes = s + code_index(shape, tile.n, py, px, o);
-      for (int i = 0; i < area; i++)
-        if (slots[i] >= 0)
-          bits[slots[i]] |= micro.equal_bits(codes, lanes, static_cast<uint8_t>(i + 1));
+      if (!mark_window(micro, codes, lanes, slots, area, bits))
+        return bad_code(shape, tile, s, py, px, o, o + lanes, slots);
     }
+  return "";
 }
 
-void SlotLists::build(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
-                      const uint8_t* s, int64_t o0, int64_t o1, Scratch& scratch) {
+std::string check_codes(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
+                        const uint8_t* s, int64_t o0, int64_t o1) {
+  uint64_t* bits = thread_scratch().bits.get<uint64_t>(static_cast<size_t>(tile.slots()));
+  for (int64_t o = o0; o < o1; o += kWord) {
+    const int lanes = static_cast<int>(std::min<int64_t>(kWord, o1 - o));
+    std::string bad = mark_slots(shape, micro, tile, s, o, lanes, bits);
+    if (!bad.empty()) return bad;
+  }
+  return "";
+}
+
+std::string SlotLists::build(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
+                             const uint8_t* s, int64_t o0, int64_t o1, Scratch& scratch) {
   o0_ = o0, o1_ = o1;
   const int words = (tile.slots() + kWord - 1) / kWord;
   const size_t outputs = static_cast<size_t>(o1 - o0);
@@ -87,8 +93,9 @@ void SlotLists::build(const ConvShape& shape, const MicroKernels& micro, const T
   int32_t used = 0;
   for (int64_t o = o0; o < o1; o += kWord) {
     const int lanes = static_cast<int>(std::min<int64_t>(kWord, o1 - o));
-    std::memset(bits, 0, static_cast<size_t>(words) * kWord * sizeof(uint64_t));
-    mark(shape, micro, tile, s, o, lanes, bits);
+    std::string bad = mark_slots(shape, micro, tile, s, o, lanes, bits);
+    if (!bad.empty()) return bad;
+    std::fill(bits + tile.slots(), bits + words * kWord, 0);
     for (int w = 0; w < words; w++) transpose_bits(bits + w * kWord);
     for (int k = 0; k < lanes; k++) {
       starts_[o - o0 + k] = used;
@@ -97,6 +104,7 @@ void SlotLists::build(const ConvShape& shape, const MicroKernels& micro, const T
     }
   }
   starts_[outputs] = used;
+  return "";
 }
 
 }  // namespace spl

@@ -14,21 +14,24 @@ namespace spl {
 std::string check_codes(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
                         const uint8_t* s, int64_t o0, int64_t o1);
 
+// Marks the slots that windows of the tile select, for up to 64 outputs from `o` on: bit k of bits[slot] is
+// output o + k. `bits` are cleared first. Says what is wrong when a code lies beyond its window or in
+// the padding.
+std::string mark_slots(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
+                       const uint8_t* s, int64_t o, int lanes, uint64_t* bits);
+
 // Per output channel the slots that at least one window selected, each once.
 class SlotLists {
  public:
-  // Reads the (checked) codes of outputs [o0, o1).
-  void build(const ConvShape& shape, const MicroKernels& micro, const Tile& tile, const uint8_t* s,
-             int64_t o0, int64_t o1, Scratch& scratch);
+  // Reads the codes of outputs [o0, o1) and checks them as mark_slots does.
+  std::string build(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
+                    const uint8_t* s, int64_t o0, int64_t o1, Scratch& scratch);
   int count(int64_t o) const { return starts_[o - o0_ + 1] - starts_[o - o0_]; }
   const uint16_t* slots(int64_t o) const { return slots_ + starts_[o - o0_]; }
   int start(int64_t o) const { return starts_[o - o0_]; }
   int total() const { return starts_[o1_ - o0_]; }
 
  private:
-  void mark(const ConvShape& shape, const MicroKernels& micro, const Tile& tile, const uint8_t* s,
-            int64_t o, int lanes, uint64_t* bits) const;
-
   int64_t o0_ = 0, o1_ = 0;
   Buffer starts_buffer_, slots_buffer_;
   int32_t* starts_ = nullptr;

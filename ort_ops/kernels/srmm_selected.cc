@@ -93,11 +93,9 @@ Message Selected::run_unit(const Unit& unit) const {
   const FinishTarget& target = unit.target;
   float* sums[kBand];
   for (int t = 0; t < unit.count; t++) {
-    Message bad =
-        check_codes(target.shape, micro_, unit.tiles[t], target.s, unit.o0, unit.o1);
+    Message bad = lists[t].build(target.shape, micro_, unit.tiles[t], target.s, unit.o0, unit.o1,
+                                 thread_scratch());
     if (!bad.empty()) return bad;
-    lists[t].build(target.shape, micro_, unit.tiles[t], target.s, unit.o0, unit.o1,
-                   thread_scratch());
     sums[t] = sum_buffers[t].get<float>(static_cast<size_t>(lists[t].total()) + kLanes);
     for (int64_t o = unit.o0; o < unit.o1; o++)
       std::fill_n(sums[t] + lists[t].start(o), lists[t].count(o), bias_[o]);

@@ -16,6 +16,20 @@ struct TileSums {
   TileSums shifted(int64_t bytes) const { return {base + bytes, slot_bytes, row_slots}; }
 };
 
+// Rows of a tile without pooling: fn(run, at) for each, `at` being the index of output (n, y, cx0, o)
+// in a tensor [N, oH, oW, O]. The residual is a whole tensor or inactive.
+template <class F>
+void visit_rows(const ConvShape& shape, const Tile& tile, const ResidualReader& residual,
+                const TileSums& sums, int64_t o, int64_t lanes, F&& fn) {
+  for (int64_t r = 0; r < tile.rows; r++) {
+    const int64_t at = ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + o;
+    fn(Run{sums.base + r * sums.row_slots * sums.slot_bytes, sums.slot_bytes / 4,
+           residual.active() ? residual.tensor() + at : nullptr, shape.O, tile.columns,
+           static_cast<int>(lanes)},
+       at);
+  }
+}
+
 class WindowVisitor {
  public:
   WindowVisitor(const ConvShape& shape, const Tile& tile, const ResidualReader& residual)

@@ -27,11 +27,12 @@ void min_max(const float* x, int64_t n, float* low, float* high);
 void quantize(const float* x, int n, float inverse, float zero, void* out);
 void pack_units(const int8_t* w, int n, char* out, int64_t unit_stride);
 
-void finish_run(const float* sums, int64_t sum_stride, const float* residual,
-                int64_t residual_stride, const Clamp& clamp, int count, int lanes, float* y,
-                int64_t y_stride);
+void finish_run(const Run& run, const Clamp& clamp, float* y);
+void finish_code_run(const Run& run, const Clamp& clamp, const uint8_t* code, float* y);
 void finish_max(const WindowView& window, const Clamp& clamp, float* y);
 void finish_code(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y);
+void select_sums_run(const Run& run, float threshold, uint8_t* code);
+void select_units_run(const Run& run, const ScoreView& score, float threshold, uint8_t* code);
 void argmax_sums(const WindowView& window, float threshold, uint8_t* code);
 void argmax_units(const WindowView& window, const ScoreView& score, float threshold,
                   uint8_t* code);

@@ -20,7 +20,9 @@ const MicroKernels& table() {
       // quantize.cc
       min_max, quantize, pack_units,
       // finish.cc
-      finish_run, finish_max, finish_code, argmax_sums, argmax_units,
+      finish_run, finish_code_run, finish_max, finish_code,
+      // argmax.cc
+      select_sums_run, select_units_run, argmax_sums, argmax_units,
       // select.cc
       equal_bits, max_byte, append_slots,
   };

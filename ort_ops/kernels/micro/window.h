@@ -1,0 +1,49 @@
+// Reading the operands of the finish and argmax kernels, whole vectors or their first lanes.
+#pragma once
+
+#include "kernels/micro/simd.h"
+
+namespace spl {
+namespace SPL_ISA {
+
+SPL_INLINE Vec candidate(const WindowView& w, int place, int at) {
+  const Vec v = load(static_cast<const float*>(w.sums[place]) + at);
+  return w.residual[place] == nullptr ? v : add(v, load(w.residual[place] + at));
+}
+
+SPL_INLINE Vec load_some(const float* p, int lanes) {
+  if (lanes == W) return load(p);
+  float block[W] = {};
+  std::memcpy(block, p, static_cast<size_t>(lanes) * sizeof(float));
+  return load(block);
+}
+
+SPL_INLINE void store_some(Vec v, float* p, int lanes) {
+  if (lanes == W) {
+    store(p, v);
+    return;
+  }
+  float block[W];
+  store(block, v);
+  std::memcpy(p, block, static_cast<size_t>(lanes) * sizeof(float));
+}
+
+SPL_INLINE IVec load_codes(const uint8_t* p, int lanes) {
+  if (lanes == W) return from_bytes(p);
+  uint8_t block[W] = {};
+  std::memcpy(block, p, static_cast<size_t>(lanes));
+  return from_bytes(block);
+}
+
+SPL_INLINE void store_codes(IVec v, uint8_t* p, int lanes) {
+  if (lanes == W) {
+    to_bytes(v, p);
+    return;
+  }
+  uint8_t block[W];
+  to_bytes(v, block);
+  std::memcpy(p, block, static_cast<size_t>(lanes));
+}
+
+}  // namespace SPL_ISA
+}  // namespace spl

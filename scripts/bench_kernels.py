@@ -1,0 +1,187 @@
+"""Time of single layers against ONNX Runtime's dense kernels: shapes x densities x strategies x threads.
+
+Both sides run in ONNX Runtime sessions, in turn within one process; a time is the duration of the one
+node (Conv or Gemm, SRMM, SPLPredict) in ONNX Runtime's profile, so that layout conversions of either
+side do not count. Prints medians relative to the dense node.
+
+    python scripts/bench_kernels.py                       # the table of docs/benchmarks.md
+    python scripts/bench_kernels.py --what zero_skip --shapes 3x3:256:256:56 --levels 0.5 0.65
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import TensorProto, helper, numpy_helper
+
+import spl_onnx
+from spl_onnx.predictors.int8 import build_int8
+from spl_onnx.spec.attributes import (
+    DOMAIN_CONV,
+    PREDICT,
+    SRMM,
+    Activation,
+    ConvGeometry,
+    Pooling,
+    predict_attributes,
+    srmm_attributes,
+)
+
+SHAPES = ["3x3:64:64:56", "3x3:128:128:28", "3x3:256:256:14", "3x3:512:512:7", "3x3:256:256:56",
+          "1x1:64:256:56", "1x1:256:64:56", "1x1:512:128:28", "1x1:1024:256:14", "3x3s2:128:128:56"]  # fmt: skip
+LEVELS = {
+    "select": [0.05, 0.1, 0.2, 0.3, 0.5],
+    "zero_skip": [0.0, 0.3, 0.5, 0.65, 0.8, 0.9],
+    "dense": [0.0],
+    "predict": [0.0, 0.2, 0.45, 0.7],
+}
+
+
+@dataclass
+class Layer:
+    """A square convolution `kernel x kernel`, `channels` -> `outputs`, on `size` x `size` images."""
+
+    kernel: int
+    stride: int
+    channels: int
+    outputs: int
+    size: int
+
+    @classmethod
+    def parse(cls, text: str) -> Layer:
+        """From `3x3s2:channels:outputs:size`."""
+        kind, channels, outputs, size = text.split(":")
+        kernel, _, stride = kind.partition("s")
+        return cls(int(kernel.split("x")[0]), int(stride or 1), int(channels), int(outputs), int(size))
+
+    @property
+    def geometry(self) -> ConvGeometry:
+        pad = self.kernel // 2
+        return ConvGeometry(strides=(self.stride,) * 2, pads=(pad,) * 4)
+
+    @property
+    def output_size(self) -> int:
+        return (self.size + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
+
+    def weights(self, rng: np.random.Generator) -> np.ndarray:
+        """He-scaled `[O, k, k, C]` float32."""
+        shape = (self.outputs, self.kernel, self.kernel, self.channels)
+        return (rng.standard_normal(shape) * (2 / np.prod(shape[1:])) ** 0.5).astype(np.float32)
+
+
+def model(nodes: list[onnx.NodeProto], inputs: dict[str, tuple], output: int, constants: dict) -> bytes:
+    """One-layer model; `inputs` maps names to (element type, shape)."""
+    graph = helper.make_graph(
+        nodes,
+        "layer",
+        [helper.make_tensor_value_info(name, kind, shape) for name, (kind, shape) in inputs.items()],
+        [helper.make_tensor_value_info("Y", output, None)],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid(DOMAIN_CONV, 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def dense_model(layer: Layer, w: np.ndarray, b: np.ndarray) -> bytes:
+    """Conv -> Relu of ONNX Runtime, channels first."""
+    g = layer.geometry
+    nodes = [helper.make_node("Conv", ["X", "W", "B"], ["C"], strides=g.strides, pads=g.pads),
+             helper.make_node("Relu", ["C"], ["Y"])]  # fmt: skip
+    shape = [1, layer.channels, layer.size, layer.size]
+    constants = {"W": np.ascontiguousarray(w.transpose(0, 3, 1, 2)), "B": b}
+    return model(nodes, {"X": (TensorProto.FLOAT, shape)}, TensorProto.FLOAT, constants)
+
+
+def srmm_model(layer: Layer, w: np.ndarray, b: np.ndarray, strategy: str) -> bytes:
+    """SRMM alone; with strategy `select` the selection is an input."""
+    selects = strategy == "select"
+    attributes = srmm_attributes(layer.geometry, Pooling.none(), Activation.relu(), strategy)
+    node = helper.make_node(SRMM, ["X", "W", "B", "S" if selects else ""], ["Y"], domain=DOMAIN_CONV, **attributes)
+    inputs = {"X": (TensorProto.FLOAT, [1, layer.size, layer.size, layer.channels])}
+    if selects:
+        inputs["S"] = (TensorProto.UINT8, [1, layer.output_size, layer.output_size, layer.outputs])
+    return model([node], inputs, TensorProto.FLOAT, {"W": w, "B": b})
+
+
+def predict_model(layer: Layer, w: np.ndarray, b: np.ndarray) -> bytes:
+    """The int8 predictor alone, scale of the input from its own range."""
+    p = build_int8(w, b)
+    attributes = predict_attributes(layer.geometry, Pooling.none())
+    node = helper.make_node(PREDICT, ["X", "Wp", "Bp", "Wscale"], ["Y"], domain=DOMAIN_CONV, **attributes)
+    inputs = {"X": (TensorProto.FLOAT, [1, layer.size, layer.size, layer.channels])}
+    return model([node], inputs, TensorProto.UINT8, {"Wp": p.wp, "Bp": p.bp, "Wscale": p.wscale})
+
+
+def session(data: bytes, threads: int, folder: str) -> ort.InferenceSession:
+    """A profiled session at ORT_ENABLE_ALL."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.enable_profiling = True
+    options.profile_file_prefix = str(Path(folder) / "profile")
+    spl_onnx.register(options)
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def node_times(profiled: ort.InferenceSession, ops: tuple[str, ...], skip: int) -> list[float]:
+    """Milliseconds of each run of the named node, without the first `skip` runs."""
+    events = json.loads(Path(profiled.end_profiling()).read_text())
+    times = [e["dur"] / 1e3 for e in events if e.get("cat") == "Node" and e["args"].get("op_name") in ops]
+    return times[skip:]
+
+
+def measure(layer: Layer, what: str, level: float, threads: int, runs: int) -> tuple[float, float]:
+    """Median milliseconds of the dense node and of ours, run in turn."""
+    rng = np.random.default_rng(0)
+    w, b = layer.weights(rng), rng.standard_normal(layer.outputs).astype(np.float32)
+    x = np.abs(rng.standard_normal((1, layer.size, layer.size, layer.channels)).astype(np.float32)) + 0.01
+    feeds = {"X": x}
+    if what == "zero_skip":
+        x *= rng.random(x.shape) >= level
+    elif what == "predict":  # zeros come in groups of four channels
+        x *= np.repeat(rng.random((*x.shape[:3], layer.channels // 4)) >= level, 4, axis=3)
+    elif what == "select":
+        side = layer.output_size
+        feeds["S"] = (rng.random((1, side, side, layer.outputs)) < level).astype(np.uint8)
+    data = predict_model(layer, w, b) if what == "predict" else srmm_model(layer, w, b, what)
+    with tempfile.TemporaryDirectory() as folder:
+        dense = session(dense_model(layer, w, b), threads, folder)
+        ours = session(data, threads, folder)
+        dense_feeds = {"X": np.ascontiguousarray(x.transpose(0, 3, 1, 2))}
+        for _ in range(runs + 2):
+            dense.run(None, dense_feeds)
+            ours.run(None, feeds)
+        return (
+            statistics.median(node_times(dense, ("Conv", "FusedConv"), 2)),
+            statistics.median(node_times(ours, (SRMM, PREDICT), 2)),
+        )
+
+
+def main() -> None:
+    """Print one line per shape and kind: ratios to dense at each level."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--what", nargs="+", default=list(LEVELS), choices=list(LEVELS))
+    parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="KxK[sS]:C:O:SIZE")
+    parser.add_argument("--levels", nargs="+", type=float, help="densities, or shares of zeros")
+    parser.add_argument("--threads", nargs="+", type=int, default=[1])
+    parser.add_argument("--runs", type=int, default=15)
+    args = parser.parse_args()
+    for what in args.what:
+        levels = args.levels or LEVELS[what]
+        print(f"{what:10} {'layer':18} thr  dense ms  " + " ".join(f"{v:6.2f}" for v in levels))
+        for text in args.shapes:
+            for threads in args.threads:
+                pairs = [measure(Layer.parse(text), what, level, threads, args.runs) for level in levels]
+                ratios = " ".join(f"{ours / dense:6.2f}" for dense, ours in pairs)
+                print(f"{'':10} {text:18} {threads:3}  {pairs[0][0]:8.3f}  {ratios}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
