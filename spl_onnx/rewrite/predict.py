@@ -40,11 +40,13 @@ def check_settings(site: Site, settings: dict[str, Any]) -> None:
     """Refuse a predictor that cannot serve `site`.
 
     Raises:
-        Refused: The weights are not finite, or the dot products too long for int8.
+        Refused: The weights are not finite, the dot products too long for int8, or a floor has no meaning.
     """
     length = int(np.prod(site.w.shape[1:]))
     if not (np.isfinite(site.w).all() and np.isfinite(site.b).all()):
         raise Refused(f"weights of {label(site.match.anchor)} are not all finite")
+    if settings.get("floor", 0.0) > 0.0 and site.activation.clip_min != 0.0:
+        raise Refused(f"{label(site.match.anchor)} has outputs below 0, so a floor would change them")
     if settings.get("predictor") == "int8" and length > MAX_INT8_LENGTH:
         raise Refused(
             f"{label(site.match.anchor)} sums {length} products, "

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from spl_onnx.errors import ModelError, UsageError, VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.editor import Editor
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.rewriter import rewrite_model
 from tests.rewrite.builders import Net, assert_same, images, only, ops, rewritten
 
@@ -238,6 +238,17 @@ def test_weights_that_are_not_finite_are_left_alone():
     result = rewritten(made.model("y"), no_verify=True)
     assert result.plan.sites[0].choice == "dense"
     assert "not all finite" in result.plan.sites[0].reason
+
+
+def test_a_floor_where_outputs_may_be_negative_is_refused():
+    made = Net()
+    made.conv(made.input("x", [1, 3, 9, 9]), "c", 4, 3)
+    made.node("MaxPool", ["c"], "y", kernel_shape=[2, 2])
+    settings = {"predictor": "int8", "floor": 0.1}
+    plan = Plan([SitePlan("y", "conv_pool", "predict", settings)])
+    result = rewrite_model(made.model("y"), RewriteOptions(), plan=plan)
+    assert result.plan.sites[0].choice == "dense"
+    assert "a floor would change them" in result.plan.sites[0].reason
 
 
 def test_lossless_has_no_selection():

@@ -29,7 +29,7 @@ class Match:
         anchor: The node that holds the weights (Conv, Gemm, MatMul).
         output: The tensor the last node writes; the site's name.
         nodes: All nodes of the pattern, in graph order; they go away when the site is rewritten.
-        norms: BatchNormalization nodes among them.
+        affine: BatchNormalization and arithmetic with constants among them, to be folded.
         add: The Add of a residual or of a bias.
         addend: The operand of `add` that does not come from the anchor.
         act: The activation.
@@ -45,7 +45,7 @@ class Match:
     anchor: gs.Node
     output: gs.Tensor
     nodes: list[gs.Node]
-    norms: list[gs.Node] = field(default_factory=list)
+    affine: list[gs.Node] = field(default_factory=list)
     add: gs.Node | None = None
     addend: gs.Tensor | None = None
     act: gs.Node | None = None

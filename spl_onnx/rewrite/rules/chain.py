@@ -88,7 +88,7 @@ class Chain:
 
 def is_data_input(node: gs.Node, tensor: gs.Tensor) -> bool:
     """Whether `tensor` is what `node` works on (not its bounds, scale or other parameter)."""
-    if node.op in ("Add", "Concat"):
+    if node.op in ("Add", "Mul", "Concat"):
         return True
     return bool(node.inputs) and node.inputs[0] is tensor
 

@@ -14,11 +14,11 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS
+from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.base import Match, Refused, label
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.conv import read_conv
 from spl_onnx.rewrite.rules.conv_base import ConvRule
-from spl_onnx.rewrite.rules.conv_relu import take_all
 from spl_onnx.rewrite.symbolic import Shape
 
 
@@ -33,12 +33,12 @@ class ConvAddRelu(ConvRule):
         return match.pool is not None
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
-        """Conv, normalizations, Add, activation, and MaxPool where there is one."""
+        """Conv, affine nodes, Add, activation, and MaxPool where there is one."""
         chain = Chain(scope, anchor)
-        norms = take_all(chain, "BatchNormalization")
+        affine = take_affine(chain)
         if (add := chain.take("Add")) is None or (act := chain.take(*ACTIVATIONS)) is None:
             return []
-        parts = {"norms": norms, "add": add, "addend": other_operand(add, chain.nodes), "act": act}
+        parts = {"affine": affine, "add": add, "addend": other_operand(add, chain.nodes), "act": act}
         pooled = chain.fork()
         pool = pooled.take("MaxPool")
         matches = [pooled.match(pool=pool, **parts)] if pool is not None else []

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from spl_onnx.rewrite.rules.activation import read_activation
+from spl_onnx.rewrite.rules.affine import affine_terms
 from spl_onnx.rewrite.rules.base import Match, Rule, Site
-from spl_onnx.rewrite.rules.conv import check_norm, folded_weights, read_conv
+from spl_onnx.rewrite.rules.conv import folded_weights, read_conv
 from spl_onnx.rewrite.rules.pool import read_pool
 
 
@@ -18,16 +19,16 @@ class ConvRule(Rule):
     def examine(self, match: Match) -> str:
         """Read every part, so that what cannot be expressed is refused here."""
         shape = read_conv(match.scope, match.anchor)
-        for norm in match.norms:
-            check_norm(match.scope, norm, shape.w_shape[0])
+        for node in match.affine:
+            affine_terms(match.scope, node, shape.w_shape[0], len(shape.w_shape))
         read_activation(match.scope, match.act)
         read_pool(match.scope, match.pool, shape.spatial)
         return ""
 
     def rewrite(self, match: Match) -> Site:
-        """The site with BatchNormalization folded into weights and bias."""
+        """The site with the affine nodes folded into weights and bias."""
         shape = read_conv(match.scope, match.anchor)
-        w, b = folded_weights(match.scope, match.anchor, match.norms)
+        w, b = folded_weights(match.scope, match.anchor, match.affine)
         return Site(
             match,
             match.anchor.inputs[0],

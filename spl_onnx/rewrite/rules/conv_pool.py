@@ -11,10 +11,10 @@ from typing import ClassVar
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.base import Match
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.conv_base import ConvRule
-from spl_onnx.rewrite.rules.conv_relu import take_all
 
 
 class ConvPool(ConvRule):
@@ -24,8 +24,8 @@ class ConvPool(ConvRule):
     summary: ClassVar[str] = "Conv [BatchNormalization] MaxPool"
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
-        """Conv, normalizations, MaxPool."""
+        """Conv, affine nodes, MaxPool."""
         chain = Chain(scope, anchor)
-        norms = take_all(chain, "BatchNormalization")
+        affine = take_affine(chain)
         pool = chain.take("MaxPool")
-        return [chain.match(norms=norms, pool=pool)] if pool is not None else []
+        return [chain.match(affine=affine, pool=pool)] if pool is not None else []

@@ -12,6 +12,7 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS
+from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.base import Match
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.conv_base import ConvRule
@@ -28,16 +29,8 @@ class ConvRelu(ConvRule):
         return False
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
-        """Conv, normalizations, activation."""
+        """Conv, affine nodes, activation."""
         chain = Chain(scope, anchor)
-        norms = take_all(chain, "BatchNormalization")
+        affine = take_affine(chain)
         act = chain.take(*ACTIVATIONS)
-        return [chain.match(norms=norms, act=act)] if act is not None else []
-
-
-def take_all(chain: Chain, op: str) -> list[gs.Node]:
-    """Step over every directly following node of type `op`."""
-    found = []
-    while (node := chain.take(op)) is not None:
-        found.append(node)
-    return found
+        return [chain.match(affine=affine, act=act)] if act is not None else []

@@ -13,10 +13,10 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS
+from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.base import Match, Refused, label
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.conv_base import ConvRule
-from spl_onnx.rewrite.rules.conv_relu import take_all
 
 
 class ConvReluConcatPool(ConvRule):
@@ -28,9 +28,9 @@ class ConvReluConcatPool(ConvRule):
     )
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
-        """Conv, normalizations, activation, Concat, MaxPool; the site ends with the activation."""
+        """Conv, affine nodes, activation, Concat, MaxPool; the site ends with the activation."""
         branch = Chain(scope, anchor)
-        norms = take_all(branch, "BatchNormalization")
+        affine = take_affine(branch)
         if (act := branch.take(*ACTIVATIONS)) is None:
             return []
         behind = branch.fork()
@@ -39,7 +39,7 @@ class ConvReluConcatPool(ConvRule):
         if concat is None or pool is None:
             return []
         match = branch.match(
-            norms=norms, act=act, concat=concat, pool=pool, behind=behind.nodes[len(branch.nodes) :]
+            affine=affine, act=act, concat=concat, pool=pool, behind=behind.nodes[len(branch.nodes) :]
         )
         match.problems = behind.problems
         match.site_name = f"{match.output.name}/pooled"

@@ -12,10 +12,10 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS
+from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.base import Match
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.conv_base import ConvRule
-from spl_onnx.rewrite.rules.conv_relu import take_all
 
 
 class ConvReluPool(ConvRule):
@@ -25,14 +25,14 @@ class ConvReluPool(ConvRule):
     summary: ClassVar[str] = "Conv [BatchNormalization] Relu|Clip(0,b) MaxPool, or MaxPool Relu|Clip(0,b)"
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
-        """Conv, normalizations, then activation and MaxPool or MaxPool and activation."""
+        """Conv, affine nodes, then activation and MaxPool or MaxPool and activation."""
         chain = Chain(scope, anchor)
-        norms = take_all(chain, "BatchNormalization")
+        affine = take_affine(chain)
         matches = []
         first = chain.fork()
         if (act := first.take(*ACTIVATIONS)) is not None and (pool := first.take("MaxPool")) is not None:
-            matches.append(first.match(norms=norms, act=act, pool=pool))
+            matches.append(first.match(affine=affine, act=act, pool=pool))
         second = chain.fork()
         if (pool := second.take("MaxPool")) is not None and (act := second.take(*ACTIVATIONS)) is not None:
-            matches.append(second.match(norms=norms, act=act, pool=pool))
+            matches.append(second.match(affine=affine, act=act, pool=pool))
         return matches

@@ -15,7 +15,7 @@ from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
 from spl_onnx.rewrite.rules.base import FloatArray, Match, Refused, Rule, Site, label
 from spl_onnx.rewrite.rules.chain import Chain
-from spl_onnx.rewrite.rules.conv import constant_float, has_input
+from spl_onnx.rewrite.rules.constants import constant_float, has_input
 
 
 class GemmRelu(Rule):
@@ -49,6 +49,8 @@ class GemmRelu(Rule):
         """Weights `[O,K]` and bias `[O]`."""
         node, attrs = match.anchor, match.anchor.attrs
         w = constant_float(match.scope, node, 1, "weights")
+        if w.ndim != 2:
+            raise Refused(f"weights of {label(node)} have rank {w.ndim}, wanted 2")
         if not int(attrs.get("transB", 0)):
             w = w.T
         w = np.ascontiguousarray(w * np.float32(attrs.get("alpha", 1.0)))

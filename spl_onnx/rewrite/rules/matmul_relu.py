@@ -15,7 +15,7 @@ from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
 from spl_onnx.rewrite.rules.base import FloatArray, Match, Refused, Rule, Site, label
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
-from spl_onnx.rewrite.rules.conv import constant_float
+from spl_onnx.rewrite.rules.constants import constant_float
 
 
 class MatMulRelu(Rule):

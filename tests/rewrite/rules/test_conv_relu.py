@@ -38,6 +38,38 @@ def test_numbers(act, norm, attrs):
     assert_same(model, result, {"x": images(3, 4, 9, 11)})
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (6, 1, 1), (1, 6, 1, 1)])
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div"])
+def test_arithmetic_with_constants_is_folded(op, shape):
+    made = Net()
+    value = made.norm(made.conv(made.input("x", ["N", 4, 7, 7]), "c", 6, 4), "n", 6)
+    made.random("k", *shape)
+    value = made.node(op, ["k", value] if op in ("Add", "Mul") else [value, "k"], "a")
+    made.node("Relu", [made.node("Mul", [value, made.const("two", np.float32(-2))], "m")], "y")
+    model = made.model("y")
+    result = rewritten(model)
+    only(result, "conv_relu")
+    assert ops(result.model) == ["SPLPredict", "SRMM", "Transpose", "Transpose"]
+    assert_same(model, result, {"x": images(2, 4, 7, 7)})
+
+
+@pytest.mark.parametrize(("op", "order"), [("Sub", "kc"), ("Div", "kc"), ("Pow", "ck")])
+def test_other_arithmetic_ends_the_pattern(op, order):
+    made = Net()
+    made.conv(made.input("x", [1, 4, 7, 7]), "c", 6, 4)
+    made.const("k", np.float32(3))
+    made.node("Relu", [made.node(op, list(order), "a")], "y")
+    assert "followed by no activation" in reason(made.model("y"))
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 6, 5, 5), (6, 5, 5), (1, 1, 1, 1, 1)])
+def test_refuses_constants_that_are_not_one_per_channel(shape):
+    made = Net()
+    made.conv(made.input("x", [1, 4, 7, 7]), "c", 6, 4)
+    made.node("Relu", [made.node("Add", ["c", made.random("k", *shape)], "a")], "y")
+    assert f"operand of Add 'a_node' has shape {list(shape)}, wanted one value" in reason(made.model("y"))
+
+
 def test_weights_are_stored_channels_last_with_the_normalization_folded():
     result = rewritten(net(norm=False).model("y"))
     stored = {t.name: t for t in result.model.graph.initializer}
