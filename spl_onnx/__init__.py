@@ -53,7 +53,7 @@ def rewrite(model: onnx.ModelProto | str | Path, data: Any = None, **options: An
         DataError: the data is missing or does not fit the model.
         PluginError: `data` is given and the operator library cannot be used.
     """
-    from spl_onnx.measure.pipeline import rewrite_and_measure
+    from spl_onnx.pipeline import rewrite_and_measure
 
     return rewrite_and_measure(model, data, options)
 

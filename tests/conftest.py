@@ -15,8 +15,3 @@ def plugin_path() -> str:
         return get_library_path()
     except PluginError as error:
         pytest.skip(f"the plugin is not built: {error}")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the markers here too, so that a test file can be run on its own."""
-    config.addinivalue_line("markers", "slow: takes more than a minute or installs packages")

@@ -9,8 +9,8 @@ from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_f
 from spl_onnx.cli.outputs import check_output
 
 if TYPE_CHECKING:
-    from spl_onnx.measure.pipeline import Measured
     from spl_onnx.options import RewriteOptions
+    from spl_onnx.pipeline import Measured
     from spl_onnx.rewrite.rewriter import RewriteResult
 
 HELP = "show every site, why others are refused, their share of the work and, with data, their densities"
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         check_output(args.json, "--json", (args.model,))
     from spl_onnx.measure.machine import versions
-    from spl_onnx.measure.pipeline import measure
+    from spl_onnx.pipeline import measure
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import sites_table
@@ -65,7 +65,7 @@ def _options(args: argparse.Namespace) -> RewriteOptions:
 
 def site_entries(result: RewriteResult, measured: Measured) -> list[dict[str, Any]]:
     """The sites for report and table; a site that can be converted has the choice "convertible"."""
-    from spl_onnx.measure.pipeline import note_densities
+    from spl_onnx.pipeline import note_densities
     from spl_onnx.report.build import site_entry
 
     note_densities(result.plan, measured)

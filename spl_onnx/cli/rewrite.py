@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list_rules:
         return _list_rules()
     _check_paths(args)
-    from spl_onnx.measure.pipeline import measured_rewrite
+    from spl_onnx.pipeline import measured_rewrite
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
     from spl_onnx.rewrite.model_io import read_model

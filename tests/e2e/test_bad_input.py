@@ -158,7 +158,7 @@ def test_interrupted(folder, capsys, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spl_onnx.measure.pipeline.rewrite_model", interrupt)
+    monkeypatch.setattr("spl_onnx.pipeline.rewrite_model", interrupt)
     assert_refused(folder, capsys, 130, rewrite(folder), "interrupted")
 
 

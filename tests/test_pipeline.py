@@ -10,8 +10,8 @@ import pytest
 from spl_onnx.data import DataOptions
 from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.measure.compare import Comparison
-from spl_onnx.measure.pipeline import check_drop, measured_rewrite, rewrite_and_measure
 from spl_onnx.options import RewriteOptions
+from spl_onnx.pipeline import check_drop, measured_rewrite, rewrite_and_measure
 from spl_onnx.rewrite.model_io import read_model
 from tests.small_models import small_cnn, small_images
 
