@@ -96,7 +96,8 @@ def rules_line(counts: Mapping[str, int]) -> str:
     if not counts:
         return "no site was converted"
     parts = ", ".join(f"{rule} {count}" for rule, count in counts.items())
-    return f"{sum(counts.values())} sites converted: {parts}"
+    total = sum(counts.values())
+    return f"{total} site{'s' if total > 1 else ''} converted: {parts}"
 
 
 def flops_table(flops: Mapping[str, Any]) -> Table:

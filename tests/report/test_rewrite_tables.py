@@ -103,4 +103,5 @@ def test_accuracy(printed):
 
 def test_rules_in_a_line():
     assert rules_line({}) == "no site was converted"
+    assert rules_line({"a": 1}) == "1 site converted: a 1"
     assert rules_line({"a": 2, "b": 1}) == "3 sites converted: a 2, b 1"
