@@ -1,4 +1,4 @@
-"""The tests mirror the package: spl_onnx/x/y.py is tested by tests/x/test_y.py."""
+"""The tests mirror the package (spl_onnx/x/y.py: tests/x/test_y.py), and its imports point one way."""
 
 from __future__ import annotations
 
@@ -31,6 +31,56 @@ EXCEPTIONS = {
     "spl_onnx/spec/arithmetic.py": "tests/spec/test_reference_conv.py",
     "spl_onnx/spec/checks.py": "tests/spec/test_reference_conv.py",
 }
+
+#: Parts of the package, lowest row first: a part may import rows before its own, and not its neighbours.
+LAYERS = (
+    ("errors", "options", "plugin"),
+    ("spec",),
+    ("data", "predictors"),
+    ("rewrite",),
+    ("measure",),
+    ("report",),
+    ("pipeline",),
+    ("cli",),
+)
+
+
+def imports(text: str) -> set[str]:
+    """First name below spl_onnx of everything a module's text imports from the package."""
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == "spl_onnx":
+            names += [f"spl_onnx.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.append(node.module)
+    return {name.split(".")[1] for name in names if name.startswith("spl_onnx.")}
+
+
+def upward(part: str, text: str) -> set[str]:
+    """Parts that a module of `part` imports but must not know; the lowest row may use its neighbours."""
+    rank = {name: row for row, names in enumerate(LAYERS) for name in names}
+    others = imports(text) & set(rank) - {part}
+    return {name for name in others if rank[name] >= rank[part] > 0 or rank[name] > rank[part]}
+
+
+def test_imports_point_one_way() -> None:
+    parts = {name for names in LAYERS for name in names}
+    wrong = {}
+    for path in (PROJECT / "spl_onnx").rglob("*.py"):
+        part = path.relative_to(PROJECT / "spl_onnx").parts[0].removesuffix(".py")
+        if part in parts and (found := upward(part, path.read_text(encoding="utf-8"))):
+            wrong[str(path.relative_to(PROJECT))] = found
+    assert wrong == {}
+
+
+def test_upward_imports_are_recognised() -> None:
+    text = (
+        "from spl_onnx import cli\nimport spl_onnx.spec.shapes\nif True:\n    from spl_onnx.report import x\n"
+    )
+    assert upward("rewrite", text) == {"cli", "report"}
+    assert upward("predictors", "from spl_onnx.data import open_data") == {"data"}
 
 
 def has_code(path: Path) -> bool:
