@@ -17,7 +17,7 @@ from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
 from spl_onnx.rewrite.verify import difference
 
 EPS = float(np.finfo(np.float32).eps)
-#: Dot products of the small networks are at most this long; the rounding error of a sum grows with its length.
+#: Dot products of the small networks are at most this long; rounding errors of a sum grow with its length.
 LONGEST_SUM = 200
 TOLERANCE = EPS * LONGEST_SUM
 

@@ -10,6 +10,18 @@ from spl_onnx.rewrite.verify import difference
 from tests.rewrite.builders import Net, images, ops, rewritten, run
 
 STEPS = ["conv", "norm", "relu", "clip", "pool", "add", "concat", "scale", "identity", "transpose", "output"]
+#: Layers as networks have them; single steps come between, so that many are almost a site.
+MOTIFS = [
+    ["conv", "relu"],
+    ["conv", "norm", "clip"],
+    ["conv", "scale", "relu", "pool"],
+    ["conv", "pool"],
+    ["conv", "identity", "pool", "relu"],
+    ["conv", "norm", "add", "relu"],
+    ["conv", "add", "relu", "pool"],
+    ["conv", "relu", "concat", "pool"],
+    *([step] for step in STEPS),
+]
 
 
 def grow(draw: st.DrawFn) -> tuple[Net, list[str]]:
@@ -17,10 +29,14 @@ def grow(draw: st.DrawFn) -> tuple[Net, list[str]]:
     made = Net(opset=draw(st.sampled_from([11, 13, 17])), seed=draw(st.integers(0, 1000)))
     values = [(made.input("x", ["N", 4, "H", "W"]), 4)]
     outputs = []
-    for number in range(draw(st.integers(3, 14))):
+    steps = [
+        step for motif in draw(st.lists(st.sampled_from(MOTIFS), min_size=1, max_size=6)) for step in motif
+    ]
+    for number, step in enumerate(steps):
         # The last value is the most likely one, so that chains arise; older ones make forks.
-        value, channels = values[draw(st.sampled_from([-1, -1, -1, -2, 0])) % len(values)]
-        step, name = draw(st.sampled_from(STEPS)), f"v{number}"
+        back = -1 if draw(st.integers(0, 9)) else draw(st.sampled_from([-2, 0]))
+        value, channels = values[back % len(values)]
+        name = f"v{number}"
         if step == "conv":
             kernel, out = draw(st.sampled_from([1, 3])), draw(st.sampled_from([4, 6]))
             group = draw(st.sampled_from([1, 2]))

@@ -232,12 +232,3 @@ def test_refuses_unknown_size_with_automatic_padding():
     made.conv(made.input("x", [1, 2, "H", 8]), "c", 3, 2, auto_pad="SAME_UPPER", strides=[2, 2])
     made.node("Relu", ["c"], "y")
     assert "input size is not known" in reason(made.model("y"))
-
-
-def test_refuses_sums_too_long_for_int8_but_not_for_pruned():
-    made = Net()
-    made.const("w", np.ones((1, 65537, 1, 1), np.float32))
-    made.node("Conv", [made.input("x", [1, 65537, 1, 1]), "w"], "c")
-    made.node("Relu", ["c"], "y")
-    assert "at most 65536" in reason(made.model("y"))
-    only(rewritten(made.model("y"), predictor="pruned", keep=0.5, no_verify=True), "conv_relu")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spl_onnx import errors
-from spl_onnx.errors import SplError, UsageError
+from spl_onnx.errors import UsageError
 from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
 
 
@@ -46,23 +45,3 @@ def test_name_list():
     assert name_list("a, b,,c ") == ("a", "b", "c")
     assert name_list(["a", " b"]) == ("a", "b")
     assert name_list("") == ()
-
-
-def test_messages_are_one_line():
-    assert str(UsageError("first\n  second\tthird")) == "first second third"
-
-
-def test_exit_codes():
-    codes = {
-        name: cls.exit_code
-        for name, cls in vars(errors).items()
-        if isinstance(cls, type) and cls is not SplError
-    }
-    assert codes == {
-        "UsageError": 2,
-        "ModelError": 3,
-        "RuleError": 3,
-        "VerificationError": 1,
-        "PluginError": 4,
-        "DataError": 4,
-    }

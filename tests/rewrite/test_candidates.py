@@ -1,0 +1,88 @@
+"""Which match is taken, and what the plan says about the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.candidates import find_candidates, plan_selector
+from spl_onnx.rewrite.context import ModelContext
+from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.rules.registry import selector
+from tests.rewrite.builders import Net
+from tests.rewrite.rules.test_conv_add_relu import two_convolutions
+from tests.rewrite.test_rewriter import net
+
+
+def entries(made: Net, *outputs: str, **options) -> list[tuple[str, str, str]]:
+    found = find_candidates(ModelContext(made.model(*outputs)), selector(RewriteOptions(**options)))
+    return [(c.entry.site, c.entry.rule, c.entry.choice) for c in found]
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        (
+            "all",
+            [
+                ("p1", "conv_relu_pool", "predict"),
+                ("r2", "conv_relu", "predict"),
+                ("y", "gemm_relu", "predict"),
+            ],
+        ),
+        (
+            "default",
+            [
+                ("p1", "conv_relu_pool", "predict"),
+                ("r2", "conv_relu", "dense"),
+                ("y", "gemm_relu", "predict"),
+            ],
+        ),
+        (
+            "conv_relu",
+            [("r1", "conv_relu", "predict"), ("r2", "conv_relu", "predict"), ("y", "gemm_relu", "dense")],
+        ),
+    ],
+)
+def test_the_largest_selected_pattern_is_taken(rules, expected):
+    assert entries(net(), "y", rules=rules) == expected
+
+
+def test_layers_without_a_pattern_are_listed():
+    made = Net()
+    made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)
+    assert entries(made, "c") == [("c", "none", "dense")]
+
+
+def test_a_selected_refusal_tells_more_than_an_unselected_match():
+    made = net()
+    made.node("Neg", ["r1"], "z")
+    found = find_candidates(ModelContext(made.model("y", "z")), selector(RewriteOptions()))
+    assert found[0].entry.rule == "conv_relu_pool"
+    assert found[0].entry.reason == "'r1' is also read by Neg 'z_node'"
+
+
+def test_site_names_are_unique():
+    names = [site for site, _, _ in entries(two_convolutions(3, 1), "y", rules="all")]
+    assert names == ["y", "b"]
+
+
+def test_two_sites_cannot_share_a_node():
+    """Both convolutions fit the pattern; whatever the rules decide, the Add is taken once."""
+    for kernels in ((3, 1), (1, 3), (1, 1)):
+        choices = [choice for _, _, choice in entries(two_convolutions(*kernels), "y", rules="all")]
+        assert sorted(choices) == ["dense", "predict"]
+
+
+def test_nothing_is_edited():
+    model = ModelContext(net().model("y"))
+    before = [(node.op, [t.name for t in node.inputs]) for node in model.graph.nodes]
+    find_candidates(model, selector(RewriteOptions(rules="all")))
+    assert [(node.op, [t.name for t in node.inputs]) for node in model.graph.nodes] == before
+
+
+def test_plan_selects_by_site_and_rule():
+    plan = Plan([SitePlan("r1", "conv_relu", "lossless"), SitePlan("y", "gemm_relu", "dense")])
+    found = find_candidates(ModelContext(net().model("y")), plan_selector(plan))
+    assert [c.match is not None for c in found] == [True, False, False]
+    assert found[0].entry.site == "r1"

@@ -1,0 +1,59 @@
+"""Replacing nodes: what goes, what stays, and where the new nodes are."""
+
+from __future__ import annotations
+
+import numpy as np
+from onnx import numpy_helper
+
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.candidates import find_candidates
+from spl_onnx.rewrite.context import ModelContext
+from spl_onnx.rewrite.editor import Editor
+from spl_onnx.rewrite.rules.registry import selector
+from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
+from tests.rewrite.test_rewriter import net
+
+
+def test_choose_completes_the_entries():
+    options = RewriteOptions(keep=0.5)
+    context = ModelContext(net().model("y"))
+    candidates = find_candidates(context, selector(options))
+    Editor(context, options).choose(candidates, fixed=False)
+    done = [c.entry for c in candidates if c.entry.is_rewritten]
+    assert [entry.settings for entry in done] == [{"predictor": "pruned", "keep": 0.5}] * 2
+    assert [entry.macs_per_output for entry in done] == [27, 80]
+
+
+def test_new_nodes_stand_where_the_last_old_one_stood():
+    """The residual is computed after the convolution, so the site may only start there."""
+    made = Net()
+    made.conv(made.input("x", [1, 4, 6, 6]), "c", 4, 4, pads=[1, 1, 1, 1])
+    made.node("Neg", ["x"], "n")
+    made.node("Sigmoid", ["n"], "r")
+    made.node("Relu", [made.node("Add", ["c", "r"], "s")], "y")
+    made.node("Abs", ["y"], "z")
+    model = made.model("z")
+    result = rewritten(model)
+    order = [node.op_type for node in result.model.graph.node]
+    assert order.index("Sigmoid") < order.index("SPLPredict") < order.index("Abs")
+    assert_same(model, result, {"x": images(1, 4, 6, 6)})
+
+
+def test_initializers_go_only_when_nobody_reads_them():
+    made = net()
+    made.const("unused", np.float32([1]))
+    result = rewritten(made.model("y"), rules="gemm_relu")
+    names = {t.name for t in result.model.graph.initializer}
+    assert "w" not in names, "only the replaced Gemm read it"
+    assert {"c1.w", "c2.w"} <= names, "other layers keep theirs"
+    assert "unused" in names, "nobody read it before either: not our business"
+
+
+def test_constant_nodes_go_with_their_only_reader():
+    made = Net()
+    for name, value in (("lo", 0.0), ("hi", 6.0)):
+        made.node("Constant", [], name, value=numpy_helper.from_array(np.float32(value)))
+    made.node("Clip", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2), "lo", "hi"], "y")
+    made.node("Add", ["hi", "hi"], "z")
+    result = rewritten(made.model("y", "z"))
+    assert ops(result.model).count("Constant") == 1

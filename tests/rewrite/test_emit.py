@@ -1,0 +1,84 @@
+"""The nodes of one site."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+
+from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling, predict_attributes, srmm_attributes
+from tests.rewrite.builders import Net, assert_same, rewritten
+from tests.rewrite.test_rewriter import FEEDS, net
+
+
+def test_names_are_unique_even_if_the_model_uses_ours():
+    made = net()
+    made.node("Neg", [made.random("y/W", 3)], "y/srmm")
+    made.node("Neg", [made.random("spl/zero_matrix", 3)], "p1/nhwc")
+    model = made.model("y", "y/srmm", "p1/nhwc")
+    result = rewritten(model)
+    assert {"y/W_2", "spl/zero_matrix_2"} <= {t.name for t in result.model.graph.initializer}
+    names = [node.name for node in result.model.graph.node]
+    assert len(set(names)) == len(names)
+    assert_same(model, result, FEEDS)
+
+
+def test_a_selection_has_no_description():
+    """In the fallback it is a constant of another shape."""
+    result = rewritten(net().model("y"))
+    described = {value.name for value in result.model.graph.value_info}
+    selections = {node.output[0] for node in result.model.graph.node if node.op_type == "SPLPredict"}
+    assert selections
+    assert not described & selections
+
+
+def parts(lossless: bool = False) -> tuple[dict, dict]:
+    result = rewritten(net().model("y"), lossless=lossless)
+    nodes = {node.name: node for node in result.model.graph.node}
+    return nodes, {t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer}
+
+
+def attributes(node) -> dict:
+    values = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    return {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
+
+
+def test_names_and_inputs():
+    nodes, _ = parts()
+    predict, srmm = nodes["p1/spl_predict"], nodes["p1/srmm"]
+    assert list(predict.input) == ["p1/nhwc", "p1/Wp", "p1/Bp", "p1/Wscale", "", "spl/zero_image"]
+    assert list(srmm.input) == ["p1/nhwc", "p1/W", "p1/B", predict.output[0], "spl/zero_image"]
+    assert (predict.domain, nodes["y/srmm"].domain) == ("ai.spl.conv", "ai.spl.gemm")
+    assert nodes["p1/to_nhwc"].op_type == nodes["r2/to_nchw"].op_type == "Transpose"
+
+
+def test_every_attribute_is_written():
+    nodes, _ = parts()
+    geometry, pooling = ConvGeometry(), Pooling((2, 2), (2, 2))
+    assert attributes(nodes["p1/spl_predict"]) == predict_attributes(geometry, pooling)
+    assert attributes(nodes["p1/srmm"]) == srmm_attributes(geometry, pooling, Activation.relu())
+    assert attributes(nodes["y/srmm"]) == srmm_attributes(None, None, Activation.relu())
+
+
+def test_zero_residuals_are_shared_and_of_the_agreed_shape():
+    nodes, stored = parts()
+    assert stored["spl/zero_image"].shape == (1, 1, 1, 1)
+    assert stored["spl/zero_matrix"].shape == (1,)
+    assert not stored["spl/zero_image"].any()
+    assert nodes["r2/srmm"].input[4] == nodes["p1/srmm"].input[4]
+
+
+def test_without_prediction_the_selection_is_an_empty_name():
+    nodes, stored = parts(lossless=True)
+    assert nodes["p1/srmm"].input[3] == ""
+    assert "p1/Wp" not in stored
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_bias_is_always_written(bias):
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2, bias=bias)], "y")
+    result = rewritten(made.model("y"))
+    stored = {t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer}["y/B"]
+    assert stored.shape == (3,)
+    assert bool(np.any(stored)) == bias

@@ -1,0 +1,82 @@
+"""Settings of a site and the predictor they give."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from onnx import numpy_helper
+
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.predict import default_settings, describe
+from spl_onnx.rewrite.rewriter import rewrite_model
+from tests.rewrite.builders import Net, only, reason, rewritten
+from tests.rewrite.test_rewriter import net
+
+
+def test_weights_that_are_not_finite_are_left_alone():
+    made = net()
+    made.initializers[0].CopyFrom(numpy_helper.from_array(np.full((4, 3, 3, 3), np.inf, np.float32), "c1.w"))
+    result = rewritten(made.model("y"), no_verify=True)
+    assert result.plan.sites[0].choice == "dense"
+    assert "not all finite" in result.plan.sites[0].reason
+
+
+def test_a_floor_where_outputs_may_be_negative_is_refused():
+    made = Net()
+    made.conv(made.input("x", [1, 3, 9, 9]), "c", 4, 3)
+    made.node("MaxPool", ["c"], "y", kernel_shape=[2, 2])
+    settings = {"predictor": "int8", "floor": 0.1}
+    plan = Plan([SitePlan("y", "conv_pool", "predict", settings)])
+    result = rewrite_model(made.model("y"), RewriteOptions(), plan=plan)
+    assert result.plan.sites[0].choice == "dense"
+    assert "a floor would change them" in result.plan.sites[0].reason
+
+
+def test_pruned_predictor_keeps_the_fraction():
+    result = rewritten(net().model("y"), keep=0.25)
+    assert (
+        "pruned predictor keeping 0.25 of the weights, without mean correction" in result.plan.sites[0].reason
+    )
+    stored = {t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer}
+    kept = np.count_nonzero(stored["y/Wp"], axis=1)
+    assert set(kept) == {20}
+    assert "y/Wscale" not in stored
+    predict = next(n for n in result.model.graph.node if n.op_type == "SPLPredict")
+    assert list(predict.input)[3:5] == ["", ""]
+
+
+def test_refuses_sums_too_long_for_int8_but_not_for_pruned():
+    made = Net()
+    made.const("w", np.ones((1, 65537, 1, 1), np.float32))
+    made.node("Conv", [made.input("x", [1, 65537, 1, 1]), "w"], "c")
+    made.node("Relu", ["c"], "y")
+    assert "at most 65536" in reason(made.model("y"))
+    only(rewritten(made.model("y"), predictor="pruned", keep=0.5, no_verify=True), "conv_relu")
+
+
+@pytest.mark.parametrize(
+    ("options", "settings", "words"),
+    [
+        ({}, {"predictor": "int8"}, "int8 predictor"),
+        ({"lossless": True}, {}, "exact (lossless)"),
+        ({"keep": 0.5}, {"predictor": "pruned", "keep": 0.5}, "pruned predictor keeping 0.5"),
+        ({"predictor": "pruned"}, {"predictor": "pruned", "keep": 0.25}, "pruned predictor keeping 0.25"),
+    ],
+)
+def test_default_settings(options, settings, words):
+    assert default_settings(RewriteOptions(**options)) == settings
+    assert describe(settings).startswith(words)
+
+
+def test_thresholds_of_a_plan_move_the_bias_of_the_predictor():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)], "y")
+    model = made.model("y")
+    stored = {}
+    for name, threshold in (("none", 0.0), ("one", 0.5), ("each", [0.5, 0.0, -1.0])):
+        plan = Plan([SitePlan("y", "conv_relu", "predict", {"predictor": "int8", "threshold": threshold})])
+        result = rewrite_model(model, RewriteOptions(), plan=plan)
+        stored[name] = {t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer}["y/Bp"]
+    np.testing.assert_allclose(stored["none"] - stored["one"], [0.5] * 3, rtol=1e-6)
+    np.testing.assert_allclose(stored["none"] - stored["each"], [0.5, 0.0, -1.0], rtol=1e-6, atol=1e-6)

@@ -1,0 +1,58 @@
+"""Running a model on made-up input."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spl_onnx.errors import UsageError
+from spl_onnx.rewrite import trial
+from spl_onnx.rewrite.trial import FREE_SIZES, Trial, run, trial_inputs
+from tests.rewrite.builders import Net
+
+
+def net(shape: list[int | str | None]) -> Net:
+    made = Net()
+    made.node("Relu", [made.input("x", shape)], "y")
+    return made
+
+
+def test_free_dimensions_are_tried_in_turn():
+    shapes = [feeds["x"].shape for feeds in trial_inputs(net(["N", 3, "H", "W"]).model("y"), {}, 0)]
+    assert shapes == [(1, 3, size, size) for size in FREE_SIZES]
+
+
+def test_fixed_shapes_are_tried_once():
+    assert [f["x"].shape for f in trial_inputs(net([2, 3]).model("y"), {}, 0)] == [(2, 3)]
+    assert [f["x"].shape for f in trial_inputs(net([2, "K"]).model("y"), {"x": (2, 5)}, 0)] == [(2, 5)]
+
+
+def test_the_seed_decides_the_numbers():
+    model = net([4]).model("y")
+    first, again, other = (next(trial_inputs(model, {}, seed))["x"] for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_constants_that_are_inputs_are_not_fed():
+    made = net([2])
+    made.node("Add", ["y", made.const("w", np.float32([1, 2]))], "z")
+    made.input("w", [2])
+    assert set(next(trial_inputs(made.model("z"), {}, 0))) == {"x"}
+
+
+def test_unknown_names():
+    with pytest.raises(UsageError, match="unknown input z; the model has x"):
+        next(trial_inputs(net([2]).model("y"), {"z": (1,)}, 0))
+
+
+def test_large_models_go_through_a_file(tmp_path, monkeypatch):
+    model = net([3]).model("y")
+    model.graph.initializer.add(name="unused", data_type=1, dims=[4], raw_data=bytes(16))
+    monkeypatch.setattr(trial, "MAX_INLINE_BYTES", 8)
+    source = Trial(tmp_path).source(model)
+    assert source == str(tmp_path / "model1.onnx")
+    assert Trial(tmp_path).source(model, tmp_path / "own.onnx") == str(tmp_path / "own.onnx")
+    for optimised in (True, False):
+        got = run(source, {"x": np.float32([-1, 0, 2])}, optimised=optimised)
+        np.testing.assert_array_equal(got[0], [0, 0, 2])
