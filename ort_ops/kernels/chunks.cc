@@ -21,6 +21,8 @@ bool prefers_halo(const ConvShape& s) {
 ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int multiple) {
   ChunkPlan plan;
   plan.halo = prefers_halo(shape);
+  plan.three_rows = plan.halo && shape.kH == 3 && shape.kW == 3 && shape.at.strides[1] == 1 &&
+                    shape.at.dilations[0] == 1 && shape.at.dilations[1] == 1;
   plan.taps = plan.halo ? static_cast<int>(shape.taps()) : 1;
   plan.total = plan.halo ? shape.Cg : shape.K();
   const int64_t most = plan.halo ? halo_step : patch_step;

@@ -19,6 +19,7 @@ namespace spl {
 
 struct ChunkPlan {
   bool halo = false;
+  bool three_rows = false;  // a 3 x 3 halo with stride 1 across: packed rows of kTilePitch places
   int taps = 1;       // taps of one chunk: kH * kW, or 1 for patches
   int64_t total = 0;  // channels of a group, or K for patches
   int step = 0;       // of total, per chunk

@@ -98,7 +98,7 @@ Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
     Message message = quantizations(shape, in, parallel, &quantization);
     if (!message.empty()) return message;
   }
-  const Tiling tiling(shape, kTileSlots);
+  const Tiling tiling(shape, kTileSlots, kTileSlots);
   const ResidualReader residual(shape, in.residual);
   const int64_t tiles = shape.N * tiling.per_image();
   const std::vector<int64_t> ranges =

@@ -49,7 +49,7 @@ Message GemmSrmm::run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t
   const int64_t k = shape.C;
   uint16_t selected[kOutputs + kLanes];
   const float* rows[kOutputs];
-  float dots[kOutputs], values[kOutputs + kLanes] = {};
+  float dots[kOutputs + 8], values[kOutputs + kLanes] = {};
   for (int64_t r = 0; r < shape.W; r++) {
     const uint8_t* codes = in.s + r * shape.O + o0;
     if (micro_.max_byte(codes, o1 - o0) > 1) return bad_code(codes, r, o0, o1);

@@ -18,7 +18,8 @@ void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
   } else {
     high_ = tile.rows, wide_ = tile.columns;
   }
-  const size_t places = static_cast<size_t>(high_ * wide_);
+  pitch_ = plan_.three_rows && wide_ <= kTilePitch ? kTilePitch : wide_;
+  const size_t places = static_cast<size_t>(high_ * pitch_);
   const size_t row = static_cast<size_t>(plan_.row());
   packed_ = scratch_.input.get<char>(places * row * 4);
   row_ = scratch_.rows.get<float>(2 * row);
@@ -35,10 +36,10 @@ void InputTile::offsets() {
   const int64_t sy = plan_.halo ? at.strides[0] : 1, sx = plan_.halo ? at.strides[1] : 1;
   for (int r = 0, s = 0; r < tile_.rows; r++)
     for (int c = 0; c < tile_.columns; c++, s++)
-      slot_offset_[s] = static_cast<int32_t>(r * sy * wide_ + c * sx) * row_bytes_;
+      slot_offset_[s] = static_cast<int32_t>(r * sy * pitch_ + c * sx) * row_bytes_;
   for (int t = 0; t < plan_.taps; t++) {
     const int64_t down = t / shape_.kW * at.dilations[0], right = t % shape_.kW * at.dilations[1];
-    tap_offset_[t] = plan_.halo ? static_cast<int32_t>(down * wide_ + right) * row_bytes_ : 0;
+    tap_offset_[t] = plan_.halo ? static_cast<int32_t>(down * pitch_ + right) * row_bytes_ : 0;
   }
 }
 
@@ -58,14 +59,15 @@ void InputTile::halo_places(int chunk, F&& fn) {
   const int64_t y0 = tile_.cy0 * shape_.at.strides[0] - shape_.at.pads[0];
   const int64_t x0 = tile_.cx0 * shape_.at.strides[1] - shape_.at.pads[1];
   const int64_t channel = group_ * shape_.Cg + static_cast<int64_t>(chunk) * plan_.step;
-  int64_t place = 0;
-  for (int64_t y = y0; y < y0 + high_; y++)
+  for (int64_t y = y0; y < y0 + high_; y++) {
+    int64_t place = (y - y0) * pitch_;
     for (int64_t x = x0; x < x0 + wide_; x++, place++) {
       const bool inside = y >= 0 && x >= 0 && y < shape_.H && x < shape_.W;
       const float* from =
           inside ? x_ + ((tile_.n * shape_.H + y) * shape_.W + x) * shape_.C + channel : zeros_;
       fn(place, from, x);
     }
+  }
 }
 
 template <class F>

@@ -56,6 +56,7 @@ class InputTile {
   Tile tile_{};
   int64_t group_ = 0;
   int64_t high_ = 0, wide_ = 0;  // places
+  int64_t pitch_ = 0;            // places between rows
   int row_bytes_;
   char* packed_ = nullptr;
   float *row_ = nullptr, *zeros_ = nullptr;

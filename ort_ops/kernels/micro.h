@@ -8,7 +8,8 @@
 //   place        one input position of a tile, `row_bytes` apart in the packed input
 //   unit         4 bytes of quantised input: `unit_channels` neighbouring channels
 //
-// Contract: pointers named `packed`, `weights` and `sums` are 64-byte aligned; no other pointer is.
+// Contract: pointers named `packed`, `weights` and `sums` are 64-byte aligned where that can be had (it is
+// faster), but no kernel requires it.
 // Counts may be 0. No kernel allocates, throws or reads beyond what its contract names.
 #pragma once
 
@@ -28,6 +29,20 @@ struct TileView {
   const int32_t* tap_offset;
   int taps;
 };
+
+// Where the lane blocks of a weight row meet the packed input. Offsets that the compiler knows are
+// immediate operands of the multiply-adds, which run a quarter faster than with an index register, so
+// the two layouts that matter are named.
+struct DotBlocks {
+  const int32_t* offset;  // bytes
+  int count;
+  enum Layout {
+    kAnywhere,
+    kConsecutive,  // offset[v] = 64 v
+    kThreeRows     // three tap rows of count / 3 consecutive blocks, kTilePitch places apart
+  } layout;
+};
+constexpr int kTilePitch = 16;  // places in a row of the packed input of a 3 x 3 kernel
 
 // Non-zero values of one image row and chunk of channels: column i has the channels set in masks[i];
 // their values begin at values[starts[i]].
@@ -80,12 +95,12 @@ struct MicroKernels {
   int unit_channels;  // quantised channels per unit: 4 (8-bit, VNNI) or 2 (16-bit)
 
   // --- dot.cc: selected outputs -----------------------------------------------------------------
-  // sums[i] += dot(weights, patch of slots[i]) for i < count. weights: `blocks` (1..18) lane blocks;
-  // block v meets the 16 input floats at byte slot_offset[slots[i]] + block_offset[v] of `packed`.
-  void (*dot_slots)(const float* weights, const int32_t* block_offset, int blocks,
-                    const char* packed, const int32_t* slot_offset, const uint16_t* slots,
-                    int count, float* sums);
-  // out[i] = dot(x, rows[i]) over k floats, unaligned, for i < count.
+  // sums[i] += dot(weights, patch of slots[i]) for i < count; 0 may be added to 7 sums beyond. weights:
+  // blocks.count (1..18) lane blocks; block v meets the 16 input floats at byte
+  // slot_offset[slots[i]] + blocks.offset[v] of `packed`.
+  void (*dot_slots)(const float* weights, const DotBlocks& blocks, const char* packed,
+                    const int32_t* slot_offset, const uint16_t* slots, int count, float* sums);
+  // out[i] = dot(x, rows[i]) over k floats, unaligned, for i < count; 7 values beyond are overwritten.
   void (*dot_rows)(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
   // --- dense.cc: all outputs --------------------------------------------------------------------

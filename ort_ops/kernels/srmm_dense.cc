@@ -31,7 +31,7 @@ class Dense final : public SrmmMethod {
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
     if (shape.outputs() == 0) return "";
-    const Tiling tiling(shape, kTileSlots);
+    const Tiling tiling(shape, kTileSlots, kTileSlots);
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     const int64_t tiles = shape.N * tiling.per_image();

@@ -49,6 +49,15 @@ class Selected final : public SrmmMethod {
   void accumulate(const Unit& unit, const SlotLists* lists, float* const* sums) const;
   void finish(const Unit& unit, const Tile& tile, const SlotLists& list, const float* sums) const;
 
+  // The offsets of a whole chunk follow a named layout; those of a part of one do not. Only channels
+  // packed as densely as the tile's rows keep tap rows in one piece.
+  DotBlocks::Layout layout_of(int parts, int per_tap) const {
+    if (parts > 1) return DotBlocks::kAnywhere;
+    if (!plan_.halo) return DotBlocks::kConsecutive;
+    return plan_.three_rows && per_tap * kLanes == plan_.row() ? DotBlocks::kThreeRows
+                                                               : DotBlocks::kAnywhere;
+  }
+
   ChunkPlan plan_;
   PackedRows rows_;
   std::vector<float> bias_;
@@ -59,7 +68,7 @@ class Selected final : public SrmmMethod {
 Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
                       const Parallel& parallel) const {
   if (shape.outputs() == 0) return "";
-  const Tiling tiling(shape, kTileSlots);
+  const Tiling tiling(shape, kTileSlots, plan_.three_rows ? kTilePitch - 2 : kTileSlots);
   const ResidualReader residual(shape, in.residual);
   const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
   const int64_t tiles = tiling.per_image(), images = shape.N * shape.at.group;
@@ -113,6 +122,7 @@ void Selected::accumulate(const Unit& unit, const SlotLists* lists, float* const
   for (int q = 0; q < plan_.chunks; q++) {
     const std::vector<PackedRows::Part> parts = rows_.parts(q);
     const int per_tap = rows_.per_tap(q);
+    const DotBlocks::Layout layout = layout_of(static_cast<int>(parts.size()), per_tap);
     for (int t = 0; t < unit.count; t++) {
       if (lists[t].total() == 0) continue;
       input.begin(unit.x, unit.tiles[t], unit.group);
@@ -124,7 +134,7 @@ void Selected::accumulate(const Unit& unit, const SlotLists* lists, float* const
         for (int64_t o = unit.o0; o < unit.o1; o++)
           if (lists[t].count(o) > 0)
             micro_.dot_slots(rows_.row(unit.group, q, part, o - channel),
-                             block_offset.data() + part.first, part.count, view.packed,
+                             {block_offset.data() + part.first, part.count, layout}, view.packed,
                              view.slot_offset, lists[t].slots(o), lists[t].count(o),
                              sums[t] + lists[t].start(o));
     }

@@ -43,14 +43,15 @@ Tile make_tile(const ConvShape& shape, int64_t n, int64_t py0, int64_t py1, int6
 
 }  // namespace
 
-Tiling::Tiling(const ConvShape& shape, int max_slots) : shape_(shape) {
+Tiling::Tiling(const ConvShape& shape, int max_slots, int max_columns) : shape_(shape) {
   const ConvAttributes& at = shape.at;
   // Wide tiles copy less border per output than high ones, so up to twice as wide as high.
   int64_t rows = 1;
   while (2 * (rows + 1) * (rows + 1) <= max_slots) rows++;
   high_ = std::min(shape.pH, fit(rows, at.pool_kernel[0], at.pool_strides[0]));
   const int64_t high_reach = reach(high_, at.pool_kernel[0], at.pool_strides[0]);
-  wide_ = std::min(shape.pW, fit(max_slots / high_reach, at.pool_kernel[1], at.pool_strides[1]));
+  const int64_t wide = std::min<int64_t>(max_columns, max_slots / high_reach);
+  wide_ = std::min(shape.pW, fit(wide, at.pool_kernel[1], at.pool_strides[1]));
   const int64_t wide_reach = reach(wide_, at.pool_kernel[1], at.pool_strides[1]);
   high_ = std::min(shape.pH, fit(max_slots / wide_reach, at.pool_kernel[0], at.pool_strides[0]));
   tiles_y_ = ceil_div(shape.pH, high_);

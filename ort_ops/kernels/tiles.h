@@ -24,8 +24,9 @@ struct Tile {
 // Tiles of one image.
 class Tiling {
  public:
-  // At most `max_slots` slots in a tile (more only when a single window has more).
-  Tiling(const ConvShape& shape, int max_slots);
+  // At most `max_slots` slots in a tile and `max_columns` in a row of it (more only when a single window
+  // has more).
+  Tiling(const ConvShape& shape, int max_slots, int max_columns);
   int64_t per_image() const { return tiles_y_ * tiles_x_; }
   Tile tile(int64_t index) const;  // index in [0, N * per_image)
   int most_slots() const { return most_slots_; }

@@ -14,7 +14,7 @@ constexpr int kRows = 8;
 
 template <int G>
 SPL_INLINE void group(const float* x, const float* const* rows, int64_t k, float* out) {
-  Vec s[G];
+  Vec s[8];
 #pragma GCC unroll 8
   for (int i = 0; i < G; i++) s[i] = zero();
   int64_t c = 0;
@@ -36,7 +36,7 @@ SPL_INLINE void group(const float* x, const float* const* rows, int64_t k, float
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < G; i++) out[i] = 0;
+  for (int i = 0; i < (G > 4 ? 8 : 4); i++) out[i] = 0;
   add_sums<G>(s, out);
 }
 

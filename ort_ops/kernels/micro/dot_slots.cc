@@ -22,20 +22,30 @@ SPL_INLINE void pointers(const char* packed, const int32_t* slot_offset, const u
   for (int i = 0; i < G; i++) p[i] = packed + slot_offset[slots[i]];
 }
 
-SPL_INLINE Vec operand(const char* p, int32_t offset) {
+SPL_INLINE Vec operand(const char* p, int64_t offset) {
   return load(reinterpret_cast<const float*>(p + offset));
 }
 
+// Byte offset of lane block v; the named layouts fold to constants.
+template <int L, int V>
+SPL_INLINE int64_t offset_of(const int32_t* block_offset, int v) {
+  if constexpr (L == DotBlocks::kConsecutive) return v * 64;
+  constexpr int kInRow = V / 3, kPlaceBytes = V / 9 * 64;
+  if constexpr (L == DotBlocks::kThreeRows)
+    return v / kInRow * (kTilePitch * kPlaceBytes) + v % kInRow * 64;
+  return block_offset[v];
+}
+
 // Row in registers: V lane blocks, each one vector.
-template <int G, int V>
+template <int G, int V, int L>
 SPL_INLINE void group_of_row(const Vec* w, const int32_t* block_offset, const char* const* p,
                              float* out) {
-  Vec s[G];
+  Vec s[8];
 #pragma GCC unroll 8
-  for (int i = 0; i < G; i++) s[i] = mul(w[0], operand(p[i], block_offset[0]));
+  for (int i = 0; i < G; i++) s[i] = zero();
 #pragma GCC unroll 32
-  for (int v = 1; v < V; v++) {
-    const int32_t offset = block_offset[v];
+  for (int v = 0; v < V; v++) {
+    const int64_t offset = offset_of<L, V>(block_offset, v);
 #pragma GCC unroll 8
     for (int i = 0; i < G; i++) s[i] = fma(w[v], operand(p[i], offset), s[i]);
   }
@@ -46,7 +56,7 @@ SPL_INLINE void group_of_row(const Vec* w, const int32_t* block_offset, const ch
 template <int G>
 SPL_INLINE void group_of_sums(const float* weights, const int32_t* block_offset, int blocks,
                               const char* const* p, float* out) {
-  Vec s[G];
+  Vec s[12];
 #pragma GCC unroll 12
   for (int i = 0; i < G; i++) s[i] = zero();
   for (int v = 0; v < blocks; v++) {
@@ -69,7 +79,7 @@ struct Call {
   const int32_t* slot_offset;
 };
 
-template <int V>
+template <int V, int L>
 struct RowInRegisters {
   Vec w[V];
   explicit SPL_MEMBER RowInRegisters(const Call& c) {
@@ -80,7 +90,7 @@ struct RowInRegisters {
   SPL_MEMBER void group(const Call& c, const uint16_t* slots, float* out) const {
     const char* p[G];
     pointers<G>(c.packed, c.slot_offset, slots, p);
-    group_of_row<G, V>(w, c.block_offset, p, out);
+    group_of_row<G, V, L>(w, c.block_offset, p, out);
   }
 };
 
@@ -113,26 +123,35 @@ __attribute__((noinline)) void run(const Call& c, const uint16_t* slots, int cou
   }
 }
 
+template <int L>
+SPL_INLINE void run_layout(const Call& c, const uint16_t* slots, int count, float* sums) {
+  switch (c.blocks) {
+#define SPL_ROW(v)                                                  \
+  case v:                                                           \
+    if constexpr (L != DotBlocks::kThreeRows || v % 9 == 0)         \
+      run<RowInRegisters<v, L>>(c, slots, count, sums);             \
+    break;
+    SPL_ROW(1) SPL_ROW(2) SPL_ROW(3) SPL_ROW(4) SPL_ROW(5) SPL_ROW(6) SPL_ROW(7) SPL_ROW(8)
+    SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15)
+    SPL_ROW(16) SPL_ROW(17) SPL_ROW(18)
+#undef SPL_ROW
+  }
+}
+
 }  // namespace
 
-void dot_slots(const float* weights, const int32_t* block_offset, int blocks, const char* packed,
+void dot_slots(const float* weights, const DotBlocks& blocks, const char* packed,
                const int32_t* slot_offset, const uint16_t* slots, int count, float* sums) {
-  const Call c{weights, block_offset, blocks, packed, slot_offset};
+  const Call c{weights, blocks.offset, blocks.count, packed, slot_offset};
   if (count <= 0) return;
-  if constexpr (kRegisters == 32) {
-    switch (blocks) {
-#define SPL_ROW(v)                              \
-  case v:                                       \
-    run<RowInRegisters<v>>(c, slots, count, sums); \
-    break;
-      SPL_ROW(1) SPL_ROW(2) SPL_ROW(3) SPL_ROW(4) SPL_ROW(5) SPL_ROW(6) SPL_ROW(7) SPL_ROW(8)
-      SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15)
-      SPL_ROW(16) SPL_ROW(17) SPL_ROW(18)
-#undef SPL_ROW
-    }
-  } else {
+  if constexpr (kRegisters != 32)
     run<SumsInRegisters>(c, slots, count, sums);
-  }
+  else if (blocks.layout == DotBlocks::kConsecutive)
+    run_layout<DotBlocks::kConsecutive>(c, slots, count, sums);
+  else if (blocks.layout == DotBlocks::kThreeRows)
+    run_layout<DotBlocks::kThreeRows>(c, slots, count, sums);
+  else
+    run_layout<DotBlocks::kAnywhere>(c, slots, count, sums);
 }
 
 }  // namespace SPL_ISA

@@ -6,7 +6,7 @@
 namespace spl {
 namespace SPL_ISA {
 
-void dot_slots(const float* weights, const int32_t* block_offset, int blocks, const char* packed,
+void dot_slots(const float* weights, const DotBlocks& blocks, const char* packed,
                const int32_t* slot_offset, const uint16_t* slots, int count, float* sums);
 void dot_rows(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
