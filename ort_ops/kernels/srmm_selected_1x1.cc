@@ -17,7 +17,7 @@ namespace spl {
 namespace {
 
 constexpr int kStep = 128;                 // channels: 8 lane blocks
-constexpr int kWeightBytes = 24 << 10;     // of one block of rows and one chunk
+constexpr int kWeightBytes = 32 << 10;     // of one block of rows and one chunk
 constexpr int kBlockOutputs = 64;          // most outputs in a block: one word of a selection row
 constexpr int64_t kTileFloats = 64 << 10;  // of input under a tile: it is read once per block
 constexpr int kRangeGranule = 128;

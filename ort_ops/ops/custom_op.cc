@@ -36,7 +36,7 @@ OrtStatus* infer(const OrtCustomOp* op, OrtShapeInferContext* context) {
 
 }  // namespace
 
-const OrtCustomOp* make_custom_op(const OpSpec& spec) {
+const OrtCustomOp* make_custom_op(const OpSpec& spec, bool infer_shapes) {
   auto op = std::make_unique<CustomOp>();
   std::memset(static_cast<OrtCustomOp*>(op.get()), 0, sizeof(OrtCustomOp));
   op->spec = &spec;
@@ -55,7 +55,7 @@ const OrtCustomOp* make_custom_op(const OpSpec& spec) {
   op->CreateKernelV2 = create;
   op->KernelComputeV2 = compute;
   op->KernelDestroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
-  op->InferOutputShapeFn = infer;
+  op->InferOutputShapeFn = infer_shapes ? infer : nullptr;
   op->GetStartVersion = [](const OrtCustomOp*) { return 1; };
   op->GetEndVersion = [](const OrtCustomOp*) { return 0x7fffffff; };
   return op.release();

@@ -8,19 +8,29 @@ namespace spl {
 namespace {
 
 // Operators and domains outlive every session, so they are made once and never freed.
-OrtCustomOpDomain* make_domain(const char* name, const std::vector<OpSpec>& specs) {
+OrtCustomOpDomain* make_domain(const char* name, const std::vector<OpSpec>& specs,
+                               bool infer_shapes) {
   OrtCustomOpDomain* domain = nullptr;
   ort::require_ok(ort::call<OrtStatus*>(ort::CreateCustomOpDomain, name, &domain),
                   "spl-onnx: cannot create an operator domain");
   for (const OpSpec& spec : specs)
-    ort::require_ok(ort::call<OrtStatus*>(ort::CustomOpDomain_Add, domain, make_custom_op(spec)),
+    ort::require_ok(ort::call<OrtStatus*>(ort::CustomOpDomain_Add, domain,
+                                         make_custom_op(spec, infer_shapes)),
                     "spl-onnx: cannot add an operator");
   return domain;
 }
 
-void add_domains(OrtSessionOptions* options) {
-  static OrtCustomOpDomain* const domains[] = {make_domain("ai.spl.conv", conv_ops()),
-                                               make_domain("ai.spl.gemm", gemm_ops())};
+// ONNX Runtime before 1.24 crashes on a node with an omitted input in the middle (S, Xscale) when the
+// operator infers shapes: seen with 1.17.3, 1.18.1, 1.19.2, 1.20.1, 1.22.1 and 1.23.2.
+bool can_infer_shapes(const char* version) {
+  int major = 0, minor = 0;
+  return std::sscanf(version, "%d.%d", &major, &minor) == 2 && (major > 1 || minor >= 24);
+}
+
+void add_domains(OrtSessionOptions* options, const char* version) {
+  static const bool infer = can_infer_shapes(version);
+  static OrtCustomOpDomain* const domains[] = {make_domain("ai.spl.conv", conv_ops(), infer),
+                                               make_domain("ai.spl.gemm", gemm_ops(), infer)};
   std::string problem;
   active_kernels(&problem);
   if (!problem.empty()) throw ort::InvalidArgument("spl-onnx: " + problem);
@@ -46,5 +56,5 @@ extern "C" __attribute__((visibility("default"))) OrtStatus* RegisterCustomOps(
     return reinterpret_cast<OrtStatus* (*)(int, const char*)>(oldest->slots[ort::CreateStatus])(
         ort::kFail, text);
   }
-  return ort::guarded([&] { add_domains(options); });
+  return ort::guarded([&] { add_domains(options, base->GetVersionString()); });
 }

@@ -104,12 +104,13 @@ struct SumsInRegisters {
   }
 };
 
-// Groups as equal as possible: a last group of one slot would run at the latency of its chain.
+// Whole groups, but the last two of equal size: a last group of one slot would run at the latency of
+// its chain. (A division here would take as long as a group.)
 template <class Row>
 __attribute__((noinline)) void run(const Call& c, const uint16_t* slots, int count, float* out) {
   const Row row(c);
-  for (int groups = (count + kGroup - 1) / kGroup; groups > 0; groups--) {
-    const int g = (count + groups - 1) / groups;
+  while (count > 0) {
+    const int g = count >= 2 * kGroup ? kGroup : (count > kGroup ? (count + 1) / 2 : count);
     switch (g) {
 #define SPL_GROUP(n)                                                   \
   case n:                                                              \
