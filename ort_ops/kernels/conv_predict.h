@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "kernels/chunks.h"
+#include "kernels/finish_scores.h"
 #include "kernels/geometry.h"
 #include "kernels/input_tile.h"
 #include "kernels/micro.h"
 #include "kernels/packed_weights.h"
-#include "kernels/residual.h"
 #include "kernels/status.h"
-#include "kernels/windows.h"
+#include "kernels/zero_skip.h"
 
 namespace spl {
 
@@ -40,22 +40,21 @@ class ConvPredict {
 
  private:
   struct Unit;
-  struct Scores;
-  Message quantizations(const ConvShape& shape, const PredictInputs& in, const Parallel& parallel,
-                        std::vector<Quantization>* out) const;
-  Message run_unit(const Unit& unit) const;
+  Message run_dense(const ConvShape& shape, const PredictInputs& in,
+                    const std::vector<Quantization>& quantization, int64_t n0, int64_t n1,
+                    const Parallel& parallel) const;
+  Message run_sparse(const ConvShape& shape, const PredictInputs& in,
+                     const std::vector<Quantization>& quantization, int64_t n,
+                     const Parallel& parallel) const;
+  void run_unit(const Unit& unit) const;
   void accumulate_floats(const Unit& unit, int first, int last, float* sums) const;
   void accumulate_units(const Unit& unit, int first, int last, int32_t* sums) const;
-  void finish(const Unit& unit, int first, int last, const char* sums) const;
-  void finish_rows(const Unit& unit, const TileSums& sums, int64_t c, int64_t count) const;
-  void finish_windows(const Unit& unit, const TileSums& sums, int64_t c, int64_t count) const;
 
   ChunkPlan plan_;
   std::unique_ptr<PackedColumns> columns_;
-  std::vector<float> bias_, scale_;    // [O] and padding
-  std::vector<int32_t> weight_sums_;   // [O] and padding, with int8
-  bool quantized_, rows_;
-  float threshold_;
+  std::unique_ptr<ZeroSkipWeights> sparse_;  // where units may be skipped
+  ScoreWeights scores_;
+  bool rows_;
   const MicroKernels& micro_;
 };
 

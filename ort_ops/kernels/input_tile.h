@@ -8,22 +8,11 @@
 #include "kernels/chunks.h"
 #include "kernels/geometry.h"
 #include "kernels/micro.h"
+#include "kernels/quantization.h"
 #include "kernels/scratch.h"
 #include "kernels/tiles.h"
 
 namespace spl {
-
-// How input values become 8 bits: clamp(round(x * inverse) + zero, 0, 255); x = (q - zero) * scale.
-struct Quantization {
-  float scale, inverse, zero;
-};
-
-// Quantisation of an image, or of each row of a matrix seen as an image of one row.
-struct QuantizationMap {
-  const Quantization* entries;
-  bool per_column;  // entry = column of the image, else entry = image
-  const Quantization& of(int64_t n, int64_t x) const { return entries[per_column ? x : n]; }
-};
 
 class InputTile {
  public:

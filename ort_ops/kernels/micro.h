@@ -44,12 +44,17 @@ struct DotBlocks {
 };
 constexpr int kTilePitch = 16;  // places in a row of the packed input of a 3 x 3 kernel
 
-// Non-zero values of one image row and chunk of channels: column i has the channels set in masks[i];
-// their values begin at values[starts[i]].
+// Non-zero elements (floats, or units of quantised channels) of one image row and chunk: column i has the
+// elements set in masks[i]; they begin at element starts[i] of `values`.
 struct SparseRow {
-  const float* values;
+  const void* values;
   const uint64_t* masks;
   const int32_t* starts;
+};
+constexpr int kMaxMask = 64;  // elements of a chunk
+
+struct TapWalk {
+  int first, step, count;
 };
 
 // Cache lines to bring near while a kernel works; may lie beyond the data (a prefetch cannot fault).
@@ -113,22 +118,29 @@ struct MicroKernels {
   void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int first,
                       int count, int32_t* sums, int64_t sum_stride);
 
-  // --- zero_skip.cc: all outputs, zero inputs skipped -------------------------------------------
+  // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input -----------------
   int slide_blocks;  // most lane blocks of outputs in slide_row
   int tap_blocks;    // most lane blocks of outputs in tap_row
   // Three neighbouring taps, stride 1. Column i of the row adds to outputs i, i - 1 and i - 2, the sums
   // of output p being at sums + p * 16 * blocks for -2 <= p < columns. Weights [channel][3][16 * blocks].
   void (*slide_row)(const SparseRow& row, int columns, const float* weights, int blocks,
                     float* sums, const Prefetch& next);
-  // One tap: output i < count takes column first + i * step. Weights of a channel `channel_stride`
-  // floats apart.
-  void (*tap_row)(const SparseRow& row, int first, int step, int count, const float* weights,
+  void (*slide_units)(const SparseRow& row, int columns, const void* weights, int blocks,
+                      int32_t* sums, const Prefetch& next);
+  // One tap: output i < walk.count takes column walk.first + i * walk.step. Weights of a channel
+  // `channel_stride` elements apart.
+  void (*tap_row)(const SparseRow& row, const TapWalk& walk, const float* weights,
                   int64_t channel_stride, int blocks, float* sums);
+  void (*tap_units)(const SparseRow& row, const TapWalk& walk, const void* weights,
+                    int64_t channel_stride, int blocks, int32_t* sums);
   void (*prefetch)(const Prefetch& next);
   // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats apart;
   // returns the number of non-zeros. May write up to 16 floats beyond the last value.
   int64_t (*compress_run)(const float* x, int64_t stride, int count, int channels, float* values,
                           uint64_t* masks, int32_t* starts);
+  // The same for the quantised units of channels (at most 64 units) with zero point 0.
+  int64_t (*compress_units_run)(const float* x, int64_t stride, int count, int channels,
+                                float inverse, uint32_t* units, uint64_t* masks, int32_t* starts);
 
   // --- quantize.cc ------------------------------------------------------------------------------
   // Least and largest of x[0, n) and of *low, *high; not-a-number is ignored.

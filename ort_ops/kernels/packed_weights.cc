@@ -64,9 +64,16 @@ const char* PackedColumns::weights(int64_t group, int block, int chunk) const {
   return at(group, block, chunk);
 }
 
+void PackedColumns::fill(const std::vector<float>& values, int64_t group, int block, int slots,
+                         float* sums) const {
+  const float* from = values.data() + group * outputs_ + first_output(block);
+  const size_t width = static_cast<size_t>(lanes_[block]) * kLanes;
+  for (int s = 0; s < slots; s++) std::memcpy(sums + s * width, from, width * sizeof(float));
+}
+
 PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const float* w,
                              int most)
-    : plan_(plan), most_(most) {
+    : plan_(plan), outputs_(shape.Og()), most_(most) {
   layout(shape, 1);
   for (int64_t o = 0; o < shape.O; o++) {
     const int64_t in_group = o % shape.Og();
@@ -82,7 +89,7 @@ PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, cons
 
 PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const int8_t* w,
                              int most, const MicroKernels& micro)
-    : plan_(plan), most_(most) {
+    : plan_(plan), outputs_(shape.Og()), most_(most) {
   layout(shape, micro.unit_channels);
   for (int64_t o = 0; o < shape.O; o++) {
     const int64_t in_group = o % shape.Og();

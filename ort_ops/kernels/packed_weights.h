@@ -42,12 +42,16 @@ class PackedColumns {
   int lane_blocks(int block) const { return lanes_[block]; }
   int64_t first_output(int block) const { return static_cast<int64_t>(block) * most_ * kLanes; }
   const char* weights(int64_t group, int block, int chunk) const;
+  // Fills sums [slots][16 * lane blocks] of a block with the values [O] (and a lane block more).
+  void fill(const std::vector<float>& values, int64_t group, int block, int slots,
+            float* sums) const;
 
  private:
   void layout(const ConvShape& shape, int unit);
   char* at(int64_t group, int block, int chunk) const;
 
   ChunkPlan plan_;
+  int64_t outputs_;  // per group
   int most_;
   std::vector<int> lanes_;
   std::vector<int64_t> chunk_at_;  // elements (of one output) before each chunk, and the end

@@ -1,6 +1,7 @@
-// The non-zero values of one image (and group) as streams, for zero-input skipping.
+// The non-zero elements of one image (and group) as streams, for zero-input skipping: floats, or units of
+// quantised channels (micro.h), which are zero when all their channels are.
 //
-// Per image row and chunk of channels the non-zero values lie one after the other in column order, with
+// Per image row and chunk of channels the non-zero elements lie one after the other in column order, with
 // one mask word per column. They are packed once per call and read many times: reading channels-last
 // data directly would touch one strided cache line per column and chunk that no prefetcher follows,
 // and finding the non-zeros inside the multiply loop would stall it.
@@ -18,38 +19,34 @@ namespace spl {
 
 class SparseImage {
  public:
-  // `step` channels (at most 64) per chunk.
-  SparseImage(const ConvShape& shape, int step, const MicroKernels& micro);
+  // Elements of `per_element` channels, `step` (at most 64) elements per chunk.
+  SparseImage(const ConvShape& shape, int per_element, int step, const MicroKernels& micro);
 
-  // Packs group `group` of image `n`, rows side by side on the given threads.
+  // Packs group `group` of image `n`, rows side by side on the given threads: floats (per_element 1), or
+  // units quantised with scale 1 / inverse and zero point 0.
   void pack(const float* x, int64_t n, int64_t group, const Parallel& parallel);
+  void pack_units(const float* x, int64_t n, int64_t group, float inverse,
+                  const Parallel& parallel);
 
   int64_t nonzeros() const { return nonzeros_; }
-  int64_t elements() const { return shape_.H * shape_.W * shape_.Cg; }
+  int64_t elements() const { return shape_.H * shape_.W * shape_.Cg / per_element_; }
   int chunks() const { return chunks_; }
-  int depth(int chunk) const {
-    const int64_t left = shape_.Cg - static_cast<int64_t>(chunk) * step_;
-    return static_cast<int>(left < step_ ? left : step_);
-  }
 
   // Columns of a row including the padding, whose masks are 0.
   int columns() const { return columns_; }
-  const float* values(int64_t y, int chunk) const {
-    return values_ + (y * chunks_ + chunk) * value_pitch_;
-  }
-  const uint64_t* masks(int64_t y, int chunk) const {
-    return masks_ + (y * chunks_ + chunk) * columns_;
-  }
-  const int32_t* starts(int64_t y, int chunk) const {
-    return starts_ + (y * chunks_ + chunk) * columns_;
+  SparseRow row(int64_t y, int chunk) const {
+    const int64_t at = y * chunks_ + chunk;
+    return {values_ + at * value_pitch_, masks_ + at * columns_, starts_ + at * columns_};
   }
 
  private:
-  int64_t pack_row(const float* row, int64_t y);
+  // pack_run(first channel of a chunk, channels, values, masks, starts) -> number of non-zeros.
+  template <class F>
+  void pack_rows(const float* x, int64_t n, int64_t group, const Parallel& parallel, F&& pack_run);
 
   const ConvShape& shape_;
   const MicroKernels& micro_;
-  int step_, chunks_, columns_;
+  int per_element_, step_, chunks_, columns_;
   int64_t value_pitch_;
   int64_t nonzeros_ = 0;
   float* values_ = nullptr;

@@ -64,8 +64,7 @@ class Dense final : public SrmmMethod {
     InputTile input(shape, plan_, micro_, thread_scratch());
     input.begin(x, tile, group);
     for (int b = first; b < last; b++)
-      fill_bias(channel + columns_.first_output(b), tile.slots(), columns_.lane_blocks(b),
-                sums + (b - first) * block_size);
+      columns_.fill(bias_, group, b, tile.slots(), sums + (b - first) * block_size);
     for (int q = 0; q < plan_.chunks; q++) {
       input.pack_floats(q);
       for (int b = first; b < last; b++)
@@ -82,13 +81,6 @@ class Dense final : public SrmmMethod {
                   channel + o, std::min(width, shape.Og() - o));
     }
     return "";
-  }
-
-  void fill_bias(int64_t channel, int slots, int lane_blocks, float* sums) const {
-    for (int s = 0; s < slots; s++)
-      for (int j = 0; j < lane_blocks; j++, sums += kLanes)
-        std::memcpy(sums, bias_.data() + std::min<int64_t>(channel + j * kLanes, bias_.size() - kLanes),
-                    kLanes * sizeof(float));
   }
 
   ChunkPlan plan_;

@@ -2,7 +2,6 @@
 // few zeros takes the dense way instead; which way an image takes depends on its own zeros alone, so
 // that results do not depend on what else is in the batch.
 #include <algorithm>
-#include <mutex>
 
 #include "kernels/conv_srmm.h"
 #include "kernels/finish_tile.h"
@@ -30,7 +29,7 @@ class ZeroSkip final : public SrmmMethod {
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
     if (shape.outputs() == 0) return "";
-    SparseImage image(shape, weights_.step(), micro_);
+    SparseImage image(shape, weights_.per_element(), weights_.step(), micro_);
     for (int64_t n = 0; n < shape.N; n++)
       for (int64_t g = 0; g < shape.at.group; g++) {
         image.pack(in.x, n, g, parallel);
@@ -64,8 +63,7 @@ class ZeroSkip final : public SrmmMethod {
                     int64_t n, int64_t group, const Parallel& parallel) const {
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
-    const int64_t widest = static_cast<int64_t>(weights_.lane_blocks(0) + 1) * kLanes;
-    const int64_t row = zero_skip_pitch(shape) * widest;
+    const int64_t row = zero_skip_pitch(shape) * weights_.widest();
     const int64_t bands_wanted = (kWantedUnits + weights_.blocks() - 1) / weights_.blocks();
     const RowBands bands(shape, std::max<int64_t>(1, kBandFloats / row), bands_wanted);
     return run_all(parallel, static_cast<size_t>(bands.count() * weights_.blocks()), [&](size_t i) {
@@ -88,7 +86,7 @@ class ZeroSkip final : public SrmmMethod {
     float* sums = thread_scratch().accumulators.get<float>(
                       static_cast<size_t>((tile.rows * pitch + 4) * width)) +
                   2 * width;
-    zero_skip_rows(shape, image, weights_, micro_, group, block, tile.cy0, tile.rows,
+    zero_skip_rows(shape, image, weights_, micro_, {group, block, tile.cy0, tile.rows},
                    bias_.data() + o, sums);
     finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch}, o, count);
     return "";

@@ -20,10 +20,15 @@ SCALES = st.sampled_from((None, np.float32([0.02]), np.float32([0.03, 128])))
 
 
 @MANY
-@given(case=conv_cases(), xscale=SCALES, select_all=st.booleans(), threads=st.sampled_from((1, 2)))
+@given(
+    case=conv_cases(), xscale=SCALES, select_all=st.booleans(), threads=st.sampled_from((1, 2)),
+    positive=st.booleans(),
+)  # fmt: skip
 def test_int8_is_equal_to_the_bit(
-    isa: str, case: ConvCase, xscale: np.ndarray | None, select_all: bool, threads: int
+    isa: str, case: ConvCase, xscale: np.ndarray | None, select_all: bool, threads: int, positive: bool
 ) -> None:
+    if positive:  # zero point 0, as behind a ReLU: zero units are skipped
+        case.x = np.abs(case.x)
     wp, wscale = quantize_weights(case.w)
     want = conv_predict(
         case.x, wp, case.b, wscale, xscale, case.r, geometry=case.geometry, pooling=case.pooling,

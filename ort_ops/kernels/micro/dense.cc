@@ -2,8 +2,8 @@
 //
 // A tile of slots x output vectors stays in registers: AVX-512 6 x 4 (24 sums, 4 weight loads and 6
 // broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4.
+#include "kernels/micro/element.h"
 #include "kernels/micro/entry.h"
-#include "kernels/micro/simd.h"
 
 namespace spl {
 namespace SPL_ISA {
@@ -11,35 +11,6 @@ namespace {
 
 constexpr int kSlots = W == 4 ? 3 : 6;
 constexpr int kVectors = kRegisters == 32 || W == 4 ? 4 : 2;  // per register tile
-
-// Float and quantised tiles differ in the element types and the multiply-add only.
-struct Floats {
-  using Sum = float;
-  using V = Vec;
-  static SPL_MEMBER V load_sum(const float* p) { return load(p); }
-  static SPL_MEMBER void store_sum(float* p, V v) { store(p, v); }
-  static SPL_MEMBER V broadcast(const char* p) {
-    float v;
-    std::memcpy(&v, p, 4);
-    return splat(v);
-  }
-  static SPL_MEMBER V weight(const char* p) { return load(reinterpret_cast<const float*>(p)); }
-  static SPL_MEMBER V step(V sum, V x, V w) { return fma(x, w, sum); }
-};
-
-struct Units {
-  using Sum = int32_t;
-  using V = IVec;
-  static SPL_MEMBER V load_sum(const int32_t* p) { return iload(p); }
-  static SPL_MEMBER void store_sum(int32_t* p, V v) { istore(p, v); }
-  static SPL_MEMBER V broadcast(const char* p) {
-    int32_t v;
-    std::memcpy(&v, p, 4);
-    return isplat(v);
-  }
-  static SPL_MEMBER V weight(const char* p) { return iload(p); }
-  static SPL_MEMBER V step(V sum, V x, V w) { return unit_dot(sum, x, w); }
-};
 
 // G slots x NV vectors. All elements are 4 bytes: floats, or units of quantised channels.
 template <class T, int G, int NV>

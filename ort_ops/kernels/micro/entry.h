@@ -17,11 +17,17 @@ void dense_units(const TileView& view, int units, const void* weights, int block
 
 void slide_row(const SparseRow& row, int columns, const float* weights, int blocks, float* sums,
                const Prefetch& next);
-void tap_row(const SparseRow& row, int first, int step, int count, const float* weights,
+void slide_units(const SparseRow& row, int columns, const void* weights, int blocks, int32_t* sums,
+                 const Prefetch& next);
+void tap_row(const SparseRow& row, const TapWalk& walk, const float* weights,
              int64_t channel_stride, int blocks, float* sums);
+void tap_units(const SparseRow& row, const TapWalk& walk, const void* weights,
+               int64_t channel_stride, int blocks, int32_t* sums);
 void prefetch(const Prefetch& next);
 int64_t compress_run(const float* x, int64_t stride, int count, int channels, float* values,
                      uint64_t* masks, int32_t* starts);
+int64_t compress_units_run(const float* x, int64_t stride, int count, int channels, float inverse,
+                           uint32_t* units, uint64_t* masks, int32_t* starts);
 
 void min_max(const float* x, int64_t n, float* low, float* high);
 void quantize(const float* x, int n, float inverse, float zero, void* out);

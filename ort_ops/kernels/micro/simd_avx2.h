@@ -43,6 +43,10 @@ SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) {
   return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(m));
 }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm256_castsi256_ps(_mm256_cmpeq_epi32(a, b)); }
+SPL_INLINE Mask inonzero(IVec v) {
+  const __m256i none = _mm256_cmpeq_epi32(v, _mm256_setzero_si256());
+  return _mm256_castsi256_ps(_mm256_xor_si256(none, _mm256_set1_epi32(-1)));
+}
 SPL_INLINE Vec to_float(IVec v) { return _mm256_cvtepi32_ps(v); }
 SPL_INLINE IVec to_int(Vec v) { return _mm256_cvtps_epi32(v); }  // to nearest, ties to even
 SPL_INLINE Vec round_even(Vec v) { return _mm256_round_ps(v, 8); }

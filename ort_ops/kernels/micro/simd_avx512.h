@@ -40,6 +40,7 @@ SPL_INLINE IVec isplat(int32_t v) { return _mm512_set1_epi32(v); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) { return _mm512_mask_blend_epi32(m, no, yes); }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm512_cmpeq_epi32_mask(a, b); }
+SPL_INLINE Mask inonzero(IVec v) { return _mm512_test_epi32_mask(v, v); }
 SPL_INLINE Vec to_float(IVec v) { return _mm512_cvtepi32_ps(v); }
 SPL_INLINE IVec to_int(Vec v) { return _mm512_cvtps_epi32(v); }  // to nearest, ties to even
 SPL_INLINE Vec round_even(Vec v) { return _mm512_roundscale_ps(v, 8); }

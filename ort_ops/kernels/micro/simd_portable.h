@@ -55,6 +55,7 @@ SPL_INLINE void istore(void* p, IVec v) { std::memcpy(p, &v, sizeof v); }
 SPL_INLINE IVec isplat(int32_t v) { return IVec{v, v, v, v}; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return a == b; }
+SPL_INLINE Mask inonzero(IVec v) { return v != isplat(0); }
 SPL_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }
 SPL_INLINE Vec round_even(Vec v) {
   return Vec{std::nearbyintf(v[0]), std::nearbyintf(v[1]), std::nearbyintf(v[2]),

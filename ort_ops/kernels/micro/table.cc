@@ -16,7 +16,8 @@ const MicroKernels& table() {
       // dense.cc
       dense_slots, dense_units,
       // zero_skip.cc
-      kSlideBlocks, kTapBlocks, slide_row, tap_row, prefetch, compress_run,
+      kSlideBlocks, kTapBlocks, slide_row, slide_units, tap_row, tap_units, prefetch, compress_run,
+      compress_units_run,
       // quantize.cc
       min_max, quantize, pack_units,
       // finish.cc

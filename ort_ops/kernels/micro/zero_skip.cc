@@ -1,8 +1,8 @@
 // Zero-input skipping along one row of an image. The masks are plain integers made beforehand: tzcnt,
 // blsr and the loop exit then run ahead of the multiply-adds, which hides most of the
 // misprediction at the end of each mask (a vector compare inside the loop would wait for them).
+#include "kernels/micro/element.h"
 #include "kernels/micro/entry.h"
-#include "kernels/micro/simd.h"
 
 #ifdef __SSE2__
 #include <xmmintrin.h>
@@ -20,53 +20,55 @@ SPL_INLINE void fetch(const char* line) {
 #endif
 }
 
-template <int N>
-SPL_INLINE void load_sums(Vec (&s)[N], const float* from) {
+template <class T, int N>
+SPL_INLINE void load_sums(typename T::V (&s)[N], const typename T::Sum* from) {
 #pragma GCC unroll 16
-  for (int j = 0; j < N; j++) s[j] = load(from + j * W);
+  for (int j = 0; j < N; j++) s[j] = T::load_sum(from + j * W);
 }
 
-template <int N>
-SPL_INLINE void store_sums(const Vec (&s)[N], float* to) {
+template <class T, int N>
+SPL_INLINE void store_sums(const typename T::V (&s)[N], typename T::Sum* to) {
 #pragma GCC unroll 16
-  for (int j = 0; j < N; j++) store(to + j * W, s[j]);
+  for (int j = 0; j < N; j++) T::store_sum(to + j * W, s[j]);
 }
 
-template <int N>
-SPL_INLINE void add_products(Vec (&s)[N], Vec x, const float* w) {
+template <class T, int N>
+SPL_INLINE void add_products(typename T::V (&s)[N], typename T::V x, const char* w) {
 #pragma GCC unroll 16
-  for (int j = 0; j < N; j++) s[j] = fma(x, load(w + j * W), s[j]);
+  for (int j = 0; j < N; j++) s[j] = T::step(s[j], x, T::weight(w + j * W * 4));
 }
 
 // Column i feeds outputs i (tap 0), i - 1 (tap 1) and i - 2 (tap 2): three sets of sums move along.
-template <int N>
+template <class T, int N>
 struct Slide {
-  const float* x;
-  const float* weights;
-  int64_t tap, channel;  // floats between the weights of neighbouring taps and channels
-  float* sums;
+  using V = typename T::V;
+  const char* x;
+  const char* weights;
+  int64_t tap;  // bytes between the weights of neighbouring taps
+  typename T::Sum* sums;
   int64_t stride;
 
-  SPL_MEMBER void column(Vec (&s0)[N], Vec (&s1)[N], Vec (&s2)[N], uint64_t mask, int i) {
-    load_sums<N>(s0, sums + i * stride);
+  SPL_MEMBER void column(V (&s0)[N], V (&s1)[N], V (&s2)[N], uint64_t mask, int i) {
+    load_sums<T, N>(s0, sums + i * stride);
     while (mask != 0) {
-      const float* w = weights + __builtin_ctzll(mask) * channel;
-      const Vec v = splat(*x++);
+      const char* w = weights + __builtin_ctzll(mask) * 3 * tap;
+      const V v = T::broadcast(x);
+      x += 4;
       mask &= mask - 1;
-      add_products<N>(s0, v, w);
-      add_products<N>(s1, v, w + tap);
-      add_products<N>(s2, v, w + 2 * tap);
+      add_products<T, N>(s0, v, w);
+      add_products<T, N>(s1, v, w + tap);
+      add_products<T, N>(s2, v, w + 2 * tap);
     }
-    store_sums<N>(s2, sums + (i - 2) * stride);
+    store_sums<T, N>(s2, sums + (i - 2) * stride);
   }
 };
 
-template <int N>
-__attribute__((noinline)) void slide(const SparseRow& row, int columns, Slide<N> at,
+template <class T, int N>
+__attribute__((noinline)) void slide(const SparseRow& row, int columns, Slide<T, N> at,
                                      Prefetch next) {
-  Vec a[N], b[N], c[N];
+  typename T::V a[N], b[N], c[N];
 #pragma GCC unroll 16
-  for (int j = 0; j < N; j++) a[j] = b[j] = c[j] = zero();
+  for (int j = 0; j < N; j++) a[j] = b[j] = c[j] = T::none();
   const int lines = (next.lines + columns - 1) / columns;
   const char* line = next.first;
   int i = 0;
@@ -80,27 +82,64 @@ __attribute__((noinline)) void slide(const SparseRow& row, int columns, Slide<N>
   if (i + 1 < columns) at.column(c, a, b, row.masks[i + 1], i + 1);
 }
 
-template <int N>
-__attribute__((noinline)) void tap(const SparseRow& row, int first, int step, int count,
-                                   const float* weights, int64_t channel, float* sums,
-                                   int64_t stride) {
-  for (int i = 0, place = first; i < count; i++, place += step, sums += stride) {
-    uint64_t mask = row.masks[place];
-    if (mask == 0) continue;
-    const float* x = row.values + row.starts[place];
-    Vec s[N];
-    load_sums<N>(s, sums);
-    do {
-      const float* w = weights + __builtin_ctzll(mask) * channel;
-      const Vec v = splat(*x++);
-      mask &= mask - 1;
-      add_products<N>(s, v, w);
-    } while (mask != 0);
-    store_sums<N>(s, sums);
+template <class T>
+SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights, int blocks,
+                          typename T::Sum* sums, const Prefetch& next) {
+  static_assert(kSlideBlocks * kPerBlock <= 8, "three sets of sums must fit the registers");
+  const int64_t width = static_cast<int64_t>(blocks) * kLanes;
+  const char* values = static_cast<const char*>(row.values);
+  switch (blocks * kPerBlock) {
+#define SPL_SLIDE(n)                                                                         \
+  case n:                                                                                    \
+    if constexpr (n <= kSlideBlocks * kPerBlock)                                             \
+      slide<T, n>(row, columns, {values, weights, width * 4, sums, width}, next);            \
+    break;
+    SPL_SLIDE(1) SPL_SLIDE(2) SPL_SLIDE(3) SPL_SLIDE(4) SPL_SLIDE(5) SPL_SLIDE(6) SPL_SLIDE(7)
+    SPL_SLIDE(8)
+#undef SPL_SLIDE
   }
 }
 
-// The non-zero values of x[0, n) and the mask of their positions; stores whole vectors.
+template <class T, int N>
+__attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, const char* weights,
+                                   int64_t channel, typename T::Sum* sums, int64_t stride) {
+  for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step, sums += stride) {
+    uint64_t mask = row.masks[place];
+    if (mask == 0) continue;
+    const char* x = static_cast<const char*>(row.values) + row.starts[place] * int64_t{4};
+    typename T::V s[N];
+    load_sums<T, N>(s, sums);
+    do {
+      const char* w = weights + __builtin_ctzll(mask) * channel;
+      const typename T::V v = T::broadcast(x);
+      x += 4;
+      mask &= mask - 1;
+      add_products<T, N>(s, v, w);
+    } while (mask != 0);
+    store_sums<T, N>(s, sums);
+  }
+}
+
+template <class T>
+SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* weights,
+                        int64_t channel, int blocks, typename T::Sum* sums) {
+  const int64_t width = static_cast<int64_t>(blocks) * kLanes;
+  switch (blocks * kPerBlock) {
+#define SPL_TAP(n)                                                 \
+  case n:                                                          \
+    if constexpr (n <= kTapBlocks * kPerBlock)                     \
+      tap<T, n>(row, walk, weights, channel * 4, sums, width);     \
+    break;
+    SPL_TAP(1) SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8)
+    SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15)
+    SPL_TAP(16)
+#undef SPL_TAP
+  }
+}
+
+// The elements of x[0, n) whose bits are not those of a zero, and the mask of their positions;
+// stores whole vectors. For floats -0 counts as zero as well.
+template <bool kFloats>
 SPL_INLINE uint64_t compress(const float* x, int n, float* values) {
   uint64_t mask = 0;
   float tail[W];
@@ -112,7 +151,7 @@ SPL_INLINE uint64_t compress(const float* x, int n, float* values) {
       from = tail;
     }
     const Vec v = load(from);
-    const Mask m = nonzero(v);
+    const Mask m = kFloats ? nonzero(v) : inonzero(iload(from));
     store(values, gather_front(m, v));
     values += __builtin_popcount(bits(m));
     mask |= static_cast<uint64_t>(bits(m)) << c;
@@ -128,34 +167,22 @@ void prefetch(const Prefetch& next) {
 
 void slide_row(const SparseRow& row, int columns, const float* weights, int blocks, float* sums,
                const Prefetch& next) {
-  static_assert(kSlideBlocks * kPerBlock <= 8, "three sets of sums must fit the registers");
-  const int64_t width = static_cast<int64_t>(blocks) * kLanes;
-  switch (blocks * kPerBlock) {
-#define SPL_SLIDE(n)                                                                     \
-  case n:                                                                                \
-    if constexpr (n <= kSlideBlocks * kPerBlock)                                         \
-      slide<n>(row, columns, {row.values, weights, width, 3 * width, sums, width}, next); \
-    break;
-    SPL_SLIDE(1) SPL_SLIDE(2) SPL_SLIDE(3) SPL_SLIDE(4) SPL_SLIDE(5) SPL_SLIDE(6) SPL_SLIDE(7)
-    SPL_SLIDE(8)
-#undef SPL_SLIDE
-  }
+  slide_any<Floats>(row, columns, reinterpret_cast<const char*>(weights), blocks, sums, next);
 }
 
-void tap_row(const SparseRow& row, int first, int step, int count, const float* weights,
+void slide_units(const SparseRow& row, int columns, const void* weights, int blocks, int32_t* sums,
+                 const Prefetch& next) {
+  slide_any<Units>(row, columns, static_cast<const char*>(weights), blocks, sums, next);
+}
+
+void tap_row(const SparseRow& row, const TapWalk& walk, const float* weights,
              int64_t channel_stride, int blocks, float* sums) {
-  const int64_t width = static_cast<int64_t>(blocks) * kLanes;
-  switch (blocks * kPerBlock) {
-#define SPL_TAP(n)                                                                     \
-  case n:                                                                              \
-    if constexpr (n <= kTapBlocks * kPerBlock)                                         \
-      tap<n>(row, first, step, count, weights, channel_stride, sums, width);           \
-    break;
-    SPL_TAP(1) SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8)
-    SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15)
-    SPL_TAP(16)
-#undef SPL_TAP
-  }
+  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), channel_stride, blocks, sums);
+}
+
+void tap_units(const SparseRow& row, const TapWalk& walk, const void* weights,
+               int64_t channel_stride, int blocks, int32_t* sums) {
+  tap_any<Units>(row, walk, static_cast<const char*>(weights), channel_stride, blocks, sums);
 }
 
 int64_t compress_run(const float* x, int64_t stride, int count, int channels, float* values,
@@ -163,7 +190,21 @@ int64_t compress_run(const float* x, int64_t stride, int count, int channels, fl
   int32_t used = 0;
   for (int i = 0; i < count; i++, x += stride) {
     starts[i] = used;
-    masks[i] = compress(x, channels, values + used);
+    masks[i] = compress<true>(x, channels, values + used);
+    used += __builtin_popcountll(masks[i]);
+  }
+  return used;
+}
+
+int64_t compress_units_run(const float* x, int64_t stride, int count, int channels, float inverse,
+                           uint32_t* units, uint64_t* masks, int32_t* starts) {
+  alignas(64) float quantized[kMaxMask + kLanes];
+  const int words = (channels + kUnitChannels - 1) / kUnitChannels;
+  int32_t used = 0;
+  for (int i = 0; i < count; i++, x += stride) {
+    quantize(x, channels, inverse, 0.0f, quantized);
+    starts[i] = used;
+    masks[i] = compress<false>(quantized, words, reinterpret_cast<float*>(units) + used);
     used += __builtin_popcountll(masks[i]);
   }
   return used;
