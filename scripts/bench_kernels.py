@@ -120,12 +120,12 @@ def predict_model(layer: Layer, w: np.ndarray, b: np.ndarray) -> bytes:
     return model([node], inputs, TensorProto.UINT8, {"Wp": p.wp, "Bp": p.bp, "Wscale": p.wscale})
 
 
-def session(data: bytes, threads: int, folder: str) -> ort.InferenceSession:
+def session(data: bytes, threads: int, prefix: Path) -> ort.InferenceSession:
     """A profiled session at ORT_ENABLE_ALL."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.enable_profiling = True
-    options.profile_file_prefix = str(Path(folder) / "profile")
+    options.profile_file_prefix = str(prefix)  # of its own: the name ends in the second
     spl_onnx.register(options)
     return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
@@ -152,8 +152,8 @@ def measure(layer: Layer, what: str, level: float, threads: int, runs: int) -> t
         feeds["S"] = (rng.random((1, side, side, layer.outputs)) < level).astype(np.uint8)
     data = predict_model(layer, w, b) if what == "predict" else srmm_model(layer, w, b, what)
     with tempfile.TemporaryDirectory() as folder:
-        dense = session(dense_model(layer, w, b), threads, folder)
-        ours = session(data, threads, folder)
+        dense = session(dense_model(layer, w, b), threads, Path(folder) / "dense")
+        ours = session(data, threads, Path(folder) / "ours")
         dense_feeds = {"X": np.ascontiguousarray(x.transpose(0, 3, 1, 2))}
         for _ in range(runs + 2):
             dense.run(None, dense_feeds)

@@ -127,12 +127,12 @@ struct MicroKernels {
                     float* sums, const Prefetch& next);
   void (*slide_units)(const SparseRow& row, int columns, const void* weights, int blocks,
                       int32_t* sums, const Prefetch& next);
-  // One tap: output i < walk.count takes column walk.first + i * walk.step. Weights of a channel
-  // `channel_stride` elements apart.
-  void (*tap_row)(const SparseRow& row, const TapWalk& walk, const float* weights,
-                  int64_t channel_stride, int blocks, float* sums);
-  void (*tap_units)(const SparseRow& row, const TapWalk& walk, const void* weights,
-                    int64_t channel_stride, int blocks, int32_t* sums);
+  // One tap: output i < walk.count takes column walk.first + i * walk.step. Weights
+  // [channel][16 * blocks].
+  void (*tap_row)(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
+                  float* sums);
+  void (*tap_units)(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
+                    int32_t* sums);
   void (*prefetch)(const Prefetch& next);
   // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats apart;
   // returns the number of non-zeros. May write up to 16 floats beyond the last value.

@@ -6,8 +6,10 @@
 namespace spl {
 namespace {
 
-// Weights of one chunk and kernel row stay in the first-level cache beside the values.
-constexpr int kWeightBytes = 24 << 10;
+// Weights of one chunk and row stay in the first-level cache. Three sliding taps leave room for the values;
+// a single tap works on few values at a time and gains more from longer chunks.
+constexpr int kSlideBytes = 24 << 10;
+constexpr int kTapBytes = 32 << 10;
 
 bool can_slide(const ConvShape& shape) {
   return shape.kW == 3 && shape.at.strides[1] == 1 && shape.at.dilations[1] == 1;
@@ -17,8 +19,10 @@ bool can_slide(const ConvShape& shape) {
 
 void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) {
   elements_ = (shape.Cg + per_element_ - 1) / per_element_;
-  kH_ = shape.kH, kW_ = shape.kW;
   slides_ = can_slide(shape);
+  kW_ = shape.kW;
+  rows_ = slides_ ? shape.kH : shape.taps();
+  taps_ = slides_ ? shape.kW : 1;
   const int most = slides_ ? micro.slide_blocks : micro.tap_blocks;
   const int total = static_cast<int>((shape.Og() + kLanes - 1) / kLanes);
   const int count = (total + most - 1) / most;
@@ -27,9 +31,9 @@ void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) 
     lanes_.push_back(total * (b + 1) / count - total * b / count);
   }
   widest_ = *std::max_element(lanes_.begin(), lanes_.end());
-  const int fits = kWeightBytes / static_cast<int>((slides_ ? kW_ : 1) * widest_ * kLanes * 4);
+  const int fits = (slides_ ? kSlideBytes : kTapBytes) / static_cast<int>(taps_ * widest_ * kLanes * 4);
   step_ = std::clamp(fits / 16 * 16, 16, kMaxMask);
-  group_bytes_ = static_cast<int64_t>(total) * kLanes * 4 * elements_ * kH_ * kW_;
+  group_bytes_ = static_cast<int64_t>(total) * kLanes * 4 * elements_ * rows_ * taps_;
   const size_t size = static_cast<size_t>(group_bytes_ * shape.at.group);
   base_ = data_.get<char>(size);
   std::memset(base_, 0, size);
@@ -41,13 +45,12 @@ ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const float* w, const M
   for (int64_t g = 0; g < shape.at.group; g++)
     for (int b = 0; b < blocks(); b++)
       for (int64_t c = 0; c < elements_; c++)
-        for (int64_t ky = 0; ky < kH_; ky++) {
-          const int64_t width = lanes_[b] * kLanes;
-          const int64_t real = std::min(width, shape.Og() - first_output(b));
-          float* to = reinterpret_cast<float*>(at(g, b, c, ky));
-          const float* from = w + ((g * shape.Og() + first_output(b)) * kH_ + ky) * kW_ * shape.Cg;
-          for (int64_t kx = 0; kx < kW_; kx++, to += width)
-            for (int64_t o = 0; o < real; o++) to[o] = from[o * shape.K() + kx * shape.Cg + c];
+        for (int64_t tap = 0; tap < shape.taps(); tap++) {
+          const int64_t first = first_output(b);
+          const int64_t real = std::min<int64_t>(lanes_[b] * kLanes, shape.Og() - first);
+          float* to = reinterpret_cast<float*>(at(g, b, c, tap / kW_, tap % kW_));
+          const float* from = w + (g * shape.Og() + first) * shape.K() + tap * shape.Cg + c;
+          for (int64_t o = 0; o < real; o++) to[o] = from[o * shape.K()];
         }
 }
 
@@ -59,14 +62,12 @@ ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const int8_t* w,
     const int64_t g = o / shape.Og(), in_group = o % shape.Og();
     int b = blocks() - 1;
     while (first_output(b) > in_group) b--;
-    const int64_t width = lanes_[b] * kLanes * 4;
-    for (int64_t tap = 0; tap < kH_ * kW_; tap++)
+    for (int64_t tap = 0; tap < shape.taps(); tap++)
       for (int64_t e = 0; e < elements_; e++) {
         const int64_t c = e * per_element_;
         const int channels = static_cast<int>(std::min<int64_t>(per_element_, shape.Cg - c));
         micro.pack_units(w + o * shape.K() + tap * shape.Cg + c, channels,
-                         at(g, b, e, tap / kW_) + tap % kW_ * width + (in_group - first_output(b)) * 4,
-                         0);
+                         at(g, b, e, tap / kW_, tap % kW_) + (in_group - first_output(b)) * 4, 0);
       }
   }
 }
@@ -75,53 +76,51 @@ int ZeroSkipWeights::depth(int chunk) const {
   return static_cast<int>(std::min<int64_t>(step_, elements_ - static_cast<int64_t>(chunk) * step_));
 }
 
-const char* ZeroSkipWeights::row(int64_t group, int block, int chunk, int64_t ky,
+const char* ZeroSkipWeights::row(int64_t group, int block, int chunk, int64_t row,
                                  int64_t* bytes) const {
-  *bytes = depth(chunk) * kW_ * lanes_[block] * kLanes * 4;
-  return at(group, block, static_cast<int64_t>(chunk) * step_, ky);
+  const int64_t first = static_cast<int64_t>(chunk) * step_;
+  *bytes = depth(chunk) * taps_ * lanes_[block] * kLanes * 4;
+  return slides_ ? at(group, block, first, row, 0) : at(group, block, first, row / kW_, row % kW_);
 }
 
-char* ZeroSkipWeights::at(int64_t group, int block, int64_t element, int64_t ky) const {
+char* ZeroSkipWeights::at(int64_t group, int block, int64_t element, int64_t ky,
+                          int64_t kx) const {
   const int64_t chunk = element / step_, width = lanes_[block] * kLanes * 4;
-  const int64_t before = kH_ * kW_ * (first_lane_[block] * kLanes * 4 * elements_ +
-                                      width * chunk * step_);
-  const int64_t in_chunk = ky * depth(static_cast<int>(chunk)) + element % step_;
-  return base_ + group * group_bytes_ + before + in_chunk * kW_ * width;
+  const int64_t before = rows_ * taps_ * (first_lane_[block] * kLanes * 4 * elements_ +
+                                          width * chunk * step_);
+  const int64_t row = slides_ ? ky : ky * kW_ + kx, tap = slides_ ? kx : 0;
+  const int64_t in_chunk = row * depth(static_cast<int>(chunk)) + element % step_;
+  return base_ + group * group_bytes_ + before + (in_chunk * taps_ + tap) * width;
 }
 
 namespace {
 
-// slide(row, weights, sums, next) and tap(row, walk, weights, channel stride, sums) are the micro kernels of
-// the element type.
-template <class Sum, class SlideFn, class TapFn>
+// work(row of the image, weights, kernel column (0 when three taps slide), sums, next weights) adds one
+// row of weights to one row of sums.
+template <class Sum, class Work>
 void add_rows(const ConvShape& shape, const SparseImage& image, const ZeroSkipWeights& weights,
-              const MicroKernels& micro, const RowRange& range, Sum* sums, SlideFn slide, TapFn tap) {
-  const int64_t width = weights.lane_blocks(range.block) * kLanes;
-  const int64_t pitch = zero_skip_pitch(shape) * width;
+              const RowRange& range, Sum* sums, Work work) {
+  const int64_t pitch = zero_skip_pitch(shape) * weights.lane_blocks(range.block) * kLanes;
+  const int64_t across = weights.slides() ? 1 : shape.kW;
   for (int q = 0; q < image.chunks(); q++)
-    for (int64_t ky = 0; ky < shape.kH; ky++) {
+    for (int64_t row = 0; row < shape.kH * across; row++) {
       int64_t bytes;
-      const char* w = weights.row(range.group, range.block, q, ky, &bytes);
+      const char* w = weights.row(range.group, range.block, q, row, &bytes);
       for (int64_t r = 0; r < range.rows; r++) {
-        const int64_t y =
-            (range.y0 + r) * shape.at.strides[0] + ky * shape.at.dilations[0] - shape.at.pads[0];
+        const int64_t y = (range.y0 + r) * shape.at.strides[0] +
+                          row / across * shape.at.dilations[0] - shape.at.pads[0];
         if (y < 0 || y >= shape.H) continue;
-        const SparseRow row = image.row(y, q);
         // The next weights come in while this row is worked on.
         const Prefetch next{w + bytes + bytes * r / range.rows,
                             static_cast<int>((bytes / range.rows + 63) / 64)};
-        if (weights.slides()) {
-          slide(row, w, sums + r * pitch, next);
-          continue;
-        }
-        micro.prefetch(next);
-        for (int64_t kx = 0; kx < shape.kW; kx++)
-          tap(row,
-              TapWalk{static_cast<int>(kx * shape.at.dilations[1]),
-                      static_cast<int>(shape.at.strides[1]), static_cast<int>(shape.oW)},
-              w + kx * width * 4, shape.kW * width, sums + r * pitch);
+        work(image.row(y, q), w, row % across, sums + r * pitch, next);
       }
     }
+}
+
+TapWalk walk_of(const ConvShape& shape, int64_t kx) {
+  return {static_cast<int>(kx * shape.at.dilations[1]), static_cast<int>(shape.at.strides[1]),
+          static_cast<int>(shape.oW)};
 }
 
 }  // namespace
@@ -133,14 +132,17 @@ void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
   const int64_t width = blocks * kLanes;
   for (int64_t i = 0; i < range.rows * zero_skip_pitch(shape); i++)
     std::memcpy(sums + (i - 2) * width, bias, static_cast<size_t>(width) * sizeof(float));
-  add_rows(
-      shape, image, weights, micro, range, sums,
-      [&](const SparseRow& row, const char* w, float* to, const Prefetch& next) {
-        micro.slide_row(row, image.columns(), reinterpret_cast<const float*>(w), blocks, to, next);
-      },
-      [&](const SparseRow& row, const TapWalk& walk, const char* w, int64_t stride, float* to) {
-        micro.tap_row(row, walk, reinterpret_cast<const float*>(w), stride, blocks, to);
-      });
+  add_rows(shape, image, weights, range, sums,
+           [&](const SparseRow& row, const char* weight_row, int64_t kx, float* to,
+               const Prefetch& next) {
+             const float* w = reinterpret_cast<const float*>(weight_row);
+             if (weights.slides()) {
+               micro.slide_row(row, image.columns(), w, blocks, to, next);
+             } else {
+               micro.prefetch(next);
+               micro.tap_row(row, walk_of(shape, kx), w, blocks, to);
+             }
+           });
 }
 
 void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
@@ -150,14 +152,15 @@ void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
   const int64_t width = blocks * kLanes;
   std::memset(sums - 2 * width, 0,
               static_cast<size_t>(range.rows * zero_skip_pitch(shape) * width) * sizeof(int32_t));
-  add_rows(
-      shape, image, weights, micro, range, sums,
-      [&](const SparseRow& row, const char* w, int32_t* to, const Prefetch& next) {
-        micro.slide_units(row, image.columns(), w, blocks, to, next);
-      },
-      [&](const SparseRow& row, const TapWalk& walk, const char* w, int64_t stride, int32_t* to) {
-        micro.tap_units(row, walk, w, stride, blocks, to);
-      });
+  add_rows(shape, image, weights, range, sums,
+           [&](const SparseRow& row, const char* w, int64_t kx, int32_t* to, const Prefetch& next) {
+             if (weights.slides()) {
+               micro.slide_units(row, image.columns(), w, blocks, to, next);
+             } else {
+               micro.prefetch(next);
+               micro.tap_units(row, walk_of(shape, kx), w, blocks, to);
+             }
+           });
 }
 
 }  // namespace spl

@@ -18,7 +18,8 @@
 
 namespace spl {
 
-// Weights [block][chunk][ky][element][kx][16 * lane blocks of the block], 4 bytes each.
+// Weights [block][chunk][row][element][tap][16 * lane blocks of the block], 4 bytes each. With three taps
+// that slide, `row` is the kernel row and `tap` the place in it; otherwise every tap is a row of its own.
 class ZeroSkipWeights {
  public:
   ZeroSkipWeights(const ConvShape& shape, const float* w, const MicroKernels& micro);
@@ -32,17 +33,19 @@ class ZeroSkipWeights {
   int lane_blocks(int block) const { return lanes_[block]; }
   int64_t widest() const { return widest_ * kLanes; }  // outputs of the widest block
   int64_t first_output(int block) const { return first_lane_[block] * kLanes; }
-  // Weights of one kernel row; `bytes` receives their size.
-  const char* row(int64_t group, int block, int chunk, int64_t ky, int64_t* bytes) const;
+  // Weights of one row; `bytes` receives their size.
+  const char* row(int64_t group, int block, int chunk, int64_t row, int64_t* bytes) const;
   bool slides() const { return slides_; }
 
  private:
   void layout(const ConvShape& shape, const MicroKernels& micro);
   int depth(int chunk) const;
-  char* at(int64_t group, int block, int64_t element, int64_t ky) const;
+  // Weights of element `element` and kernel place (ky, kx), of the first output of the block.
+  char* at(int64_t group, int block, int64_t element, int64_t ky, int64_t kx) const;
 
   int per_element_;
-  int64_t elements_ = 0, kH_ = 0, kW_ = 0, group_bytes_ = 0;
+  int64_t elements_ = 0, kW_ = 0, group_bytes_ = 0;
+  int64_t rows_ = 0, taps_ = 0;  // kernel places = rows x taps in a row
   int step_ = 0, widest_ = 0;
   bool slides_ = false;
   std::vector<int> lanes_;

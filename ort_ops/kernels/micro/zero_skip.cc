@@ -42,24 +42,23 @@ SPL_INLINE void add_products(typename T::V (&s)[N], typename T::V x, const char*
 template <class T, int N>
 struct Slide {
   using V = typename T::V;
+  static constexpr int64_t kWidth = N * W, kTap = kWidth * 4;  // outputs; bytes of one tap's weights
   const char* x;
   const char* weights;
-  int64_t tap;  // bytes between the weights of neighbouring taps
   typename T::Sum* sums;
-  int64_t stride;
 
   SPL_MEMBER void column(V (&s0)[N], V (&s1)[N], V (&s2)[N], uint64_t mask, int i) {
-    load_sums<T, N>(s0, sums + i * stride);
+    load_sums<T, N>(s0, sums + i * kWidth);
     while (mask != 0) {
-      const char* w = weights + __builtin_ctzll(mask) * 3 * tap;
+      const char* w = weights + __builtin_ctzll(mask) * (3 * kTap);
       const V v = T::broadcast(x);
       x += 4;
       mask &= mask - 1;
       add_products<T, N>(s0, v, w);
-      add_products<T, N>(s1, v, w + tap);
-      add_products<T, N>(s2, v, w + 2 * tap);
+      add_products<T, N>(s1, v, w + kTap);
+      add_products<T, N>(s2, v, w + 2 * kTap);
     }
-    store_sums<T, N>(s2, sums + (i - 2) * stride);
+    store_sums<T, N>(s2, sums + (i - 2) * kWidth);
   }
 };
 
@@ -86,13 +85,12 @@ template <class T>
 SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights, int blocks,
                           typename T::Sum* sums, const Prefetch& next) {
   static_assert(kSlideBlocks * kPerBlock <= 8, "three sets of sums must fit the registers");
-  const int64_t width = static_cast<int64_t>(blocks) * kLanes;
   const char* values = static_cast<const char*>(row.values);
   switch (blocks * kPerBlock) {
 #define SPL_SLIDE(n)                                                                         \
   case n:                                                                                    \
     if constexpr (n <= kSlideBlocks * kPerBlock)                                             \
-      slide<T, n>(row, columns, {values, weights, width * 4, sums, width}, next);            \
+      slide<T, n>(row, columns, {values, weights, sums}, next);                              \
     break;
     SPL_SLIDE(1) SPL_SLIDE(2) SPL_SLIDE(3) SPL_SLIDE(4) SPL_SLIDE(5) SPL_SLIDE(6) SPL_SLIDE(7)
     SPL_SLIDE(8)
@@ -102,15 +100,15 @@ SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights
 
 template <class T, int N>
 __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, const char* weights,
-                                   int64_t channel, typename T::Sum* sums, int64_t stride) {
-  for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step, sums += stride) {
+                                   typename T::Sum* sums) {
+  for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step, sums += N * W) {
     uint64_t mask = row.masks[place];
     if (mask == 0) continue;
     const char* x = static_cast<const char*>(row.values) + row.starts[place] * int64_t{4};
     typename T::V s[N];
     load_sums<T, N>(s, sums);
     do {
-      const char* w = weights + __builtin_ctzll(mask) * channel;
+      const char* w = weights + __builtin_ctzll(mask) * (N * W * int64_t{4});
       const typename T::V v = T::broadcast(x);
       x += 4;
       mask &= mask - 1;
@@ -122,13 +120,12 @@ __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, co
 
 template <class T>
 SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* weights,
-                        int64_t channel, int blocks, typename T::Sum* sums) {
-  const int64_t width = static_cast<int64_t>(blocks) * kLanes;
+                        int blocks, typename T::Sum* sums) {
   switch (blocks * kPerBlock) {
 #define SPL_TAP(n)                                                 \
   case n:                                                          \
     if constexpr (n <= kTapBlocks * kPerBlock)                     \
-      tap<T, n>(row, walk, weights, channel * 4, sums, width);     \
+      tap<T, n>(row, walk, weights, sums);                         \
     break;
     SPL_TAP(1) SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8)
     SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15)
@@ -175,14 +172,14 @@ void slide_units(const SparseRow& row, int columns, const void* weights, int blo
   slide_any<Units>(row, columns, static_cast<const char*>(weights), blocks, sums, next);
 }
 
-void tap_row(const SparseRow& row, const TapWalk& walk, const float* weights,
-             int64_t channel_stride, int blocks, float* sums) {
-  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), channel_stride, blocks, sums);
+void tap_row(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
+             float* sums) {
+  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, sums);
 }
 
-void tap_units(const SparseRow& row, const TapWalk& walk, const void* weights,
-               int64_t channel_stride, int blocks, int32_t* sums) {
-  tap_any<Units>(row, walk, static_cast<const char*>(weights), channel_stride, blocks, sums);
+void tap_units(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
+               int32_t* sums) {
+  tap_any<Units>(row, walk, static_cast<const char*>(weights), blocks, sums);
 }
 
 int64_t compress_run(const float* x, int64_t stride, int count, int channels, float* values,
