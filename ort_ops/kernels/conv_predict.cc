@@ -14,7 +14,6 @@ constexpr int kUnitHaloStep = 32;  // x 9 taps: 18 KB of weights for 64 outputs 
 constexpr int kUnitPatchStep = 256;
 constexpr int kBlocks = 4;         // lane blocks of outputs per column block: 64 outputs
 constexpr int kGranule = kBlocks * kLanes;
-constexpr int kWantedUnits = 8;
 constexpr int64_t kBandSums = 48 << 10;  // sums of a band of rows wait in the second-level cache
 // Share of units that are zero from which skipping them beats dense work.
 constexpr double kSkipFrom = 0.15;
@@ -102,7 +101,7 @@ Message ConvPredict::run_dense(const ConvShape& shape, const PredictInputs& in,
   const ScoreTarget target{shape, micro_, residual, scores_, {quantization.data(), rows_}, in.s};
   const int64_t tiles = (n1 - n0) * tiling.per_image();
   const std::vector<int64_t> ranges =
-      split_outputs(shape.Og(), kGranule, tiles * shape.at.group, kWantedUnits);
+      split_outputs(shape.Og(), kGranule, tiles * shape.at.group, wanted_units());
   const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
   return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
     const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;
@@ -173,7 +172,7 @@ Message ConvPredict::run_sparse(const ConvShape& shape, const PredictInputs& in,
   SparseImage image(shape, sparse_->per_element(), sparse_->step(), micro_);
   const int64_t pitch = zero_skip_pitch(shape), blocks = sparse_->blocks();
   const RowBands bands(shape, std::max<int64_t>(1, kBandSums / (pitch * sparse_->widest())),
-                       (kWantedUnits + blocks - 1) / blocks);
+                       (wanted_units() + blocks - 1) / blocks);
   for (int64_t g = 0; g < shape.at.group; g++) {
     image.pack_units(in.x, n, g, quantization[n].inverse, parallel);
     Message bad = run_all(parallel, static_cast<size_t>(bands.count() * blocks), [&](size_t i) {

@@ -17,7 +17,6 @@ constexpr int kHaloStep = 32;
 constexpr int kPatchStep = 64;
 constexpr int kBlocks = 4;  // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
-constexpr int kWantedUnits = 8;
 
 class Dense final : public SrmmMethod {
  public:
@@ -36,7 +35,7 @@ class Dense final : public SrmmMethod {
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     const int64_t tiles = shape.N * tiling.per_image();
     const std::vector<int64_t> ranges =
-        split_outputs(shape.Og(), kGranule, tiles * shape.at.group, kWantedUnits);
+        split_outputs(shape.Og(), kGranule, tiles * shape.at.group, wanted_units());
     const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
     return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
       const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;

@@ -21,7 +21,6 @@ constexpr int kBand = 4;             // tiles per unit
 constexpr int kHaloStep = 32;        // channels; x 9 taps = 18 lane blocks
 constexpr int kPatchStep = 128;
 constexpr int kRangeGranule = 128;   // outputs
-constexpr int kWantedUnits = 8;      // enough to balance a few threads
 
 // One unit of work: `count` tiles of one image, one group, outputs [o0, o1) of all.
 struct Unit {
@@ -73,9 +72,9 @@ Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
   const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
   const int64_t tiles = tiling.per_image(), images = shape.N * shape.at.group;
   const std::vector<int64_t> ranges =
-      split_outputs(shape.Og(), kRangeGranule, images * tiles, kWantedUnits);
+      split_outputs(shape.Og(), kRangeGranule, images * tiles, wanted_units());
   const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
-  const int64_t band = std::clamp<int64_t>(images * tiles * count / kWantedUnits, 1, kBand);
+  const int64_t band = std::clamp<int64_t>(images * tiles * count / wanted_units(), 1, kBand);
   const int64_t bands = (tiles + band - 1) / band;
   return run_all(parallel, static_cast<size_t>(images * bands * count), [&](size_t index) {
     int64_t at = static_cast<int64_t>(index);

@@ -21,7 +21,6 @@ constexpr int kWeightBytes = 32 << 10;     // of one block of rows and one chunk
 constexpr int kBlockOutputs = 64;          // most outputs in a block: one word of a selection row
 constexpr int64_t kTileFloats = 64 << 10;  // of input under a tile: it is read once per block
 constexpr int kRangeGranule = 128;
-constexpr int kWantedUnits = 8;
 
 struct Unit {
   const FinishTarget& target;
@@ -51,7 +50,7 @@ class Selected1x1 final : public SrmmMethod {
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     const int64_t tiles = shape.N * tiling.per_image();
     const std::vector<int64_t> ranges =
-        split_outputs(shape.Og(), kRangeGranule, tiles * shape.at.group, kWantedUnits);
+        split_outputs(shape.Og(), kRangeGranule, tiles * shape.at.group, wanted_units());
     const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
     return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
       const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;

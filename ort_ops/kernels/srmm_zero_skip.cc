@@ -15,7 +15,6 @@ namespace {
 constexpr double kDenseAbove = 0.85;
 // Sums of a band of rows of one block of outputs wait in the second-level cache.
 constexpr int64_t kBandFloats = 48 << 10;
-constexpr int kWantedUnits = 8;
 
 class ZeroSkip final : public SrmmMethod {
  public:
@@ -64,7 +63,7 @@ class ZeroSkip final : public SrmmMethod {
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     const int64_t row = zero_skip_pitch(shape) * weights_.widest();
-    const int64_t bands_wanted = (kWantedUnits + weights_.blocks() - 1) / weights_.blocks();
+    const int64_t bands_wanted = (wanted_units() + weights_.blocks() - 1) / weights_.blocks();
     const RowBands bands(shape, std::max<int64_t>(1, kBandFloats / row), bands_wanted);
     return run_all(parallel, static_cast<size_t>(bands.count() * weights_.blocks()), [&](size_t i) {
       const int block = static_cast<int>(static_cast<int64_t>(i) % weights_.blocks());

@@ -1,6 +1,7 @@
 #include "kernels/tiles.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace spl {
 namespace {
@@ -89,6 +90,11 @@ void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t 
       const bool inside = y >= 0 && x >= 0 && y < shape.oH && x < shape.oW;
       *slots++ = inside ? static_cast<int16_t>((y - tile.cy0) * tile.columns + (x - tile.cx0)) : -1;
     }
+}
+
+int64_t wanted_units() {
+  static const int64_t units = std::clamp<int64_t>(2 * std::thread::hardware_concurrency(), 4, 16);
+  return units;
 }
 
 std::vector<int64_t> split_outputs(int64_t outputs, int64_t granule, int64_t others,

@@ -56,6 +56,10 @@ class RowBands {
 void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px,
                   int16_t* slots);
 
+// Units of work worth making: enough to balance the threads there can be, as few as possible otherwise,
+// because units share weights. ONNX Runtime does not say how many threads a session has.
+int64_t wanted_units();
+
 // Splits `outputs` channels into ranges of whole `granule`s so that `others` x ranges is at least
 // `wanted` units, as far as possible. Returns the first channel of each range, and the end.
 std::vector<int64_t> split_outputs(int64_t outputs, int64_t granule, int64_t others,
