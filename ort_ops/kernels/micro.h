@@ -63,6 +63,13 @@ struct Prefetch {
   int lines;
 };
 
+// Local response normalisation of a pixel: y[c] = x[c] / (bias + scale * sum of x[i]^2)^beta over the channels
+// i from c - before to c + after that exist; both are below `channels`.
+struct Lrn {
+  int64_t channels, before, after;
+  float scale, beta, bias;
+};
+
 struct Clamp {
   float low, high, floor;
 };
@@ -178,6 +185,10 @@ struct MicroKernels {
   uint8_t (*max_byte)(const uint8_t* codes, int64_t n);
   // Appends first + i for every set bit i; returns how many. May write up to 16 entries beyond.
   int (*append_slots)(uint64_t bits, int first, uint16_t* out);
+
+  // --- lrn.cc -----------------------------------------------------------------------------------
+  // `pixels` neighbouring pixels. squares: room for channels + before + after + 16 floats.
+  void (*lrn_pixels)(const Lrn& lrn, const float* x, int64_t pixels, float* squares, float* y);
 };
 
 }  // namespace spl

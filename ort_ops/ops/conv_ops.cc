@@ -89,8 +89,11 @@ void infer(const ort::InferContext& context) {
 }  // namespace
 
 const std::vector<OpSpec>& conv_ops() {
-  static const std::vector<OpSpec> specs =
-      domain_ops<Images>(infer<ort::kUint8>, infer<ort::kFloat>);
+  static const std::vector<OpSpec> specs = [] {
+    std::vector<OpSpec> all = domain_ops<Images>(infer<ort::kUint8>, infer<ort::kFloat>);
+    all.push_back(lrn_op());
+    return all;
+  }();
   return specs;
 }
 

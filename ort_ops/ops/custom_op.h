@@ -37,4 +37,7 @@ const OrtCustomOp* make_custom_op(const OpSpec& spec, bool infer_shapes);
 const std::vector<OpSpec>& conv_ops();
 const std::vector<OpSpec>& gemm_ops();
 
+// Auxiliary, in the domain of conv_ops.
+OpSpec lrn_op();
+
 }  // namespace spl

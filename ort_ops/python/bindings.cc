@@ -11,6 +11,7 @@
 #include "kernels/conv_srmm.h"
 #include "kernels/gemm.h"
 #include "kernels/isa.h"
+#include "kernels/lrn.h"
 
 namespace py = pybind11;
 
@@ -175,6 +176,20 @@ Bytes run_predict(const spl::ConvShape& shape, const Ints& dims, bool rows, cons
   return out;
 }
 
+Floats run_lrn(const Floats& x, const spl::LrnAttributes& at, const Maybe<std::string>& isa,
+               int threads) {
+  int64_t dims[4];
+  shape_of(x, dims, "X");
+  const std::string wrong = at.check();
+  require(wrong.empty(), wrong);
+  Floats y(Ints(dims, dims + 4));
+  Team team(threads);
+  const std::string problem = spl::run_lrn(at, x.data(), dims[0] * dims[1] * dims[2], dims[3],
+                                           y.mutable_data(), team.parallel(), micro_for(isa));
+  require(problem.empty(), problem);
+  return y;
+}
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -248,4 +263,11 @@ PYBIND11_MODULE(_kernels, m) {
       py::arg("x"), py::arg("wp"), py::arg("bp"), py::arg("wscale") = py::none(),
       py::arg("xscale") = py::none(), py::arg("r") = py::none(), py::kw_only(),
       py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def(
+      "lrn",
+      [](Floats x, int64_t size, float alpha, float beta, float bias, Maybe<std::string> isa,
+         int threads) { return run_lrn(x, {size, alpha, beta, bias}, isa, threads); },
+      py::arg("x"), py::kw_only(), py::arg("size"), py::arg("alpha"), py::arg("beta"),
+      py::arg("bias"), py::arg("isa") = py::none(), py::arg("threads") = 1);
 }

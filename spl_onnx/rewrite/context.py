@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ import onnx
 import onnx_graphsurgeon as gs
 from onnx import numpy_helper
 
+from spl_onnx.rewrite.element_types import TypeTable, infer_types
 from spl_onnx.rewrite.roundtrip import import_model
 from spl_onnx.rewrite.symbolic import Shape, infer_shapes
 from spl_onnx.rewrite.tensors import all_graphs, graph_path
@@ -23,6 +25,9 @@ _CONSTANT_SCALARS = {
     "value_floats": np.float32,
     "value_ints": np.int64,
 }
+
+
+_Known = TypeVar("_Known")
 
 
 @dataclass(eq=False)
@@ -87,9 +92,17 @@ class Scope:
 
     def shape(self, tensor: gs.Tensor) -> Shape | None:
         """Dimensions of `tensor`: numbers and symbols; None when not even the rank is known."""
+        return self._visible(self.model.shapes, tensor)
+
+    def element_type(self, tensor: gs.Tensor) -> int | None:
+        """Type of the values of `tensor` (onnx.TensorProto.DataType); None when it is not known."""
+        return self._visible(self.model.types, tensor)
+
+    def _visible(self, table: dict[tuple[str, str], _Known], tensor: gs.Tensor) -> _Known | None:
+        """What `table` says about `tensor` in this graph or the nearest one around it."""
         scope: Scope | None = self
         while scope is not None:
-            known = self.model.shapes.get((scope.path, tensor.name))
+            known = table.get((scope.path, tensor.name))
             if known is not None:
                 return known
             scope = scope.parent
@@ -150,6 +163,11 @@ class ModelContext:
                 if attribute.type == onnx.AttributeProto.GRAPH:
                     inner = graph_path(path, index, original, attribute.name)
                     self._add_scope(node.attrs[attribute.name], attribute.g, scope, inner)
+
+    @cached_property
+    def types(self) -> TypeTable:
+        """Element types of all tensors; only few rules need them."""
+        return infer_types(self.source)
 
     @staticmethod
     def _all_names(model: onnx.ModelProto) -> Iterator[str]:

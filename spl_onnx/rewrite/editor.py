@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 
+from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.candidates import Candidate
 from spl_onnx.rewrite.concat import join_pooled
@@ -13,9 +16,10 @@ from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.finish import finish_model
 from spl_onnx.rewrite.layout import clean_layout
+from spl_onnx.rewrite.plan import SitePlan
 from spl_onnx.rewrite.predict import build_predictor, check_settings, default_settings, describe
 from spl_onnx.rewrite.roundtrip import export_model
-from spl_onnx.rewrite.rules.base import Match, Refused, Rule, Site
+from spl_onnx.rewrite.rules.base import ExactRule, LayerRule, Match, Refused, Rule, Site
 
 
 class Editor:
@@ -43,19 +47,29 @@ class Editor:
         for candidate in candidates:
             if candidate.match is None or candidate.rule is None:
                 continue
-            entry = candidate.entry
+            entry, exact = candidate.entry, isinstance(candidate.rule, ExactRule)
             if not fixed:
-                entry.settings = default_settings(self._options)
-                entry.choice = "lossless" if self._options.lossless else "predict"
+                entry.settings = {} if exact else default_settings(self._options)
+                entry.choice = "lossless" if exact or self._options.lossless else "predict"
                 entry.reason = f"{entry.reason}; {describe(entry.settings)}"
-            site = candidate.rule.rewrite(candidate.match)
-            entry.macs_per_output = int(np.prod(site.w.shape[1:]))
-            if not entry.is_rewritten:
-                continue
-            try:
-                check_settings(site, entry.settings)
-            except Refused as refusal:
-                entry.choice, entry.settings, entry.reason = "dense", {}, str(refusal)
+            if isinstance(candidate.rule, LayerRule):
+                self._check_layer(entry, candidate.rule.rewrite(candidate.match))
+            elif entry.choice == "predict" or entry.settings:
+                raise UsageError(
+                    f"plan, site '{entry.site}': rule {entry.rule} predicts nothing, got choice "
+                    f"{entry.choice} and settings {entry.settings}; wanted lossless or dense without settings"
+                )
+
+    @staticmethod
+    def _check_layer(entry: SitePlan, site: Site) -> None:
+        """Note the work of a layer, and leave it dense where its settings do not fit."""
+        entry.macs_per_output = int(np.prod(site.w.shape[1:]))
+        if not entry.is_rewritten:
+            return
+        try:
+            check_settings(site, entry.settings)
+        except Refused as refusal:
+            entry.choice, entry.settings, entry.reason = "dense", {}, str(refusal)
 
     def rewrite(self, candidates: list[Candidate]) -> onnx.ModelProto:
         """The model with all chosen sites replaced."""
@@ -77,19 +91,28 @@ class Editor:
 
     def _replace(self, candidate: Candidate, rule: Rule, match: Match) -> gs.Tensor:
         """Put the nodes of one site in the place of the old ones; returns the site's output."""
-        entry = candidate.entry
-        site: Site = rule.rewrite(match)
-        predictor = build_predictor(site, entry.settings) if entry.choice == "predict" else None
         output = match.output
         if match.behind:
             output = gs.Variable(self._context.fresh(f"{match.output.name}/pooled"))
+        make = self._maker(candidate.entry, rule, match, output)
         for node in match.nodes:
             self._note_loose(match.scope, node)
             node.inputs.clear()
             node.outputs.clear()
-        floor = float(entry.settings.get("floor", 0.0))
-        self._swap(match.scope, match.nodes, SiteEmitter(site, match.name, output, predictor, floor).emit())
+        self._swap(match.scope, match.nodes, make())
         return output
+
+    @staticmethod
+    def _maker(entry: SitePlan, rule: Rule, match: Match, output: gs.Tensor) -> Callable[[], list[gs.Node]]:
+        """Read the old nodes; the result makes the new ones, once the old ones are disconnected."""
+        if isinstance(rule, ExactRule):
+            inputs = list(match.anchor.inputs)
+            return lambda: rule.replacement(match, inputs)
+        assert isinstance(rule, LayerRule)
+        site = rule.rewrite(match)
+        predictor = build_predictor(site, entry.settings) if entry.choice == "predict" else None
+        floor = float(entry.settings.get("floor", 0.0))
+        return SiteEmitter(site, match.name, output, predictor, floor).emit
 
     def _join(self, group: list[tuple[Match, gs.Tensor]]) -> None:
         """Move the pooling above the Concat of `group`."""

@@ -14,6 +14,7 @@ DOMAIN_GEMM = "ai.spl.gemm"
 VERSION = 1
 PREDICT = "SPLPredict"
 SRMM = "SRMM"
+LRN = "LRN"
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
 SRMM_INPUTS = ("X", "W", "B", "S", "R")
@@ -152,6 +153,44 @@ class Activation:
         return cls(0.0, upper)
 
 
+@dataclass(frozen=True)
+class ResponseNorm:
+    """Local response normalisation over channels; as ONNX LRN, whose defaults these are.
+
+    Attributes:
+        size: Channels in a window, >= 1.
+        alpha: Weight of the mean square of the window.
+        beta: Exponent.
+        bias: What is added to the mean square.
+
+    Raises:
+        ModelError: A value is out of range or not finite.
+    """
+
+    size: int
+    alpha: float = 1e-4
+    beta: float = 0.75
+    bias: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", _int_tuple("size", (self.size,), 1, 1)[0])
+        for name in ("alpha", "beta", "bias"):
+            value = float(getattr(self, name))
+            if not math.isfinite(value):
+                raise ModelError(f"attribute {name} is {value}; wanted a finite number")
+            object.__setattr__(self, name, value)
+
+    @property
+    def before(self) -> int:
+        """Channels of a window in front of its own one."""
+        return (self.size - 1) // 2
+
+    @property
+    def after(self) -> int:
+        """Channels of a window behind its own one."""
+        return self.size // 2
+
+
 def _image_attributes(geometry: ConvGeometry, pooling: Pooling) -> dict[str, Any]:
     return {
         "strides": list(geometry.strides),
@@ -211,6 +250,11 @@ def srmm_attributes(
     return {**_image_attributes(geometry, pooling or Pooling.none()), **common}
 
 
+def lrn_attributes(norm: ResponseNorm) -> dict[str, Any]:
+    """All attributes of an LRN node."""
+    return {"size": norm.size, "alpha": norm.alpha, "beta": norm.beta, "bias": norm.bias}
+
+
 def _refuse_pooling(pooling: Pooling | None) -> None:
     if pooling is not None and not pooling.is_none:
         raise ModelError(
@@ -236,6 +280,11 @@ def parse_pooling(attributes: Mapping[str, Any]) -> Pooling:
 def parse_activation(attributes: Mapping[str, Any]) -> Activation:
     """The activation written in an SRMM node's attributes."""
     return Activation(*(_get(attributes, name) for name in ("clip_min", "clip_max", "floor")))
+
+
+def parse_lrn(attributes: Mapping[str, Any]) -> ResponseNorm:
+    """The normalisation written in an LRN node's attributes."""
+    return ResponseNorm(*(_get(attributes, name) for name in ("size", "alpha", "beta", "bias")))
 
 
 def _get(attributes: Mapping[str, Any], name: str) -> Any:

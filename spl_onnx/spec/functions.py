@@ -2,8 +2,9 @@
 
 The body of SRMM is the plain network again (convolution or matrix product, residual, clipping, pooling);
 selection, `floor` and `strategy` have no part in it. SPLPredict is a constant that nothing reads once SRMM is
-inlined. What a rewritten node must do for this: connect `R` (a zero where there is no residual), connect `B`
-of matrix nodes, write every attribute, and write '' for other missing inputs.
+inlined. LRN is that of ONNX between two Transposes. What a rewritten node must do for this: connect `R` (a
+zero where there is no residual), connect `B` of matrix nodes, write every attribute, and write '' for other
+missing inputs.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    LRN,
     PREDICT,
     PREDICT_INPUTS,
     SRMM,
     SRMM_INPUTS,
     Activation,
     ConvGeometry,
+    ResponseNorm,
+    lrn_attributes,
     predict_attributes,
     srmm_attributes,
 )
@@ -37,7 +41,7 @@ _INT, _INTS, _FLOAT = AttributeProto.INT, AttributeProto.INTS, AttributeProto.FL
 
 
 def fallback_functions(opset: int) -> list[FunctionProto]:
-    """Bodies of all four operators.
+    """Bodies of all operators.
 
     Args:
         opset: Version of the default domain that the model imports; functions must import the same.
@@ -58,6 +62,7 @@ def fallback_functions(opset: int) -> list[FunctionProto]:
         _function(DOMAIN_CONV, SRMM, opset, _conv_nodes(opset)),
         _function(DOMAIN_GEMM, PREDICT, opset, _predict_nodes(rank=1)),
         _function(DOMAIN_GEMM, SRMM, opset, _gemm_nodes(opset)),
+        _function(DOMAIN_CONV, LRN, opset, _lrn_nodes()),
     ]
 
 
@@ -65,6 +70,8 @@ def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) ->
     geometry = ConvGeometry() if domain == DOMAIN_CONV else None
     if name == PREDICT:
         attributes, inputs, output = predict_attributes(geometry), [*PREDICT_INPUTS], "S"
+    elif name == LRN:
+        attributes, inputs, output = lrn_attributes(ResponseNorm(1)), ["X"], "Y"
     else:
         attributes, inputs, output = srmm_attributes(geometry, None, Activation.none()), [*SRMM_INPUTS], "Y"
     function = helper.make_function(
@@ -125,6 +132,15 @@ def _gemm_nodes(opset: int) -> list[NodeProto]:
         _node("Add", ["product", "B"], "biased"),
         _node("Add", ["biased", "R"], "total"),
         *_clip_nodes(opset, "total", "Y"),
+    ]
+
+
+def _lrn_nodes() -> list[NodeProto]:
+    norm = {"size": _INT, "alpha": _FLOAT, "beta": _FLOAT, "bias": _FLOAT}
+    return [
+        _node("Transpose", ["X"], "image", perm=_TO_NCHW),
+        _node("LRN", ["image"], "value", {name: (name, kind) for name, kind in norm.items()}),
+        _node("Transpose", ["value"], "Y", perm=_TO_NHWC),
     ]
 
 

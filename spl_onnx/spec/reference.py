@@ -1,7 +1,8 @@
-"""The specification: what both operators compute, in NumPy. Import place of the modules with the parts."""
+"""The specification: what the operators compute, in NumPy. Import place of the modules with the parts."""
 
 from spl_onnx.spec.reference_conv import conv_predict, conv_scores, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_scores, gemm_srmm
+from spl_onnx.spec.reference_lrn import lrn
 from spl_onnx.spec.reference_ops import reference_ops
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "gemm_predict",
     "gemm_scores",
     "gemm_srmm",
+    "lrn",
     "reference_ops",
 ]

@@ -11,14 +11,17 @@ from onnx.reference.op_run import OpRun
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    LRN,
     PREDICT,
     SRMM,
     parse_activation,
     parse_geometry,
+    parse_lrn,
     parse_pooling,
 )
 from spl_onnx.spec.reference_conv import conv_predict, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_srmm
+from spl_onnx.spec.reference_lrn import lrn
 
 #: (inputs, attributes) -> output.
 Compute = Callable[[Sequence[Any], Mapping[str, Any]], NDArray[Any]]
@@ -44,6 +47,11 @@ def _gemm_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[
     return gemm_srmm(*inputs, activation=parse_activation(attributes))
 
 
+def _lrn(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    (x,) = inputs
+    return lrn(x, parse_lrn(attributes))
+
+
 def _op_class(domain: str, name: str, compute: Compute) -> type[OpRun]:
     """An operator class; the evaluator finds it by `op_domain` and class name."""
 
@@ -58,9 +66,10 @@ _OPS = (
     _op_class(DOMAIN_CONV, SRMM, _conv_srmm),
     _op_class(DOMAIN_GEMM, PREDICT, _gemm_predict),
     _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
+    _op_class(DOMAIN_CONV, LRN, _lrn),
 )
 
 
 def reference_ops() -> list[type[OpRun]]:
-    """Classes for `ReferenceEvaluator(model, new_ops=reference_ops())`: all four operators."""
+    """Classes for `ReferenceEvaluator(model, new_ops=reference_ops())`: all operators."""
     return list(_OPS)

@@ -36,7 +36,9 @@ def test_natural_densities_of_all_layers(plugin_path, tmp_path, name):
     model = str(datasets.network_path(name))
     assert main(["inspect", model, *flags, "--preprocess", PRESETS[name]]) == 0
     wanted = statistics(name)
-    sites = {s["layer"]: s for s in json.loads(report.read_text())["sites"] if s["choice"] == "convertible"}
+    entries = [s for s in json.loads(report.read_text())["sites"] if s["choice"] == "convertible"]
+    assert all(s["density"] is None for s in entries if s["rule"] == "lrn"), "it selects nothing"
+    sites = {s["layer"]: s for s in entries if s["rule"] != "lrn"}
     assert len(sites) >= 26
     # The published numbers are rounded to 4 digits; a few scores within rounding of 0 may fall either way.
     for layer, site in sites.items():

@@ -89,6 +89,23 @@ def test_largest_window_is_accepted():
     assert Pooling((2, 127)).area == 254
 
 
+def test_normalisation_is_written_and_parsed():
+    norm = at.ResponseNorm(4, 0.5, 1.0, 2.0)
+    assert at.lrn_attributes(norm) == {"size": 4, "alpha": 0.5, "beta": 1.0, "bias": 2.0}
+    assert at.parse_lrn(at.lrn_attributes(norm)) == norm
+    assert (norm.before, norm.after) == (1, 2)
+    assert set(at.lrn_attributes(norm)) == documented("LRN", "")
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [((0,), "size"), ((1.5,), "size"), ((3, math.nan), "alpha"), ((3, 1.0, math.inf), "beta")],
+)
+def test_bad_normalisation_is_refused(values, named):
+    with pytest.raises(ModelError, match=named):
+        at.ResponseNorm(*values)
+
+
 @pytest.mark.parametrize(
     "values", [(1.0, 0.0), (math.nan, 1.0), (0.0, math.nan), (0.0, 1.0, -0.1), (0.0, 1.0, math.inf)]
 )

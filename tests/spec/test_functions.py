@@ -14,17 +14,20 @@ from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    LRN,
     PREDICT,
     SRMM,
     Activation,
     ConvGeometry,
     Pooling,
+    ResponseNorm,
+    lrn_attributes,
     predict_attributes,
     srmm_attributes,
 )
 from spl_onnx.spec.functions import fallback_functions
-from spl_onnx.spec.reference import conv_srmm, gemm_srmm
-from tests.spec.cases import ACTIVATIONS, ConvCase, GemmCase, conv_cases, floats, gemm_cases
+from spl_onnx.spec.reference import conv_srmm, gemm_srmm, lrn
+from tests.spec.cases import ACTIVATIONS, EPS, ConvCase, GemmCase, conv_cases, floats, gemm_cases
 from tests.spec.dense import run_model
 from tests.spec.models import Layer
 
@@ -107,6 +110,22 @@ def test_random_matrix_layers_run_in_plain_onnx_runtime(case, residual, selectio
     check_layer(Layer(case, True, residual, selection), 17)
 
 
+@pytest.mark.parametrize("opset", OPSETS)
+def test_every_opset_normalises_in_plain_onnx_runtime(opset):
+    norm = ResponseNorm(3, 0.5, 0.75, 2.0)
+    x = floats(np.random.default_rng(0), 2, 4, 3, 5)
+    node = helper.make_node(LRN, ["x"], ["y"], domain=DOMAIN_CONV, **lrn_attributes(norm))
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, x.shape) for name in "xy"]
+    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(DOMAIN_CONV, 1)]
+    functions = [f for f in fallback_functions(opset) if f.name == LRN]
+    ir_version = 8 if opset < 21 else 10
+    model = helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=ir_version)
+    onnx.checker.check_model(model, full_check=True)
+    # Squares, sums and powers of a window of 3 in another order: far below 32 roundings.
+    np.testing.assert_allclose(run_model(model, {"x": x})[0], lrn(x, norm), rtol=32 * EPS)
+
+
 # onnx.reference cannot hand an attribute of a function to LeakyRelu, which the body for opset 11 needs.
 @pytest.mark.parametrize("opset", [7, 10, 12, 17, 21])
 def test_bodies_run_in_the_reference_evaluator(opset):
@@ -117,6 +136,8 @@ def test_bodies_run_in_the_reference_evaluator(opset):
 
 def test_functions_declare_the_operators():
     functions = {(f.domain, f.name): f for f in fallback_functions(17)}
+    norm = functions.pop((DOMAIN_CONV, LRN))
+    assert (set(norm.attribute), list(norm.input)) == (set(lrn_attributes(ResponseNorm(1))), ["X"])
     assert set(functions) == {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in (PREDICT, SRMM)}
     for (domain, name), function in functions.items():
         geometry = ConvGeometry() if domain == DOMAIN_CONV else None

@@ -6,13 +6,14 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from spl_onnx.errors import ModelError
-from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM
+from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, ResponseNorm, lrn_attributes
 from spl_onnx.spec.quantize import quantize_weights
 from spl_onnx.spec.reference import (
     conv_predict,
     conv_srmm,
     gemm_predict,
     gemm_srmm,
+    lrn,
     reference_ops,
 )
 from tests.spec.cases import conv_cases, gemm_cases
@@ -25,9 +26,10 @@ def evaluate(layer: Layer) -> np.ndarray:
     return ReferenceEvaluator(layer.model(17), new_ops=reference_ops()).run(None, layer.feeds)[0]
 
 
-def test_all_four_operators_are_there():
+def test_all_operators_are_there():
     found = {(op.op_domain, op.__name__) for op in reference_ops()}
-    assert found == {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in ("SPLPredict", "SRMM")}
+    sites = {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in ("SPLPredict", "SRMM")}
+    assert found == {*sites, (DOMAIN_CONV, "LRN")}
 
 
 @settings(deadline=None, max_examples=40)
@@ -64,6 +66,17 @@ def test_int8_nodes_with_shortened_inputs():
     evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
     x = np.array([[1, -1, 0]], np.float32)
     assert evaluator.run(None, {"x": x})[0].tolist() == [[1, 0, 0]]
+
+
+def test_normalisation_node():
+    norm = ResponseNorm(3, 0.5, 0.75, 2.0)
+    node = helper.make_node("LRN", ["x"], ["y"], domain=DOMAIN_CONV, **lrn_attributes(norm))
+    infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
+    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
+    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
+    x = np.random.default_rng(0).standard_normal((1, 2, 3, 5)).astype(np.float32)
+    np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], lrn(x, norm))
 
 
 def test_missing_attribute_is_named():

@@ -47,5 +47,7 @@ uint64_t equal_bits(const uint8_t* codes, int n, uint8_t value);
 uint8_t max_byte(const uint8_t* codes, int64_t n);
 int append_slots(uint64_t bits, int first, uint16_t* out);
 
+void lrn_pixels(const Lrn& lrn, const float* x, int64_t pixels, float* squares, float* y);
+
 }  // namespace SPL_ISA
 }  // namespace spl

@@ -19,6 +19,8 @@ SPL_INLINE Vec splat(float v) { return _mm256_set1_ps(v); }
 SPL_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
 SPL_INLINE Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
 SPL_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+SPL_INLINE Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
+SPL_INLINE Vec root(Vec v) { return _mm256_sqrt_ps(v); }
 // Both give `b` when either operand is not a number.
 SPL_INLINE Vec max_or(Vec a, Vec b) { return _mm256_max_ps(a, b); }
 SPL_INLINE Vec min_or(Vec a, Vec b) { return _mm256_min_ps(a, b); }

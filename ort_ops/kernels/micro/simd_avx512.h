@@ -19,6 +19,8 @@ SPL_INLINE Vec splat(float v) { return _mm512_set1_ps(v); }
 SPL_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 SPL_INLINE Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
 SPL_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+SPL_INLINE Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
+SPL_INLINE Vec root(Vec v) { return _mm512_sqrt_ps(v); }
 // Both give `b` when either operand is not a number.
 SPL_INLINE Vec max_or(Vec a, Vec b) { return _mm512_max_ps(a, b); }
 SPL_INLINE Vec min_or(Vec a, Vec b) { return _mm512_min_ps(a, b); }

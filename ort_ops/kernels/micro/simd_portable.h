@@ -27,6 +27,14 @@ SPL_INLINE Vec splat(float v) { return Vec{v, v, v, v}; }
 SPL_INLINE Vec add(Vec a, Vec b) { return a + b; }
 SPL_INLINE Vec mul(Vec a, Vec b) { return a * b; }
 SPL_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+SPL_INLINE Vec div(Vec a, Vec b) { return a / b; }
+SPL_INLINE Vec root(Vec v) {
+#ifdef __SSE2__
+  return reinterpret_cast<Vec>(_mm_sqrt_ps(reinterpret_cast<__m128>(v)));
+#else
+  return Vec{::sqrtf(v[0]), ::sqrtf(v[1]), ::sqrtf(v[2]), ::sqrtf(v[3])};
+#endif
+}
 SPL_INLINE Mask greater(Vec a, Vec b) { return a > b; }
 SPL_INLINE Mask less_equal(Vec a, Vec b) { return a <= b; }
 SPL_INLINE Mask nonzero(Vec v) { return v != zero(); }

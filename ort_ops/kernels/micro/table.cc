@@ -26,6 +26,8 @@ const MicroKernels& table() {
       select_sums_run, select_units_run, argmax_sums, argmax_units,
       // select.cc
       equal_bits, max_byte, append_slots,
+      // lrn.cc
+      lrn_pixels,
   };
   return kernels;
 }

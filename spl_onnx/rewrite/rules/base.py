@@ -107,11 +107,11 @@ class Site:
 
 
 class Rule(ABC):
-    """One pattern and what becomes of it.
+    """One pattern; what becomes of it is said by `LayerRule` or `ExactRule`.
 
     Class attributes:
         name: Name on the command line.
-        anchors: Operator types that hold the weights.
+        anchors: Operator types that a pattern starts at: those that hold the weights, if any do.
         summary: The pattern in one line, for tables.
     """
 
@@ -131,10 +131,6 @@ class Rule(ABC):
             Refused: The match cannot be rewritten.
         """
 
-    @abstractmethod
-    def rewrite(self, match: Match) -> Site:
-        """The site of an accepted match."""
-
     def is_default(self, match: Match) -> bool:
         """Whether `match` is converted when the user names no rules and gives no data."""
         return True
@@ -147,6 +143,34 @@ class Rule(ABC):
             return Decision(True, self.examine(match) or self.summary)
         except Refused as refusal:
             return Decision(False, str(refusal))
+
+
+class LayerRule(Rule):
+    """A layer with weights whose outputs can be predicted."""
+
+    @abstractmethod
+    def rewrite(self, match: Match) -> Site:
+        """The site of an accepted match."""
+
+
+class ExactRule(Rule):
+    """Nodes that others replace with the same values: there is nothing to predict and nothing to set.
+
+    Such a rule is part of a lossless rewrite, and otherwise applies where it is asked for.
+    """
+
+    def is_default(self, match: Match) -> bool:
+        """Without data, only predictions are worth their Transposes."""
+        return False
+
+    @abstractmethod
+    def replacement(self, match: Match, inputs: list[gs.Tensor]) -> list[gs.Node]:
+        """The new nodes, in order; one of them writes the match's output.
+
+        Args:
+            match: An accepted match, whose nodes are disconnected.
+            inputs: What its anchor read.
+        """
 
 
 def label(node: gs.Node) -> str:

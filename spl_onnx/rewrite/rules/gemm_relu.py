@@ -13,12 +13,12 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
-from spl_onnx.rewrite.rules.base import FloatArray, Match, Refused, Rule, Site, label
+from spl_onnx.rewrite.rules.base import FloatArray, LayerRule, Match, Refused, Site, label
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
 
 
-class GemmRelu(Rule):
+class GemmRelu(LayerRule):
     """Fully connected layer and activation."""
 
     name: ClassVar[str] = "gemm_relu"

@@ -13,12 +13,12 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
-from spl_onnx.rewrite.rules.base import FloatArray, Match, Refused, Rule, Site, label
+from spl_onnx.rewrite.rules.base import FloatArray, LayerRule, Match, Refused, Site, label
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.constants import constant_float
 
 
-class MatMulRelu(Rule):
+class MatMulRelu(LayerRule):
     """Matrix product with constant weights, optional bias, activation."""
 
     name: ClassVar[str] = "matmul_relu"

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions, name_list
-from spl_onnx.rewrite.rules.base import Match, Rule
+from spl_onnx.rewrite.rules.base import ExactRule, Match, Rule
 from spl_onnx.rewrite.rules.conv_add_relu import ConvAddRelu
 from spl_onnx.rewrite.rules.conv_pool import ConvPool
 from spl_onnx.rewrite.rules.conv_relu import ConvRelu
 from spl_onnx.rewrite.rules.conv_relu_concat_pool import ConvReluConcatPool
 from spl_onnx.rewrite.rules.conv_relu_pool import ConvReluPool
 from spl_onnx.rewrite.rules.gemm_relu import GemmRelu
+from spl_onnx.rewrite.rules.lrn import LocalResponseNorm
 from spl_onnx.rewrite.rules.matmul_relu import MatMulRelu
 
 #: Rules that take more of the graph come first: what they refuse, a smaller pattern may still take.
@@ -24,6 +25,7 @@ RULES: tuple[Rule, ...] = (
     ConvRelu(),
     GemmRelu(),
     MatMulRelu(),
+    LocalResponseNorm(),
 )
 
 
@@ -46,7 +48,8 @@ def selector(options: RewriteOptions) -> Callable[[Rule, Match], bool]:
         if rule.name in skipped:
             return False
         named = rule.name in wanted or "all" in wanted
-        return named or ("default" in wanted and rule.is_default(match))
+        wished = rule.is_default(match) or (options.lossless and isinstance(rule, ExactRule))
+        return named or ("default" in wanted and wished)
 
     return selected
 

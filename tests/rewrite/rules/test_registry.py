@@ -20,6 +20,7 @@ def test_names():
         "conv_relu_concat_pool",
         "gemm_relu",
         "matmul_relu",
+        "lrn",
     }
 
 
