@@ -1,4 +1,4 @@
-"""The options of a rewrite: one dataclass, so that function arguments and command line flags cannot drift apart."""
+"""The options of a rewrite: one dataclass, so that arguments and command line flags cannot drift apart."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from spl_onnx.errors import UsageError
 
 PREDICTORS = ("auto", "int8", "pruned")
-OBJECTIVES = ("time", "flops")
+OBJECTIVES = ("time", "none")
+CHOICES = ("predict", "lossless", "dense")
 DEFAULT_KEEP = 0.25
 
 
@@ -17,7 +18,8 @@ class RewriteOptions:
     """What `spl-onnx rewrite` does. A field `max_drop` is the flag `--max-drop`.
 
     Attributes:
-        rules: "default", "all", or rule names (a comma-separated string or a sequence).
+        rules: "default", "all", or rule names (a comma-separated string or a sequence). Where times decide,
+            "default" means all.
         skip_rules: Rule names that are left out, in the same forms.
         predictor: "int8", "pruned", or "auto" (int8 without data; the search chooses with data).
         keep: Fraction of the weights of a filter that the pruned predictor keeps, above 0 up to 1.
@@ -28,13 +30,19 @@ class RewriteOptions:
         no_verify: Leave out the checks of the result.
         input_shape: Shapes for inputs with free dimensions, by name; used by the verification run.
         seed: Seed of the verification input.
-        external_data: True / False forces weights out of / into the model file; None = as the input, and out above
-            the threshold.
+        external_data: True / False forces weights out of / into the model file; None = as the input, and out
+            above the threshold.
         external_data_threshold: Size in bytes of all weights above which they go to a separate file.
         data: Calibration data: a path, or an object with get_next().
         max_drop: Largest loss of the metric that the search may cause.
         metric: Metric of the network ("auto" = top1 with labels, agreement without).
-        objective: "time" (measured) or "flops".
+        objective: "time": with data and without a plan, every site gets the choice that is fastest when
+            measured; "none": the rules and `lossless` say what is converted, with data too.
+        choices: Choices the measured times are compared for (a comma-separated string or a sequence); dense
+            is always one of them.
+        threads: Threads inside an operator while times are measured; 0 = ONNX Runtime's own choice.
+        time_images: Samples of the data that times are measured on.
+        search_seconds: How long changes of the choice are tried on the whole network, in seconds.
         scheme: Order in which the search visits the sites.
         json: Path of the JSON report.
         html: Path of the HTML report.
@@ -57,6 +65,10 @@ class RewriteOptions:
     max_drop: float = 0.01
     metric: str = "auto"
     objective: str = "time"
+    choices: str | tuple[str, ...] = ("dense", "lossless", "predict")
+    threads: int = 1
+    time_images: int = 32
+    search_seconds: float = 120.0
     scheme: str = "fdos"
     json: str | None = None
     html: str | None = None
@@ -70,15 +82,49 @@ class RewriteOptions:
         _one_of("predictor", self.predictor, PREDICTORS)
         _one_of("objective", self.objective, OBJECTIVES)
         if self.keep is not None and not 0.0 < self.keep <= 1.0:
-            raise UsageError(f"--keep: got {self.keep}, wanted a fraction above 0 and up to 1, for example 0.25")
+            raise UsageError(
+                f"--keep: got {self.keep}, wanted a fraction above 0 and up to 1, for example 0.25"
+            )
         if self.keep is not None and self.predictor == "int8":
-            raise UsageError("--keep belongs to the pruned predictor, got --predictor int8: leave one of them out")
+            raise UsageError(
+                "--keep belongs to the pruned predictor, got --predictor int8: leave one of them out"
+            )
         if self.lossless and (self.keep is not None or self.predictor != "auto"):
             raise UsageError("--lossless predicts nothing: leave out --predictor and --keep")
         if not 0.0 <= self.max_drop <= 1.0:
-            raise UsageError(f"--max-drop: got {self.max_drop}, wanted a fraction from 0 to 1, for example 0.01")
+            raise UsageError(
+                f"--max-drop: got {self.max_drop}, wanted a fraction from 0 to 1, for example 0.01"
+            )
         if self.external_data_threshold < 0:
-            raise UsageError(f"--external-data-threshold: got {self.external_data_threshold}, wanted bytes >= 0")
+            raise UsageError(
+                f"--external-data-threshold: got {self.external_data_threshold}, wanted bytes >= 0"
+            )
+        self._check_timing()
+
+    def _check_timing(self) -> None:
+        for choice in name_list(self.choices):
+            _one_of("choices", choice, CHOICES)
+        if self.threads < 0:
+            raise UsageError(f"--threads: got {self.threads}, wanted 0 (all) or more")
+        if self.time_images < 2:
+            raise UsageError(f"--time-images: got {self.time_images}, wanted at least 2")
+        if not self.search_seconds >= 0.0:
+            raise UsageError(f"--search-seconds: got {self.search_seconds}, wanted seconds >= 0")
+
+    @property
+    def chooses_by_time(self) -> bool:
+        """Whether measured times decide what becomes of each site."""
+        return self.data is not None and self.objective == "time" and self.plan is None
+
+    @property
+    def converting_choices(self) -> tuple[str, ...]:
+        """Choices other than dense that times are compared for: of lossless and predict, in this order."""
+        wanted = name_list(self.choices)
+        return tuple(
+            choice
+            for choice in ("lossless", "predict")
+            if choice in wanted and not (choice == "predict" and self.lossless)
+        )
 
     @property
     def effective_predictor(self) -> str:

@@ -10,10 +10,12 @@ from typing import Any
 import onnx
 
 from spl_onnx.data import DataOptions, input_specs, open_data
-from spl_onnx.data.inputs import pin_shapes
+from spl_onnx.data.inputs import InputSpec, pin_shapes
+from spl_onnx.data.peek import peek, single_samples
+from spl_onnx.data.reader import Feeds
 from spl_onnx.errors import ModelError, UsageError, VerificationError
 from spl_onnx.measure.compare import Comparison, compare
-from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.measure.evaluate import Progress, Stages, silent, silent_stages
 from spl_onnx.measure.flops import ModelWork, Reduction, model_work, reduction
 from spl_onnx.measure.metrics import check_metric
 from spl_onnx.measure.sessions import create_session, run
@@ -25,6 +27,7 @@ from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.model_io import LoadedModel, read_model
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.search.by_time import choose_by_time
 
 #: Differences of means of 0s and 1s carry rounding; a drop equal to the limit is within it.
 _ROUNDING = 1e-9
@@ -49,15 +52,16 @@ def rewrite_and_measure(
 
 
 def measured_rewrite(
-    original: LoadedModel, options: RewriteOptions, reading: DataOptions, progress: Progress = silent
+    original: LoadedModel, options: RewriteOptions, reading: DataOptions, stages: Stages = silent_stages
 ) -> RewriteResult:
     """Rewrite a model and measure it.
 
     Args:
         original: the model, which is not changed.
-        options: what to do; with `data` the accuracy is compared with `max_drop`.
+        options: what to do; with `data` the sites are chosen by measured time (objective time) and the
+            accuracy is compared with `max_drop`.
         reading: how the data is read.
-        progress: told the number of samples after each batch of the comparison.
+        stages: shows the progress.
 
     Returns:
         The result, its plan with densities and zeros and its report complete.
@@ -69,8 +73,13 @@ def measured_rewrite(
     check_metric(options.metric)
     # The plan is written here, once the accuracy is known; and a dry run with data needs a model to measure.
     inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
-    result = rewrite_model(original, inner)
-    measured = measure(original.model, result.model, options, reading, progress)
+    if options.chooses_by_time:
+        batches, inner = timing_data(original.model, inner, reading)
+        result = rewrite_by_time(original, inner, batches, stages)
+    else:
+        result = rewrite_model(original, inner)
+    with stages("measuring", None) as progress:
+        measured = measure(original.model, result.model, inner, reading, progress)
     note_densities(result.plan, measured)
     result.report = {**result.report, **_report(original.model, result, measured)}
     if measured.comparison is not None:
@@ -78,6 +87,52 @@ def measured_rewrite(
     if options.plan_out is not None:
         write_text(options.plan_out, result.plan.to_json(), "--plan-out")
     return result
+
+
+def rewrite_by_time(
+    original: LoadedModel, options: RewriteOptions, batches: list[Feeds], stages: Stages = silent_stages
+) -> RewriteResult:
+    """Choose by measured time and rewrite; the original itself where nothing is worth converting.
+
+    Args:
+        original: the model, which is not changed.
+        options: what to do.
+        batches: samples that times are measured on.
+        stages: shows the progress.
+
+    Returns:
+        The result; its report has the entry `search`.
+    """
+    found = choose_by_time(original, options, batches, stages)
+    result = rewrite_model(original, options, found.plan)
+    if not any(site.is_rewritten for site in found.plan.sites):
+        result.model = original.model
+    result.plan = found.plan
+    result.report = {**result.report, "search": found.summary}
+    return result
+
+
+def timing_data(
+    model: onnx.ModelProto, options: RewriteOptions, reading: DataOptions
+) -> tuple[list[Feeds], RewriteOptions]:
+    """Single samples for timing, and options whose data can still be read from its start.
+
+    Raises:
+        DataError: the data does not fit the model.
+    """
+    specs = pin_shapes(input_specs(model), options.input_shape)
+    wanted = min(options.time_images, reading.limit or options.time_images)
+    if not isinstance(options.data, str | Path):
+        batches, reader = peek(open_data(options.data, specs, reading), wanted)
+        batches = batches if _fixed_batch(specs) else single_samples(batches, wanted)
+        return batches, replace(options, data=reader)
+    size = _fixed_batch(specs) or 1
+    limited = replace(reading, batch=size, limit=max(wanted // size, 1) * size)
+    return peek(open_data(options.data, specs, limited), wanted)[0], options
+
+
+def _fixed_batch(specs: list[InputSpec]) -> int | None:
+    return next((spec.batch for spec in specs if spec.batch is not None), None)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def test_without_data_work_is_known_and_densities_are_not():
 
 
 def test_with_data_everything_is_known(plugin_path, data):
-    result = rewrite_and_measure(small_cnn(), data, {"rules": "all", "max_drop": 0.2, "batch": 6})
+    result = rewrite_and_measure(small_cnn(), data, {"rules": "all", "max_drop": 0.2, "batch": 6, "objective": "none"})
     report = json.loads(json.dumps(result.report))
     accuracy, flops = report["accuracy"], report["flops"]
     assert accuracy["metric"] == "agreement" and accuracy["images"] == 20
@@ -63,7 +63,7 @@ def test_free_image_sizes_come_from_the_data(plugin_path, tmp_path):
         tmp_path / "a.npz", x=np.random.default_rng(0).standard_normal((3, 3, 16, 12)).astype(np.float32)
     )
     result = rewrite_and_measure(
-        small_cnn(size="S"), str(tmp_path / "a.npz"), {"max_drop": 1.0, "no_verify": True}
+        small_cnn(size="S"), str(tmp_path / "a.npz"), {"max_drop": 1.0, "no_verify": True, "objective": "none"}
     )
     conv1 = 2 * (8 * 16 * 12) * 27
     assert result.report["sites"][0]["flops"] == conv1
@@ -71,6 +71,7 @@ def test_free_image_sizes_come_from_the_data(plugin_path, tmp_path):
 
 def test_a_drop_above_the_limit_writes_no_plan(plugin_path, data, tmp_path):
     options = {"rules": "all", "predictor": "pruned", "keep": 0.02, "metric": "mse", "max_drop": 1e-9}
+    options["objective"] = "none"
     with pytest.raises(VerificationError, match=r"mse on 20 samples .* wanted at most 1e-09"):
         rewrite_and_measure(small_cnn(), data, {**options, "plan_out": str(tmp_path / "plan.json")})
     assert not (tmp_path / "plan.json").exists()
@@ -78,7 +79,7 @@ def test_a_drop_above_the_limit_writes_no_plan(plugin_path, data, tmp_path):
 
 def test_the_plan_holds_what_was_measured_and_can_be_applied(plugin_path, data, tmp_path):
     plan = str(tmp_path / "plan.json")
-    first = rewrite_and_measure(small_cnn(), data, {"rules": "all", "max_drop": 1.0, "plan_out": plan})
+    first = rewrite_and_measure(small_cnn(), data, {"objective": "none", "max_drop": 1.0, "plan_out": plan})
     assert json.loads((tmp_path / "plan.json").read_text())["sites"][0]["density"] > 0
     again = rewrite_and_measure(small_cnn(), None, {"plan": plan})
     assert again.model.SerializeToString() == first.model.SerializeToString()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
 from spl_onnx.cli.outputs import check_output
 from spl_onnx.errors import UsageError
-from spl_onnx.options import PREDICTORS, RewriteOptions
+from spl_onnx.options import OBJECTIVES, PREDICTORS, RewriteOptions
 
 if TYPE_CHECKING:
     from spl_onnx.report.console import Terminal
@@ -24,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", nargs="?", help="the .onnx file to rewrite")
     parser.add_argument("output", nargs="?", help="the .onnx file to write; not needed with --dry-run")
     _add_site_flags(parser)
+    _add_time_flags(parser)
     _add_check_flags(parser)
     parser.add_argument("--plan-out", metavar="P", help="write every site and its choice to this file")
     parser.add_argument("--dry-run", action="store_true", help="decide and report, write no model")
@@ -49,6 +50,36 @@ def _add_site_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--plan", metavar="P", help="apply the choices of this plan")
 
 
+def _add_time_flags(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group(
+        "what is converted, with --data: by measured time, every site of every rule"
+    )
+    group.add_argument(
+        "--objective",
+        default="time",
+        help=f"{', '.join(OBJECTIVES)} (default time; none = as without --data)",
+    )
+    group.add_argument(
+        "--choices",
+        default="dense,lossless,predict",
+        metavar="NAMES",
+        help="what a site may become (default dense,lossless,predict; --lossless leaves predict out)",
+    )
+    group.add_argument(
+        "--threads", type=int, default=1, metavar="T", help="threads it is fast for (default 1)"
+    )
+    group.add_argument(
+        "--time-images", type=int, default=32, metavar="N", help="samples for timing (default 32)"
+    )
+    group.add_argument(
+        "--search-seconds",
+        type=float,
+        default=120.0,
+        metavar="S",
+        help="how long changes are tried on the whole network (default 120)",
+    )
+
+
 def _add_check_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how the result is judged")
     group.add_argument("--max-drop", type=float, default=0.01, metavar="X", help="with --data (default 0.01)")
@@ -71,8 +102,7 @@ def run(args: argparse.Namespace) -> int:
     options, reading = rewrite_options(args), data_options(args)
     terminal = Terminal(args.quiet)
     original = read_model(args.input)
-    with terminal.progress("measuring", None) as progress:
-        result = measured_rewrite(original, options, reading, progress)
+    result = measured_rewrite(original, options, reading, terminal.progress)
     if not args.dry_run:
         result.save(args.output)
     _print(terminal, args, original, result)
@@ -124,6 +154,7 @@ def _print(
         before_after_table,
         flops_table,
         rules_line,
+        search_line,
         sites_table,
     )
     from spl_onnx.report.summary import summarise
@@ -138,6 +169,8 @@ def _print(
         terminal.table(flops_table(report["flops"]))
     if report["accuracy"] is not None:
         terminal.table(accuracy_table(report["accuracy"]))
+    if "search" in report:
+        terminal.line(search_line(report["search"]))
     for note in report.get("notes", []):
         terminal.line(f"note: {note}")
     terminal.line(rules_line(report["rules"]))

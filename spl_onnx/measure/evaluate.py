@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,18 @@ from spl_onnx.measure.metrics import Values, bootstrap_interval, psnr, top_k
 Runner = Callable[[Feeds], list[NDArray[Any]]]
 #: Told after every batch how many samples it had.
 Progress = Callable[[int], None]
+#: Opens the progress of one stage of long work: what it does, and how much there is to do (None = unknown).
+Stages = Callable[[str, int | None], AbstractContextManager[Progress]]
 
 
 def silent(samples: int) -> None:
     """The progress of callers that show none."""
+
+
+@contextmanager
+def silent_stages(what: str, total: int | None) -> Iterator[Progress]:
+    """The stages of callers that show none."""
+    yield silent
 
 
 @dataclass(frozen=True)

@@ -100,6 +100,18 @@ def rules_line(counts: Mapping[str, int]) -> str:
     return f"{total} site{'s' if total > 1 else ''} converted: {parts}"
 
 
+def search_line(search: Mapping[str, Any]) -> str:
+    """What choosing by time has led to, in one line."""
+    if not search["faster"]:
+        return str(search["note"])
+    times = f"{search['original_ms']:.3f} -> {search['chosen_ms']:.3f} ms"
+    return (
+        f"{search['speedup']:.3f} x the original's speed ({times}, "
+        f"{search['images']} samples in turn, {search['threads']} thread(s), noise {search['noise']:.3f}; "
+        f"{search['tried']} changes tried, {search['kept']} kept)"
+    )
+
+
 def flops_table(flops: Mapping[str, Any]) -> Table:
     """Work of one sample with the int8 predictor at its three prices."""
     title = f"work per sample, dense {operations(flops['dense'])}"

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from spl_onnx.errors import UsageError
-from spl_onnx.options import PREDICTORS
+from spl_onnx.options import CHOICES, PREDICTORS
 
-CHOICES = ("predict", "lossless", "dense")
 SETTINGS = ("predictor", "keep", "threshold", "floor")
 PLAN_VERSION = 1
 

@@ -1,0 +1,1 @@
+"""Choosing what becomes of each site by measured time."""

@@ -1,0 +1,204 @@
+"""Choosing dense, lossless or predicted for every site by measured time.
+
+1. Three versions of the model run in turn under the profiler: the original, all sites lossless, all
+   predicted.
+2. Every site takes the choice whose nodes are quickest.
+3. Layout conversions depend on neighbours, so changes are tried on the whole network and kept where it gains.
+4. A result that is not quicker than the original beyond the noise is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import onnx
+
+from spl_onnx.data.reader import Feeds
+from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.options import RewriteOptions, name_list
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.search.choose import Choices, all_converted, apply_choices, by_node_times
+from spl_onnx.search.isolated import isolated_ms
+from spl_onnx.search.refine import Refiner, Search
+from spl_onnx.search.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
+from spl_onnx.search.site_times import SiteTimes, layout_ms, site_times
+from spl_onnx.search.stopwatch import Gain, SessionStopwatch, Stopwatch, gain
+
+#: A change may save more than the conversions that were measured, as borders move with it; this is generous.
+_BOUND_LAYOUTS = 2.0
+
+
+@dataclass(frozen=True)
+class TimeChoice:
+    """What the search found.
+
+    Attributes:
+        plan: every site with its choice, times and reason.
+        summary: for the report: images, threads, tried, kept, original_ms, chosen_ms, speedup, noise, faster.
+    """
+
+    plan: Plan
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Times of all sites, and what is needed to build models from choices."""
+
+    plan: Plan
+    times: list[SiteTimes]
+    settings: dict[tuple[str, str], dict[str, Any]]
+    layout_ms: float
+
+
+def choose_by_time(
+    original: LoadedModel,
+    options: RewriteOptions,
+    batches: Sequence[Feeds],
+    stages: Stages = silent_stages,
+    watch: Stopwatch | None = None,
+) -> TimeChoice:
+    """Choose for every site.
+
+    Args:
+        original: the model; it is as before afterwards.
+        options: what to do.
+        batches: samples that times are measured on.
+        stages: shows the progress.
+        watch: times models; None = ONNX Runtime sessions.
+
+    Raises:
+        PluginError: the operator library cannot be used.
+    """
+    options = _inner_options(options)
+    watch = watch or SessionStopwatch(batches, options.threads)
+    sites = site_nodes(original.model, options)
+    if not sites or not options.converting_choices:
+        plan = rewrite_model(original, replace(options, dry_run=True)).plan
+        return _nothing(plan, [], options, len(batches), "no site can be converted")
+    fallback = partial(isolated_ms, original.model, batches=batches, threads=options.threads)
+    with stages("timing sites", len(batches) + 1) as progress:
+        measured = _measure(original, options, sites, watch, progress, fallback)
+    return _search(original, options, measured, watch, len(batches), stages)
+
+
+def _inner_options(options: RewriteOptions) -> RewriteOptions:
+    """Options for models that are only timed; by default every site of every rule is looked at."""
+    names = name_list(options.rules)
+    rules = tuple("all" if name == "default" else name for name in names)
+    return replace(options, rules=rules, plan=None, plan_out=None, dry_run=False, no_verify=True)
+
+
+def _version(options: RewriteOptions, choice: str) -> RewriteOptions:
+    """Options that convert every site in one way."""
+    if choice == "predict":
+        return options
+    return replace(options, lossless=True, predictor="auto", keep=None)
+
+
+def _measure(
+    original: LoadedModel,
+    options: RewriteOptions,
+    sites: list[SiteNodes],
+    watch: Stopwatch,
+    progress: Any,
+    fallback: Any,
+) -> _Measured:
+    made = {c: rewrite_model(original, _version(options, c)) for c in options.converting_choices}
+    with named_nodes(original.model):
+        models = [original.model, *(result.model for result in made.values())]
+        runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
+        names = NodeNames.of(original.model)
+    times = site_times(sites, names, runs, fallback)
+    settings = {
+        (entry.site, entry.rule): entry.settings
+        for result in made.values()
+        for entry in result.plan.sites
+        if entry.choice == "predict"
+    }
+    _drop_impossible(times, {choice: result.plan for choice, result in made.items()})
+    plan = next(iter(made.values())).plan
+    return _Measured(plan, times, settings, max(layout_ms(found) for found in runs.values()))
+
+
+def _drop_impossible(times: list[SiteTimes], plans: dict[str, Plan]) -> None:
+    """A version may hold a site in another form than the one it was made for: refused, or not predictable."""
+    for choice, plan in plans.items():
+        made = {(entry.site, entry.rule) for entry in plan.sites if entry.choice == choice}
+        for site in times:
+            if (site.site, site.rule) not in made:
+                site.ms.pop(choice, None)
+
+
+def _search(
+    original: LoadedModel,
+    options: RewriteOptions,
+    measured: _Measured,
+    watch: Stopwatch,
+    images: int,
+    stages: Stages,
+) -> TimeChoice:
+    """From node times to a choice for the whole network."""
+    times = measured.times
+
+    def build(choices: Choices) -> onnx.ModelProto:
+        if all(choice == "dense" for choice in choices):
+            return original.model
+        plan = apply_choices(measured.plan, times, choices, measured.settings)
+        return rewrite_model(original, options, plan).model
+
+    bound = _BOUND_LAYOUTS * measured.layout_ms
+    refiner = Refiner(times, lambda choices: watch.open(build(choices)), watch, images, bound)
+    with stages("trying changes", None) as progress:
+        search = refiner.best_start([by_node_times(times), all_converted(times)])
+        refiner.improve(search, options.search_seconds, progress)
+    dense = watch.times([watch.open(original.model), search.opened], images)
+    verdict = gain(*dense)
+    summary = _summary(search, verdict, options, images)
+    summary |= {"original_ms": dense[0].median, "chosen_ms": dense[1].median}
+    if not verdict.is_real or all(choice == "dense" for choice in search.choices):
+        reason = f"{verdict.ratio:.3f} x the original's speed, noise {verdict.noise:.3f}"
+        return _nothing(measured.plan, times, options, images, reason, summary)
+    return TimeChoice(apply_choices(measured.plan, times, search.choices, measured.settings), summary)
+
+
+def _summary(search: Search, verdict: Gain, options: RewriteOptions, images: int) -> dict[str, Any]:
+    return {
+        "images": images,
+        "threads": options.threads,
+        "tried": search.tried,
+        "kept": search.kept,
+        "speedup": verdict.ratio,
+        "noise": verdict.noise,
+        "faster": True,
+    }
+
+
+def _nothing(
+    plan: Plan,
+    times: list[SiteTimes],
+    options: RewriteOptions,
+    images: int,
+    reason: str,
+    summary: dict[str, Any] | None = None,
+) -> TimeChoice:
+    """The verdict that the original stays as it is."""
+    dense = apply_choices(plan, times, ("dense",) * len(times), {})
+    for entry in dense.sites:
+        if entry.is_rewritten:
+            entry.choice, entry.settings = "dense", {}
+    return TimeChoice(
+        dense,
+        {
+            "images": images,
+            "threads": options.threads,
+            **(summary or {}),
+            "faster": False,
+            "note": f"nothing worth converting: {reason}",
+        },
+    )
