@@ -49,18 +49,14 @@ void finish_scores(const ScoreTarget& t, const Tile& tile, const TileSums& sums,
     return;
   }
   WindowVisitor windows(t.shape, tile, t.residual);
-  for (int64_t l = 0; l < count; l += kLanes) {
-    const int lanes = static_cast<int>(std::min<int64_t>(kLanes, count - l));
-    Scores scores(t.weights, o + l, lanes);
-    windows.visit(sums.shifted(l * 4), o + l, lanes,
-                  [&](const WindowView& window, int64_t at, int64_t px) {
-                    if (t.weights.quantized())
-                      t.micro.argmax_units(window, scores.under(t.quantization.of(tile.n, px)),
-                                           t.weights.threshold, t.s + at);
-                    else
-                      t.micro.argmax_sums(window, t.weights.threshold, t.s + at);
-                  });
-  }
+  Scores scores(t.weights, o, count);
+  windows.visit(sums, o, count, [&](const WindowView& window, int64_t at, int64_t px) {
+    if (t.weights.quantized())
+      t.micro.argmax_units(window, scores.under(t.quantization.of(tile.n, px)),
+                           t.weights.threshold, t.s + at);
+    else
+      t.micro.argmax_sums(window, t.weights.threshold, t.s + at);
+  });
 }
 
 }  // namespace spl

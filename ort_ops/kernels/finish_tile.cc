@@ -16,16 +16,12 @@ void finish_tile(const FinishTarget& t, const Tile& tile, const TileSums& sums, 
     return;
   }
   WindowVisitor windows(t.shape, tile, t.residual);
-  for (int64_t l = 0; l < count; l += kLanes) {
-    const int lanes = static_cast<int>(std::min<int64_t>(kLanes, count - l));
-    windows.visit(sums.shifted(l * 4), o + l, lanes,
-                  [&](const WindowView& window, int64_t at, int64_t) {
-                    if (t.s != nullptr)
-                      t.micro.finish_code(window, t.clamp, t.s + at, t.y + at);
-                    else
-                      t.micro.finish_max(window, t.clamp, t.y + at);
-                  });
-  }
+  windows.visit(sums, o, count, [&](const WindowView& window, int64_t at, int64_t) {
+    if (t.s != nullptr)
+      t.micro.finish_code(window, t.clamp, t.s + at, t.y + at);
+    else
+      t.micro.finish_max(window, t.clamp, t.y + at);
+  });
 }
 
 }  // namespace spl

@@ -47,6 +47,7 @@ Message GemmSrmm::run(const ConvShape& shape, const SrmmInputs& in,
 Message GemmSrmm::run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t o0,
                            int64_t o1) const {
   const int64_t k = shape.C;
+  const ResidualReader reader(shape, in.residual);
   uint16_t selected[kOutputs + kLanes];
   const float* rows[kOutputs];
   float dots[kOutputs + 8], values[kOutputs + kLanes] = {};
@@ -58,22 +59,18 @@ Message GemmSrmm::run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t
     for (int i = 0; i < count; i++) rows[i] = w_ + (o0 + selected[i]) * k;
     micro_.dot_rows(in.x + r * k, rows, count, k, dots);
     for (int i = 0; i < count; i++) values[selected[i]] = dots[i] + bias_[o0 + selected[i]];
-    finish_row(shape, in, r, o0, o1, values);
+    finish_row(shape, in, reader, r, o0, o1, values);
   }
   return "";
 }
 
-void GemmSrmm::finish_row(const ConvShape& shape, const SrmmInputs& in, int64_t row, int64_t o0,
-                          int64_t o1, float* values) const {
-  const ResidualReader reader(shape, in.residual);
-  float copy[kLanes] = {};
-  for (int64_t o = o0; o < o1; o += kLanes) {
-    const int lanes = static_cast<int>(std::min<int64_t>(kLanes, o1 - o));
-    const void* sums = values + (o - o0);
-    const float* residual = reader.active() ? reader.at(0, 0, row, o, lanes, copy) : nullptr;
-    const int64_t at = row * shape.O + o;
-    micro_.finish_code({&sums, &residual, 1, lanes}, clamp_, in.s + at, in.y + at);
-  }
+void GemmSrmm::finish_row(const ConvShape& shape, const SrmmInputs& in,
+                          const ResidualReader& reader, int64_t row, int64_t o0, int64_t o1,
+                          const float* values) const {
+  const int64_t at = row * shape.O + o0;
+  const float* residual = reader.active() ? reader.at(0, 0, row, o0) : nullptr;
+  micro_.finish_code_run({values, 0, residual, shape.O, 1, static_cast<int>(o1 - o0)}, clamp_,
+                         in.s + at, in.y + at);
 }
 
 }  // namespace spl

@@ -22,8 +22,8 @@ class GemmSrmm {
 
  private:
   Message run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t o0, int64_t o1) const;
-  void finish_row(const ConvShape& shape, const SrmmInputs& in, int64_t row, int64_t o0, int64_t o1,
-                  float* values) const;
+  void finish_row(const ConvShape& shape, const SrmmInputs& in, const ResidualReader& reader,
+                  int64_t row, int64_t o0, int64_t o1, const float* values) const;
 
   const float* w_;
   std::vector<float> bias_;

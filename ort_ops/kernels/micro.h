@@ -74,13 +74,14 @@ struct Clamp {
   float low, high, floor;
 };
 
-// The candidates of one output: `count` places of a window, in order; sums[i] points at the lane
-// block of place i (null in the padding), residual[i] at 16 values (null without residual).
+// The candidates of neighbouring outputs: `count` places of a window, in order. sums[i] points at `lanes` (any
+// number) sums of place i, readable up to whole lane blocks, or is null in the padding; residual[i] at
+// `lanes` values, or null.
 struct WindowView {
   const void* const* sums;
   const float* const* residual;
   int count;
-  int lanes;  // outputs wanted from the lane block, 1..16
+  int lanes;
 };
 
 // `count` neighbouring outputs of a row, each with `lanes` channels (any number), whose sums (float or 32-bit)

@@ -21,6 +21,7 @@ constexpr int kBand = 4;             // tiles per unit
 constexpr int kHaloStep = 32;        // channels; x 9 taps = 18 lane blocks
 constexpr int kPatchStep = 128;
 constexpr int kRangeGranule = 128;   // outputs
+constexpr int kScatter = 64;         // x 112 slots: 28 KB
 
 // One unit of work: `count` tiles of one image, one group, outputs [o0, o1) of all.
 struct Unit {
@@ -140,22 +141,22 @@ void Selected::accumulate(const Unit& unit, const SlotLists* lists, float* const
   }
 }
 
-// Sums go back to their slots 16 channels at a time, in a buffer that fits the first-level cache, and
+// Sums go back to their slots kScatter channels at a time, in a buffer that fits the first-level cache, and
 // leave it by whole vectors; slots that no window selected hold old data that no code refers to.
 void Selected::finish(const Unit& unit, const Tile& tile, const SlotLists& list,
                       const float* sums) const {
-  const size_t size = static_cast<size_t>(tile.slots()) * kLanes;
+  const size_t size = static_cast<size_t>(tile.slots()) * kScatter;
   float* block = thread_scratch().accumulators.get<float>(size);
   std::memset(block, 0, size * sizeof(float));
-  for (int64_t o = unit.o0; o < unit.o1; o += kLanes) {
-    const int lanes = static_cast<int>(std::min<int64_t>(kLanes, unit.o1 - o));
+  for (int64_t o = unit.o0; o < unit.o1; o += kScatter) {
+    const int lanes = static_cast<int>(std::min<int64_t>(kScatter, unit.o1 - o));
     for (int k = 0; k < lanes; k++) {
       const uint16_t* slots = list.slots(o + k);
       const float* from = sums + list.start(o + k);
-      for (int i = 0; i < list.count(o + k); i++) block[slots[i] * kLanes + k] = from[i];
+      for (int i = 0; i < list.count(o + k); i++) block[slots[i] * kScatter + k] = from[i];
     }
     finish_tile(unit.target, tile,
-                {reinterpret_cast<const char*>(block), kLanes * 4, tile.columns}, o, lanes);
+                {reinterpret_cast<const char*>(block), kScatter * 4, tile.columns}, o, lanes);
   }
 }
 

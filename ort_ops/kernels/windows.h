@@ -13,7 +13,6 @@ struct TileSums {
   const char* base;
   int64_t slot_bytes;
   int64_t row_slots;
-  TileSums shifted(int64_t bytes) const { return {base + bytes, slot_bytes, row_slots}; }
 };
 
 // Rows of a tile without pooling: fn(run, at) for each, `at` being the index of output (n, y, cx0, o)
@@ -35,10 +34,10 @@ class WindowVisitor {
   WindowVisitor(const ConvShape& shape, const Tile& tile, const ResidualReader& residual)
       : shape_(shape), tile_(tile), residual_(residual) {}
 
-  // fn(view, at, px) for every window of the tile: outputs [o, o + lanes) (at most 16) of pooled output
+  // fn(view, at, px) for every window of the tile: outputs [o, o + lanes) of pooled output
   // (py, px), which begin at index `at` of a tensor [N, pH, pW, O].
   template <class F>
-  void visit(const TileSums& sums, int64_t o, int lanes, F&& fn) {
+  void visit(const TileSums& sums, int64_t o, int64_t lanes, F&& fn) {
     const ConvAttributes& pool = shape_.at;
     const int count = static_cast<int>(pool.pool_area());
     for (int64_t py = tile_.py0; py < tile_.py1; py++)
@@ -47,14 +46,14 @@ class WindowVisitor {
         const int64_t x0 = px * pool.pool_strides[1] - pool.pool_pads[1];
         int i = 0;
         for (int64_t y = y0; y < y0 + pool.pool_kernel[0]; y++)
-          for (int64_t x = x0; x < x0 + pool.pool_kernel[1]; x++) place(sums, i++, y, x, o, lanes);
+          for (int64_t x = x0; x < x0 + pool.pool_kernel[1]; x++) place(sums, i++, y, x, o);
         const int64_t at = ((tile_.n * shape_.pH + py) * shape_.pW + px) * shape_.O + o;
-        fn(WindowView{sums_, residuals_, count, lanes}, at, px);
+        fn(WindowView{sums_, residuals_, count, static_cast<int>(lanes)}, at, px);
       }
   }
 
  private:
-  void place(const TileSums& sums, int i, int64_t y, int64_t x, int64_t o, int lanes) {
+  void place(const TileSums& sums, int i, int64_t y, int64_t x, int64_t o) {
     const bool inside = y >= 0 && x >= 0 && y < shape_.oH && x < shape_.oW;
     sums_[i] = nullptr;
     residuals_[i] = nullptr;
@@ -62,7 +61,7 @@ class WindowVisitor {
     sums_[i] = sums.base +
                ((y - tile_.cy0) * sums.row_slots + (x - tile_.cx0)) * sums.slot_bytes;
     if (residual_.active())
-      residuals_[i] = residual_.at(tile_.n, y, x, o, lanes, copies_[i]);
+      residuals_[i] = residual_.at(tile_.n, y, x, o);
   }
 
   const ConvShape& shape_;
@@ -70,7 +69,6 @@ class WindowVisitor {
   const ResidualReader& residual_;
   const void* sums_[kMaxWindow];
   const float* residuals_[kMaxWindow];
-  float copies_[kMaxWindow][kLanes];
 };
 
 }  // namespace spl

@@ -11,24 +11,22 @@ SPL_INLINE Vec score_of(const ScoreView& score, const int32_t* sums, int at) {
   return add(mul(exact, load(score.scale + at)), load(score.bias + at));
 }
 
-// score(place, at) for every candidate; writes 1 + the first place of the highest one.
+// score(place, l, lanes) for every candidate; writes 1 + the first place of the highest one.
 template <class Score>
 SPL_INLINE void argmax(const WindowView& window, float threshold, uint8_t* code, Score score) {
-  alignas(64) uint8_t block[kLanes];
-#pragma GCC unroll 4
-  for (int at = 0; at < kLanes; at += W) {
+  for (int l = 0; l < window.lanes; l += W) {
+    const int lanes = least(W, window.lanes - l);
     Vec best = splat(threshold);
     IVec place = isplat(0);
     for (int i = 0; i < window.count; i++) {
       if (window.sums[i] == nullptr) continue;
-      const Vec s = score(i, at);
+      const Vec s = score(i, l, lanes);
       const Mask better = greater(s, best);
       best = pick(better, s, best);
       place = ipick(better, isplat(i + 1), place);
     }
-    to_bytes(place, block + at);
+    store_codes(place, code + l, lanes);
   }
-  std::memcpy(code, block, static_cast<size_t>(window.lanes));
 }
 
 // score(element index of sums, channel l) for all vectors of the run.
@@ -62,15 +60,17 @@ void select_units_run(const Run& run, const ScoreView& score, float threshold, u
 }
 
 void argmax_sums(const WindowView& window, float threshold, uint8_t* code) {
-  argmax(window, threshold, code,
-         [&](int i, int at) SPL_LAMBDA { return candidate(window, i, at); });
+  argmax(window, threshold, code, [&](int i, int l, int lanes) SPL_LAMBDA {
+    return candidate(window, i, l, lanes);
+  });
 }
 
 void argmax_units(const WindowView& window, const ScoreView& score, float threshold,
                   uint8_t* code) {
-  argmax(window, threshold, code, [&](int i, int at) SPL_LAMBDA {
-    const Vec s = score_of(score, static_cast<const int32_t*>(window.sums[i]) + at, at);
-    return window.residual[i] == nullptr ? s : add(s, load(window.residual[i] + at));
+  argmax(window, threshold, code, [&](int i, int l, int lanes) SPL_LAMBDA {
+    const Vec s = score_of(score, static_cast<const int32_t*>(window.sums[i]) + l, l);
+    return window.residual[i] == nullptr ? s
+                                         : add(s, load_some(window.residual[i] + l, lanes));
   });
 }
 

@@ -12,16 +12,6 @@ SPL_INLINE Vec clamped(Vec v, const Clamp& c) {
   return c.floor > 0 ? pick(less_equal(v, splat(c.floor)), zero(), v) : v;
 }
 
-// Runs body(at, out) for each vector of the lane block, straight into y when all 16 are wanted.
-template <class Body>
-SPL_INLINE void write_lanes(int lanes, float* y, Body body) {
-  alignas(64) float block[kLanes];
-  float* out = lanes == kLanes ? y : block;
-#pragma GCC unroll 4
-  for (int at = 0; at < kLanes; at += W) store(out + at, body(at));
-  if (lanes != kLanes) std::memcpy(y, block, static_cast<size_t>(lanes) * sizeof(float));
-}
-
 // value(sums of one vector, offset l from y, lanes of it that count) for all vectors of the run.
 template <class Value>
 SPL_INLINE void for_each_vector(const Run& run, float* y, Value value) {
@@ -52,31 +42,32 @@ void finish_code_run(const Run& run, const Clamp& clamp, const uint8_t* code, fl
 }
 
 void finish_max(const WindowView& window, const Clamp& clamp, float* y) {
-  write_lanes(window.lanes, y, [&](int at) SPL_LAMBDA {
+  for (int l = 0; l < window.lanes; l += W) {
+    const int lanes = least(W, window.lanes - l);
     Vec v = zero();
     bool first = true;
     for (int i = 0; i < window.count; i++) {
       if (window.sums[i] == nullptr) continue;
-      const Vec s = candidate(window, i, at);
+      const Vec s = candidate(window, i, l, lanes);
       v = first ? s : max_or(v, s);
       first = false;
     }
-    return clamped(v, clamp);
-  });
+    store_some(clamped(v, clamp), y + l, lanes);
+  }
 }
 
 void finish_code(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y) {
-  alignas(64) uint8_t codes[kLanes] = {};
-  std::memcpy(codes, code, static_cast<size_t>(window.lanes));
-  write_lanes(window.lanes, y, [&](int at) SPL_LAMBDA {
-    const IVec wanted = from_bytes(codes + at);
+  for (int l = 0; l < window.lanes; l += W) {
+    const int lanes = least(W, window.lanes - l);
+    const IVec wanted = load_codes(code + l, lanes);
     Vec v = zero();
     for (int i = 0; i < window.count; i++) {
       if (window.sums[i] == nullptr) continue;
-      v = pick(iequal(wanted, isplat(i + 1)), candidate(window, i, at), v);
+      v = pick(iequal(wanted, isplat(i + 1)), candidate(window, i, l, lanes), v);
     }
-    return pick(iequal(wanted, isplat(0)), zero(), clamped(v, clamp));
-  });
+    v = pick(iequal(wanted, isplat(0)), zero(), clamped(v, clamp));
+    store_some(v, y + l, lanes);
+  }
 }
 
 }  // namespace SPL_ISA

@@ -6,16 +6,17 @@
 namespace spl {
 namespace SPL_ISA {
 
-SPL_INLINE Vec candidate(const WindowView& w, int place, int at) {
-  const Vec v = load(static_cast<const float*>(w.sums[place]) + at);
-  return w.residual[place] == nullptr ? v : add(v, load(w.residual[place] + at));
-}
-
 SPL_INLINE Vec load_some(const float* p, int lanes) {
   if (lanes == W) return load(p);
   float block[W] = {};
   std::memcpy(block, p, static_cast<size_t>(lanes) * sizeof(float));
   return load(block);
+}
+
+// Sum and residual of one place, `lanes` lanes from `l` on.
+SPL_INLINE Vec candidate(const WindowView& w, int place, int l, int lanes) {
+  const Vec v = load(static_cast<const float*>(w.sums[place]) + l);
+  return w.residual[place] == nullptr ? v : add(v, load_some(w.residual[place] + l, lanes));
 }
 
 SPL_INLINE void store_some(Vec v, float* p, int lanes) {
