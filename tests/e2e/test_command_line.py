@@ -39,7 +39,7 @@ def test_lenet_from_beginning_to_end(plugin_path, spl, tmp_path):
         ("--data", tmp_path / "data.npz"),
     )
     convertible = [s["name"] for s in spl("inspect", model, *data)["sites"] if s["choice"] == "convertible"]
-    report = spl("rewrite", model, fast, *data, "--max-drop", "0.004")
+    report = spl("rewrite", model, fast, *data, "--max-drop", "0.004", "--objective", "none")
     assert [site["name"] for site in report["sites"] if site["choice"] == "predict"] == convertible
     assert report["rules"] == {"conv_pool": 2, "gemm_relu": 1} and report["accuracy"]["images"] == 500
     comparison = spl("compare", model, fast, *data)["accuracy"]
@@ -53,7 +53,9 @@ def test_resnet50_through_the_api(plugin_path):
     """From its compressed file; the report says what was measured."""
     images = str(datasets.require("imagenet1k-sample"))
     model = datasets.load_network("resnet50")
-    result = spl_onnx.rewrite(model, data=images, preprocess="imagenet", limit=8, rules="all", no_verify=True)
+    result = spl_onnx.rewrite(
+        model, data=images, preprocess="imagenet", limit=8, objective="none", rules="all", no_verify=True
+    )
     assert result.report["accuracy"]["drop"] == 0 and result.report["rewritten"] == 49
     assert all(0 < site.density < 1 for site in result.plan.sites if site.is_rewritten)
     flops = result.report["flops"]

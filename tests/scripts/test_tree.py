@@ -39,6 +39,7 @@ LAYERS = (
     ("data", "predictors"),
     ("rewrite",),
     ("measure",),
+    ("search",),
     ("report",),
     ("pipeline",),
     ("cli",),
