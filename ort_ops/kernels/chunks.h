@@ -1,10 +1,12 @@
-// How the patch of an output (kH x kW x channels) is cut into chunks along K, and how the input of a
-// tile is laid out for one chunk. Fixed by the weights and attributes alone, because the weights are
-// packed in the same order.
+// How the patch of an output (kH x kW x channels) is cut into chunks along K, and how the input of
+// a tile is laid out for one chunk. Fixed by the weights and attributes alone, because the weights
+// are packed in the same order.
 //
-//   halo   the input rectangle under the tile, `step` channels at a time: every value is copied once
+//   halo   the input rectangle under the tile, `step` channels at a time: every value is copied
+//   once
 //          and serves all taps. For kernels larger than 1 x 1 with enough channels.
-//   patch  the patch of each slot, `step` elements at a time (im2col). For 1 x 1 kernels, where it is
+//   patch  the patch of each slot, `step` elements at a time (im2col). For 1 x 1 kernels, where it
+//   is
 //          no duplication, for few channels, where halo rows would be mostly padding, and for
 //          strides and dilations with which taps share little.
 #pragma once
@@ -20,9 +22,9 @@ namespace spl {
 struct ChunkPlan {
   bool halo = false;
   bool three_rows = false;  // a 3 x 3 halo with stride 1 across: packed rows of kTilePitch places
-  int taps = 1;       // taps of one chunk: kH * kW, or 1 for patches
-  int64_t total = 0;  // channels of a group, or K for patches
-  int step = 0;       // of total, per chunk
+  int taps = 1;             // taps of one chunk: kH * kW, or 1 for patches
+  int64_t total = 0;        // channels of a group, or K for patches
+  int step = 0;             // of total, per chunk
   int chunks = 0;
 
   int depth(int chunk) const {
@@ -38,8 +40,8 @@ struct ChunkPlan {
   }
 };
 
-// `halo_step` and `patch_step` are the largest steps the caller wants; steps are evened out and kept
-// multiples of `multiple`.
+// `halo_step` and `patch_step` are the largest steps the caller wants; steps are evened out and
+// kept multiples of `multiple`.
 ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int multiple);
 
 }  // namespace spl

@@ -12,7 +12,7 @@ constexpr int kFloatHaloStep = 32;
 constexpr int kFloatPatchStep = 64;
 constexpr int kUnitHaloStep = 32;  // x 9 taps: 18 KB of weights for 64 outputs stay in L1
 constexpr int kUnitPatchStep = 256;
-constexpr int kBlocks = 4;         // lane blocks of outputs per column block: 64 outputs
+constexpr int kBlocks = 4;  // lane blocks of outputs per column block: 64 outputs
 constexpr int kGranule = kBlocks * kLanes;
 constexpr int64_t kBandSums = 48 << 10;  // sums of a band of rows wait in the second-level cache
 // Share of units that are zero from which skipping them beats dense work.
@@ -64,8 +64,7 @@ ConvPredict::ConvPredict(const ConvShape& shape, const PredictorWeights& weights
   std::copy(weights.scale, weights.scale + shape.O, scores_.scale.begin());
   scores_.weight_sums.assign(padded, 0);
   for (int64_t o = 0; o < shape.O; o++)
-    for (int64_t k = 0; k < shape.K(); k++)
-      scores_.weight_sums[o] += weights.i8[o * shape.K() + k];
+    for (int64_t k = 0; k < shape.K(); k++) scores_.weight_sums[o] += weights.i8[o * shape.K() + k];
 }
 
 Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
@@ -83,8 +82,8 @@ Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
   }
   if (sparse_ == nullptr) return run_dense(shape, in, quantization, 0, shape.N, parallel);
   for (int64_t n = 0; n < shape.N; n++) {
-    const bool skip = quantization[n].zero == 0 &&
-                      many_zero_units(shape, in.x + n * image, micro_.unit_channels);
+    const bool skip =
+        quantization[n].zero == 0 && many_zero_units(shape, in.x + n * image, micro_.unit_channels);
     Message bad = skip ? run_sparse(shape, in, quantization, n, parallel)
                        : run_dense(shape, in, quantization, n, n + 1, parallel);
     if (!bad.empty()) return bad;
@@ -106,8 +105,7 @@ Message ConvPredict::run_dense(const ConvShape& shape, const PredictInputs& in,
   return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
     const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;
     const Tile tile = tiling.tile(n0 * tiling.per_image() + at % tiles);
-    if (tile.rows > 0)
-      run_unit({target, in.x, tile, at / tiles, ranges[range], ranges[range + 1]});
+    if (tile.rows > 0) run_unit({target, in.x, tile, at / tiles, ranges[range], ranges[range + 1]});
     return Message();
   });
 }

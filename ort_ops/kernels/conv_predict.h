@@ -1,5 +1,6 @@
 // SPLPredict on images: scores of all outputs by a cheap predictor, and from them the selection.
-// Contract: docs/operators.md. A matrix is an image of one row whose columns are quantised one by one.
+// Contract: docs/operators.md. A matrix is an image of one row whose columns are quantised one by
+// one.
 #pragma once
 
 #include <memory>

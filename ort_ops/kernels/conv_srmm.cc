@@ -10,8 +10,8 @@ ConvSrmm::ConvSrmm(const ConvShape& shape, const float* w, const float* b, const
                    Strategy strategy, bool selects, const MicroKernels& micro) {
   const SrmmLayer layer{shape, w, b, clamp, micro};
   if (selects && (strategy == Strategy::kAuto || strategy == Strategy::kSelect))
-    method_ = shape.taps() == 1 && shape.Cg >= kLanes ? make_selected_1x1(layer)
-                                                      : make_selected(layer);
+    method_ =
+        shape.taps() == 1 && shape.Cg >= kLanes ? make_selected_1x1(layer) : make_selected(layer);
   else if (strategy == Strategy::kZeroSkip ||
            (strategy == Strategy::kAuto && ZeroSkipWeights::suits(shape)))
     method_ = make_zero_skip(layer, strategy == Strategy::kZeroSkip);

@@ -43,11 +43,13 @@ struct SrmmLayer {
   const MicroKernels& micro;
 };
 
-std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);   // needs a selection
-std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer);  // the same for 1 x 1 kernels
-std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);      // all outputs, then selection if any
-std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer,   // the same; few zeros go to
-                                           bool always);             // dense work unless `always`
+std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);  // needs a selection
+std::unique_ptr<SrmmMethod> make_selected_1x1(
+    const SrmmLayer& layer);  // the same for 1 x 1 kernels
+std::unique_ptr<SrmmMethod> make_dense(
+    const SrmmLayer& layer);  // all outputs, then selection if any
+std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer,  // the same; few zeros go to
+                                           bool always);            // dense work unless `always`
 
 class ConvSrmm {
  public:

@@ -33,8 +33,8 @@ void finish_rows(const ScoreTarget& t, const Tile& tile, const TileSums& sums, i
   Scores scores(t.weights, o, count);
   visit_rows(t.shape, tile, t.residual, sums, o, count, [&](const Run& run, int64_t at) {
     if (t.weights.quantized())
-      t.micro.select_units_run(run, scores.under(t.quantization.of(tile.n, 0)),
-                               t.weights.threshold, t.s + at);
+      t.micro.select_units_run(run, scores.under(t.quantization.of(tile.n, 0)), t.weights.threshold,
+                               t.s + at);
     else
       t.micro.select_sums_run(run, t.weights.threshold, t.s + at);
   });
@@ -52,8 +52,8 @@ void finish_scores(const ScoreTarget& t, const Tile& tile, const TileSums& sums,
   Scores scores(t.weights, o, count);
   windows.visit(sums, o, count, [&](const WindowView& window, int64_t at, int64_t px) {
     if (t.weights.quantized())
-      t.micro.argmax_units(window, scores.under(t.quantization.of(tile.n, px)),
-                           t.weights.threshold, t.s + at);
+      t.micro.argmax_units(window, scores.under(t.quantization.of(tile.n, px)), t.weights.threshold,
+                           t.s + at);
     else
       t.micro.argmax_sums(window, t.weights.threshold, t.s + at);
   });

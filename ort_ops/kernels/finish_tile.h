@@ -14,7 +14,8 @@ struct FinishTarget {
   float* y;          // [N, pH, pW, O]
 };
 
-// Writes outputs [o, o + count) of the tile; `sums` are those of output `o`, floats, and of the following ones.
+// Writes outputs [o, o + count) of the tile; `sums` are those of output `o`, floats, and of the
+// following ones.
 void finish_tile(const FinishTarget& target, const Tile& tile, const TileSums& sums, int64_t o,
                  int64_t count);
 

@@ -1,5 +1,5 @@
-// SRMM and SPLPredict on matrices. X [rows, K] is seen as an image of one row, [1, 1, rows, K], with
-// 1 x 1 kernels, except for selected outputs: those read the weight rows where they lie.
+// SRMM and SPLPredict on matrices. X [rows, K] is seen as an image of one row, [1, 1, rows, K],
+// with 1 x 1 kernels, except for selected outputs: those read the weight rows where they lie.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@ Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, C
 
 class GemmSrmm {
  public:
-  // w [O, K] must stay valid while this object lives when `selects` and the strategy is automatic or
-  // `select` (nothing is packed then); otherwise it is packed.
+  // w [O, K] must stay valid while this object lives when `selects` and the strategy is automatic
+  // or `select` (nothing is packed then); otherwise it is packed.
   GemmSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro);
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const;

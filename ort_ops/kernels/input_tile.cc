@@ -45,7 +45,8 @@ void InputTile::offsets() {
 
 TileView InputTile::view() const { return {packed_, slot_offset_, tap_offset_, plan_.taps}; }
 
-// fn(place, values, x) for every place; `values` holds plan.depth(chunk) floats, zeros in the padding.
+// fn(place, values, x) for every place; `values` holds plan.depth(chunk) floats, zeros in the
+// padding.
 template <class F>
 void InputTile::for_each_place(int chunk, F&& fn) {
   if (plan_.halo)
@@ -82,7 +83,8 @@ void InputTile::patch_places(int chunk, F&& fn) {
     }
 }
 
-// Elements [k0, k1) of the patch whose first tap is at (y, x): where they lie, or gathered in `row`.
+// Elements [k0, k1) of the patch whose first tap is at (y, x): where they lie, or gathered in
+// `row`.
 const float* InputTile::gather_patch(int64_t y, int64_t x, int64_t k0, int64_t k1,
                                      float* row) const {
   const ConvAttributes& at = shape_.at;

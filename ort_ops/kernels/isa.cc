@@ -4,9 +4,9 @@
 
 namespace spl {
 
-#define SPL_DECLARE(isa)          \
-  namespace isa {                 \
-  const MicroKernels& table();    \
+#define SPL_DECLARE(isa)       \
+  namespace isa {              \
+  const MicroKernels& table(); \
   }
 SPL_DECLARE(portable)
 #ifdef SPL_HAVE_avx2

@@ -8,9 +8,9 @@
 //   place        one input position of a tile, `row_bytes` apart in the packed input
 //   unit         4 bytes of quantised input: `unit_channels` neighbouring channels
 //
-// Contract: pointers named `packed`, `weights` and `sums` are 64-byte aligned where that can be had (it is
-// faster), but no kernel requires it.
-// Counts may be 0. No kernel allocates, throws or reads beyond what its contract names.
+// Contract: pointers named `packed`, `weights` and `sums` are 64-byte aligned where that can be had
+// (it is faster), but no kernel requires it. Counts may be 0. No kernel allocates, throws or reads
+// beyond what its contract names.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +18,8 @@
 namespace spl {
 
 constexpr int kLanes = 16;
-constexpr int kMaxDotBlocks = 18;   // lane blocks of weights that AVX-512 can keep in registers
-constexpr int kMaxWindow = 254;     // places in a pooling window
+constexpr int kMaxDotBlocks = 18;  // lane blocks of weights that AVX-512 can keep in registers
+constexpr int kMaxWindow = 254;    // places in a pooling window
 
 // Where the operands of a slot lie in the packed input: slot s and tap t start at byte
 // slot_offset[s] + tap_offset[t].
@@ -31,8 +31,8 @@ struct TileView {
 };
 
 // Where the lane blocks of a weight row meet the packed input. Offsets that the compiler knows are
-// immediate operands of the multiply-adds, which run a quarter faster than with an index register, so
-// the two layouts that matter are named.
+// immediate operands of the multiply-adds, which run a quarter faster than with an index register,
+// so the two layouts that matter are named.
 struct DotBlocks {
   const int32_t* offset;  // bytes
   int count;
@@ -44,8 +44,8 @@ struct DotBlocks {
 };
 constexpr int kTilePitch = 16;  // places in a row of the packed input of a 3 x 3 kernel
 
-// Non-zero elements (floats, or units of quantised channels) of one image row and chunk: column i has the
-// elements set in masks[i]; they begin at element starts[i] of `values`.
+// Non-zero elements (floats, or units of quantised channels) of one image row and chunk: column i
+// has the elements set in masks[i]; they begin at element starts[i] of `values`.
 struct SparseRow {
   const void* values;
   const uint64_t* masks;
@@ -57,14 +57,15 @@ struct TapWalk {
   int first, step, count;
 };
 
-// Cache lines to bring near while a kernel works; may lie beyond the data (a prefetch cannot fault).
+// Cache lines to bring near while a kernel works; may lie beyond the data (a prefetch cannot
+// fault).
 struct Prefetch {
   const char* first;
   int lines;
 };
 
-// Local response normalisation of a pixel: y[c] = x[c] / (bias + scale * sum of x[i]^2)^beta over the channels
-// i from c - before to c + after that exist; both are below `channels`.
+// Local response normalisation of a pixel: y[c] = x[c] / (bias + scale * sum of x[i]^2)^beta over
+// the channels i from c - before to c + after that exist; both are below `channels`.
 struct Lrn {
   int64_t channels, before, after;
   float scale, beta, bias;
@@ -74,9 +75,9 @@ struct Clamp {
   float low, high, floor;
 };
 
-// The candidates of neighbouring outputs: `count` places of a window, in order. sums[i] points at `lanes` (any
-// number) sums of place i, readable up to whole lane blocks, or is null in the padding; residual[i] at
-// `lanes` values, or null.
+// The candidates of neighbouring outputs: `count` places of a window, in order. sums[i] points at
+// `lanes` (any number) sums of place i, readable up to whole lane blocks, or is null in the
+// padding; residual[i] at `lanes` values, or null.
 struct WindowView {
   const void* const* sums;
   const float* const* residual;
@@ -84,9 +85,9 @@ struct WindowView {
   int lanes;
 };
 
-// `count` neighbouring outputs of a row, each with `lanes` channels (any number), whose sums (float or 32-bit)
-// are sum_stride elements apart, residuals (null without) and results `stride` elements apart. Sums may
-// be read up to whole lane blocks.
+// `count` neighbouring outputs of a row, each with `lanes` channels (any number), whose sums (float
+// or 32-bit) are sum_stride elements apart, residuals (null without) and results `stride` elements
+// apart. Sums may be read up to whole lane blocks.
 struct Run {
   const void* sums;
   int64_t sum_stride;
@@ -108,29 +109,33 @@ struct MicroKernels {
   int unit_channels;  // quantised channels per unit: 4 (8-bit, VNNI) or 2 (16-bit)
 
   // --- dot.cc: selected outputs -----------------------------------------------------------------
-  // sums[i] += dot(weights, patch of slots[i]) for i < count; 0 may be added to 7 sums beyond. weights:
-  // blocks.count (1..18) lane blocks; block v meets the 16 input floats at byte
+  // sums[i] += dot(weights, patch of slots[i]) for i < count; 0 may be added to 7 sums beyond.
+  // weights: blocks.count (1..18) lane blocks; block v meets the 16 input floats at byte
   // slot_offset[slots[i]] + blocks.offset[v] of `packed`.
   void (*dot_slots)(const float* weights, const DotBlocks& blocks, const char* packed,
                     const int32_t* slot_offset, const uint16_t* slots, int count, float* sums);
-  // out[i] = dot(x, rows[i]) over k floats, unaligned, for i < count; 7 values beyond are overwritten.
+  // out[i] = dot(x, rows[i]) over k floats, unaligned, for i < count; 7 values beyond are
+  // overwritten.
   void (*dot_rows)(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
   // --- dense.cc: all outputs --------------------------------------------------------------------
-  // For slots first..first+count: sums[s * sum_stride + o] += sum over taps t, channels c < channels of
-  // input(s, t)[c] * weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks, blocks 1..8.
+  // For slots first..first+count: sums[s * sum_stride + o] += sum over taps t, channels c <
+  // channels of input(s, t)[c] * weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks,
+  // blocks 1..8.
   void (*dense_slots)(const TileView& view, int channels, const float* weights, int blocks,
                       int first, int count, float* sums, int64_t sum_stride);
-  // The same with quantised input and 32-bit sums: units instead of channels, weights of one unit and
-  // output in 4 bytes.
+  // The same with quantised input and 32-bit sums: units instead of channels, weights of one unit
+  // and output in 4 bytes.
   void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int first,
                       int count, int32_t* sums, int64_t sum_stride);
 
-  // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input -----------------
+  // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input
+  // -----------------
   int slide_blocks;  // most lane blocks of outputs in slide_row
   int tap_blocks;    // most lane blocks of outputs in tap_row
-  // Three neighbouring taps, stride 1. Column i of the row adds to outputs i, i - 1 and i - 2, the sums
-  // of output p being at sums + p * 16 * blocks for -2 <= p < columns. Weights [channel][3][16 * blocks].
+  // Three neighbouring taps, stride 1. Column i of the row adds to outputs i, i - 1 and i - 2, the
+  // sums of output p being at sums + p * 16 * blocks for -2 <= p < columns. Weights [channel][3][16
+  // * blocks].
   void (*slide_row)(const SparseRow& row, int columns, const float* weights, int blocks,
                     float* sums, const Prefetch& next);
   void (*slide_units)(const SparseRow& row, int columns, const void* weights, int blocks,
@@ -142,8 +147,8 @@ struct MicroKernels {
   void (*tap_units)(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
                     int32_t* sums);
   void (*prefetch)(const Prefetch& next);
-  // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats apart;
-  // returns the number of non-zeros. May write up to 16 floats beyond the last value.
+  // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats
+  // apart; returns the number of non-zeros. May write up to 16 floats beyond the last value.
   int64_t (*compress_run)(const float* x, int64_t stride, int count, int channels, float* values,
                           uint64_t* masks, int32_t* starts);
   // The same for the quantised units of channels (at most 64 units) with zero point 0.
@@ -156,8 +161,8 @@ struct MicroKernels {
   // n values to units at `out` (n rounded up to whole units; the rest of the last unit is 0):
   // clamp(round(x * inverse) + zero, 0, 255).
   void (*quantize)(const float* x, int n, float inverse, float zero, void* out);
-  // int8 weights w[0, n) of one output and tap, to the form dense_units multiplies: unit u is written
-  // at out + u * unit_stride bytes.
+  // int8 weights w[0, n) of one output and tap, to the form dense_units multiplies: unit u is
+  // written at out + u * unit_stride bytes.
   void (*pack_units)(const int8_t* w, int n, char* out, int64_t unit_stride);
 
   // --- finish.cc: sums to values ----------------------------------------------------------------

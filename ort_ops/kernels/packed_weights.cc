@@ -79,7 +79,8 @@ PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, cons
     const int64_t in_group = o % shape.Og();
     const int block = static_cast<int>(in_group / (most * kLanes));
     for (int q = 0; q < plan.chunks; q++) {
-      float* to = reinterpret_cast<float*>(at(o / shape.Og(), block, q)) + in_group % (most * kLanes);
+      float* to =
+          reinterpret_cast<float*>(at(o / shape.Og(), block, q)) + in_group % (most * kLanes);
       for (int t = 0; t < plan.taps; t++)
         for (int c = 0; c < plan.depth(q); c++, to += lanes_[block] * kLanes)
           *to = w[o * shape.K() + plan.source(q, t, c, shape.Cg)];

@@ -25,8 +25,8 @@ class PackedRows {
 
  private:
   ChunkPlan plan_;
-  int64_t outputs_;                 // per group
-  std::vector<int64_t> chunk_at_;   // floats before each chunk of a group, and the end
+  int64_t outputs_;                // per group
+  std::vector<int64_t> chunk_at_;  // floats before each chunk of a group, and the end
   mutable Buffer data_;
   const float* base_;
 };

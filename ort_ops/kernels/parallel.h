@@ -1,6 +1,6 @@
 // How kernels get threads: a function of the caller that runs fn(arg, i) for i in [0, count) in any
-// order, on any thread, and returns when all are done. Inside ONNX Runtime this is the session's own
-// pool; a second pool would fight with its spinning workers.
+// order, on any thread, and returns when all are done. Inside ONNX Runtime this is the session's
+// own pool; a second pool would fight with its spinning workers.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,9 @@ struct Parallel {
       for (size_t i = 0; i < count; i++) fn(i);
       return;
     }
-    runner(self, count, [](void* arg, size_t i) { (*static_cast<F*>(arg))(i); },
-           const_cast<void*>(static_cast<const void*>(&fn)));
+    runner(
+        self, count, [](void* arg, size_t i) { (*static_cast<F*>(arg))(i); },
+        const_cast<void*>(static_cast<const void*>(&fn)));
   }
 };
 

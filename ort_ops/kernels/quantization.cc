@@ -25,7 +25,8 @@ Message dynamic_quantizations(const float* x, int64_t count, int64_t size,
   const int64_t parts = std::max<int64_t>(1, (size + kPart - 1) / kPart);
   std::vector<float> low(static_cast<size_t>(count * parts), 0.0f), high(low);
   Message message = run_all(parallel, static_cast<size_t>(count * parts), [&](size_t i) {
-    const int64_t entry = static_cast<int64_t>(i) / parts, begin = static_cast<int64_t>(i) % parts * kPart;
+    const int64_t entry = static_cast<int64_t>(i) / parts,
+                  begin = static_cast<int64_t>(i) % parts * kPart;
     micro.min_max(x + entry * size + begin, std::min(kPart, size - begin), &low[i], &high[i]);
     return Message();
   });

@@ -10,13 +10,14 @@
 
 namespace spl {
 
-// Says what is wrong when a code of outputs [o0, o1) of the tile lies beyond its window or in the padding.
+// Says what is wrong when a code of outputs [o0, o1) of the tile lies beyond its window or in the
+// padding.
 std::string check_codes(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
                         const uint8_t* s, int64_t o0, int64_t o1);
 
-// Marks the slots that windows of the tile select, for up to 64 outputs from `o` on: bit k of bits[slot] is
-// output o + k. `bits` are cleared first. Says what is wrong when a code lies beyond its window or in
-// the padding.
+// Marks the slots that windows of the tile select, for up to 64 outputs from `o` on: bit k of
+// bits[slot] is output o + k. `bits` are cleared first. Says what is wrong when a code lies beyond
+// its window or in the padding.
 std::string mark_slots(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
                        const uint8_t* s, int64_t o, int lanes, uint64_t* bits);
 

@@ -1,10 +1,10 @@
-// The non-zero elements of one image (and group) as streams, for zero-input skipping: floats, or units of
-// quantised channels (micro.h), which are zero when all their channels are.
+// The non-zero elements of one image (and group) as streams, for zero-input skipping: floats, or
+// units of quantised channels (micro.h), which are zero when all their channels are.
 //
-// Per image row and chunk of channels the non-zero elements lie one after the other in column order, with
-// one mask word per column. They are packed once per call and read many times: reading channels-last
-// data directly would touch one strided cache line per column and chunk that no prefetcher follows,
-// and finding the non-zeros inside the multiply loop would stall it.
+// Per image row and chunk of channels the non-zero elements lie one after the other in column
+// order, with one mask word per column. They are packed once per call and read many times: reading
+// channels-last data directly would touch one strided cache line per column and chunk that no
+// prefetcher follows, and finding the non-zeros inside the multiply loop would stall it.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ class SparseImage {
   // Elements of `per_element` channels, `step` (at most 64) elements per chunk.
   SparseImage(const ConvShape& shape, int per_element, int step, const MicroKernels& micro);
 
-  // Packs group `group` of image `n`, rows side by side on the given threads: floats (per_element 1), or
-  // units quantised with scale 1 / inverse and zero point 0.
+  // Packs group `group` of image `n`, rows side by side on the given threads: floats (per_element
+  // 1), or units quantised with scale 1 / inverse and zero point 0.
   void pack(const float* x, int64_t n, int64_t group, const Parallel& parallel);
   void pack_units(const float* x, int64_t n, int64_t group, float inverse,
                   const Parallel& parallel);

@@ -74,10 +74,10 @@ class Dense final : public SrmmMethod {
     }
     for (int b = first; b < last; b++) {
       const int64_t o = columns_.first_output(b), width = columns_.lane_blocks(b) * kLanes;
-      finish_tile(target, tile,
-                  {reinterpret_cast<const char*>(sums + (b - first) * block_size), width * 4,
-                   tile.columns},
-                  channel + o, std::min(width, shape.Og() - o));
+      finish_tile(
+          target, tile,
+          {reinterpret_cast<const char*>(sums + (b - first) * block_size), width * 4, tile.columns},
+          channel + o, std::min(width, shape.Og() - o));
     }
     return "";
   }

@@ -1,8 +1,8 @@
 // SRMM where outputs are selected: dot products of listed outputs only.
 //
 // K is cut into chunks whose input, copied under a tile, fits the first-level cache; the weights of
-// one output and chunk stay in registers while its selected slots pass by. The weight rows of a chunk
-// serve a band of tiles from the second-level cache before the next chunk begins.
+// one output and chunk stay in registers while its selected slots pass by. The weight rows of a
+// chunk serve a band of tiles from the second-level cache before the next chunk begins.
 #include <algorithm>
 #include <cstring>
 
@@ -16,12 +16,12 @@
 namespace spl {
 namespace {
 
-constexpr int kTileSlots = 112;      // x 32 channels: 20 KB with the border of a 3 x 3 kernel
-constexpr int kBand = 4;             // tiles per unit
-constexpr int kHaloStep = 32;        // channels; x 9 taps = 18 lane blocks
+constexpr int kTileSlots = 112;  // x 32 channels: 20 KB with the border of a 3 x 3 kernel
+constexpr int kBand = 4;         // tiles per unit
+constexpr int kHaloStep = 32;    // channels; x 9 taps = 18 lane blocks
 constexpr int kPatchStep = 128;
-constexpr int kRangeGranule = 128;   // outputs
-constexpr int kScatter = 64;         // x 112 slots: 28 KB
+constexpr int kRangeGranule = 128;  // outputs
+constexpr int kScatter = 64;        // x 112 slots: 28 KB
 
 // One unit of work: `count` tiles of one image, one group, outputs [o0, o1) of all.
 struct Unit {
@@ -49,8 +49,8 @@ class Selected final : public SrmmMethod {
   void accumulate(const Unit& unit, const SlotLists* lists, float* const* sums) const;
   void finish(const Unit& unit, const Tile& tile, const SlotLists& list, const float* sums) const;
 
-  // The offsets of a whole chunk follow a named layout; those of a part of one do not. Only channels
-  // packed as densely as the tile's rows keep tap rows in one piece.
+  // The offsets of a whole chunk follow a named layout; those of a part of one do not. Only
+  // channels packed as densely as the tile's rows keep tap rows in one piece.
   DotBlocks::Layout layout_of(int parts, int per_tap) const {
     if (parts > 1) return DotBlocks::kAnywhere;
     if (!plan_.halo) return DotBlocks::kConsecutive;
@@ -141,8 +141,9 @@ void Selected::accumulate(const Unit& unit, const SlotLists* lists, float* const
   }
 }
 
-// Sums go back to their slots kScatter channels at a time, in a buffer that fits the first-level cache, and
-// leave it by whole vectors; slots that no window selected hold old data that no code refers to.
+// Sums go back to their slots kScatter channels at a time, in a buffer that fits the first-level
+// cache, and leave it by whole vectors; slots that no window selected hold old data that no code
+// refers to.
 void Selected::finish(const Unit& unit, const Tile& tile, const SlotLists& list,
                       const float* sums) const {
   const size_t size = static_cast<size_t>(tile.slots()) * kScatter;

@@ -1,9 +1,9 @@
 // SRMM where outputs of a 1 x 1 convolution are selected.
 //
-// With one tap a patch serves no neighbours, so the roles of srmm_selected.cc change places: a chunk of one
-// slot's channels stays in registers and the weight rows of its selected outputs pass by, from a block of
-// rows that fits the first-level cache. The lists of a slot are its selection row, with no transposition,
-// and the input is read where it lies.
+// With one tap a patch serves no neighbours, so the roles of srmm_selected.cc change places: a
+// chunk of one slot's channels stays in registers and the weight rows of its selected outputs pass
+// by, from a block of rows that fits the first-level cache. The lists of a slot are its selection
+// row, with no transposition, and the input is read where it lies.
 #include <algorithm>
 #include <cstring>
 

@@ -1,6 +1,6 @@
-// SRMM with all outputs computed and zero inputs skipped (zero_skip.h), image by image. An image with
-// few zeros takes the dense way instead; which way an image takes depends on its own zeros alone, so
-// that results do not depend on what else is in the batch.
+// SRMM with all outputs computed and zero inputs skipped (zero_skip.h), image by image. An image
+// with few zeros takes the dense way instead; which way an image takes depends on its own zeros
+// alone, so that results do not depend on what else is in the batch.
 #include <algorithm>
 
 #include "kernels/conv_srmm.h"
@@ -34,9 +34,8 @@ class ZeroSkip final : public SrmmMethod {
         image.pack(in.x, n, g, parallel);
         const bool few_zeros = static_cast<double>(image.nonzeros()) >
                                kDenseAbove * static_cast<double>(image.elements());
-        Message bad = few_zeros && dense_ != nullptr
-                          ? run_dense(shape, in, n, parallel)
-                          : run_image(shape, in, image, n, g, parallel);
+        Message bad = few_zeros && dense_ != nullptr ? run_dense(shape, in, n, parallel)
+                                                     : run_image(shape, in, image, n, g, parallel);
         if (!bad.empty()) return bad;
         if (few_zeros && dense_ != nullptr) break;  // it did all groups
       }

@@ -24,15 +24,22 @@ void reached(const ConvShape& shape, int axis, int64_t p0, int64_t p1, int64_t* 
   const ConvAttributes& at = shape.at;
   const int64_t size = axis == 0 ? shape.oH : shape.oW;
   *begin = std::max<int64_t>(0, p0 * at.pool_strides[axis] - at.pool_pads[axis]);
-  *end = std::min(size, (p1 - 1) * at.pool_strides[axis] - at.pool_pads[axis] +
-                            at.pool_kernel[axis]);
+  *end =
+      std::min(size, (p1 - 1) * at.pool_strides[axis] - at.pool_pads[axis] + at.pool_kernel[axis]);
 }
 
 // Equal tiles can leave an empty last one: it has no rows.
 Tile make_tile(const ConvShape& shape, int64_t n, int64_t py0, int64_t py1, int64_t px0,
                int64_t px1) {
-  Tile t{n, std::min(py0, shape.pH), std::min(py1, shape.pH), std::min(px0, shape.pW),
-         std::min(px1, shape.pW), 0, 0, 0, 0};
+  Tile t{n,
+         std::min(py0, shape.pH),
+         std::min(py1, shape.pH),
+         std::min(px0, shape.pW),
+         std::min(px1, shape.pW),
+         0,
+         0,
+         0,
+         0};
   if (t.py0 == t.py1 || t.px0 == t.px1) return t;
   int64_t y1, x1;
   reached(shape, 0, t.py0, t.py1, &t.cy0, &y1);

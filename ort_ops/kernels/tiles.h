@@ -24,8 +24,8 @@ struct Tile {
 // Tiles of one image.
 class Tiling {
  public:
-  // At most `max_slots` slots in a tile and `max_columns` in a row of it (more only when a single window
-  // has more).
+  // At most `max_slots` slots in a tile and `max_columns` in a row of it (more only when a single
+  // window has more).
   Tiling(const ConvShape& shape, int max_slots, int max_columns);
   int64_t per_image() const { return tiles_y_ * tiles_x_; }
   Tile tile(int64_t index) const;  // index in [0, N * per_image)
@@ -41,8 +41,8 @@ class Tiling {
 // Tiles as wide as the image, for work that runs along rows.
 class RowBands {
  public:
-  // At most `most_rows` convolution rows in a band (more only when a single window has more), and at
-  // least `wanted` bands where the image is high enough.
+  // At most `most_rows` convolution rows in a band (more only when a single window has more), and
+  // at least `wanted` bands where the image is high enough.
   RowBands(const ConvShape& shape, int64_t most_rows, int64_t wanted);
   int64_t count() const { return count_; }
   Tile tile(int64_t index, int64_t n) const;
@@ -53,11 +53,10 @@ class RowBands {
 };
 
 // The slots of the window of pooled output (py, px), in row-major order; -1 in the padding.
-void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px,
-                  int16_t* slots);
+void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px, int16_t* slots);
 
-// Units of work worth making: enough to balance the threads there can be, as few as possible otherwise,
-// because units share weights. ONNX Runtime does not say how many threads a session has.
+// Units of work worth making: enough to balance the threads there can be, as few as possible
+// otherwise, because units share weights. ONNX Runtime does not say how many threads a session has.
 int64_t wanted_units();
 
 // Splits `outputs` channels into ranges of whole `granule`s so that `others` x ranges is at least

@@ -15,8 +15,8 @@ struct TileSums {
   int64_t row_slots;
 };
 
-// Rows of a tile without pooling: fn(run, at) for each, `at` being the index of output (n, y, cx0, o)
-// in a tensor [N, oH, oW, O]. The residual is a whole tensor or inactive.
+// Rows of a tile without pooling: fn(run, at) for each, `at` being the index of output (n, y, cx0,
+// o) in a tensor [N, oH, oW, O]. The residual is a whole tensor or inactive.
 template <class F>
 void visit_rows(const ConvShape& shape, const Tile& tile, const ResidualReader& residual,
                 const TileSums& sums, int64_t o, int64_t lanes, F&& fn) {
@@ -58,10 +58,8 @@ class WindowVisitor {
     sums_[i] = nullptr;
     residuals_[i] = nullptr;
     if (!inside) return;
-    sums_[i] = sums.base +
-               ((y - tile_.cy0) * sums.row_slots + (x - tile_.cx0)) * sums.slot_bytes;
-    if (residual_.active())
-      residuals_[i] = residual_.at(tile_.n, y, x, o);
+    sums_[i] = sums.base + ((y - tile_.cy0) * sums.row_slots + (x - tile_.cx0)) * sums.slot_bytes;
+    if (residual_.active()) residuals_[i] = residual_.at(tile_.n, y, x, o);
   }
 
   const ConvShape& shape_;

@@ -6,8 +6,8 @@
 namespace spl {
 namespace {
 
-// Weights of one chunk and row stay in the first-level cache. Three sliding taps leave room for the values;
-// a single tap works on few values at a time and gains more from longer chunks.
+// Weights of one chunk and row stay in the first-level cache. Three sliding taps leave room for the
+// values; a single tap works on few values at a time and gains more from longer chunks.
 constexpr int kSlideBytes = 24 << 10;
 constexpr int kTapBytes = 32 << 10;
 
@@ -31,7 +31,8 @@ void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) 
     lanes_.push_back(total * (b + 1) / count - total * b / count);
   }
   widest_ = *std::max_element(lanes_.begin(), lanes_.end());
-  const int fits = (slides_ ? kSlideBytes : kTapBytes) / static_cast<int>(taps_ * widest_ * kLanes * 4);
+  const int fits =
+      (slides_ ? kSlideBytes : kTapBytes) / static_cast<int>(taps_ * widest_ * kLanes * 4);
   step_ = std::clamp(fits / 16 * 16, 16, kMaxMask);
   group_bytes_ = static_cast<int64_t>(total) * kLanes * 4 * elements_ * rows_ * taps_;
   const size_t size = static_cast<size_t>(group_bytes_ * shape.at.group);
@@ -54,8 +55,7 @@ ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const float* w, const M
         }
 }
 
-ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const int8_t* w,
-                                 const MicroKernels& micro)
+ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const int8_t* w, const MicroKernels& micro)
     : per_element_(micro.unit_channels) {
   layout(shape, micro);
   for (int64_t o = 0; o < shape.O; o++) {
@@ -73,7 +73,8 @@ ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const int8_t* w,
 }
 
 int ZeroSkipWeights::depth(int chunk) const {
-  return static_cast<int>(std::min<int64_t>(step_, elements_ - static_cast<int64_t>(chunk) * step_));
+  return static_cast<int>(
+      std::min<int64_t>(step_, elements_ - static_cast<int64_t>(chunk) * step_));
 }
 
 const char* ZeroSkipWeights::row(int64_t group, int block, int chunk, int64_t row,
@@ -83,11 +84,10 @@ const char* ZeroSkipWeights::row(int64_t group, int block, int chunk, int64_t ro
   return slides_ ? at(group, block, first, row, 0) : at(group, block, first, row / kW_, row % kW_);
 }
 
-char* ZeroSkipWeights::at(int64_t group, int block, int64_t element, int64_t ky,
-                          int64_t kx) const {
+char* ZeroSkipWeights::at(int64_t group, int block, int64_t element, int64_t ky, int64_t kx) const {
   const int64_t chunk = element / step_, width = lanes_[block] * kLanes * 4;
-  const int64_t before = rows_ * taps_ * (first_lane_[block] * kLanes * 4 * elements_ +
-                                          width * chunk * step_);
+  const int64_t before =
+      rows_ * taps_ * (first_lane_[block] * kLanes * 4 * elements_ + width * chunk * step_);
   const int64_t row = slides_ ? ky : ky * kW_ + kx, tap = slides_ ? kx : 0;
   const int64_t in_chunk = row * depth(static_cast<int>(chunk)) + element % step_;
   return base_ + group * group_bytes_ + before + (in_chunk * taps_ + tap) * width;
@@ -95,8 +95,8 @@ char* ZeroSkipWeights::at(int64_t group, int block, int64_t element, int64_t ky,
 
 namespace {
 
-// work(row of the image, weights, kernel column (0 when three taps slide), sums, next weights) adds one
-// row of weights to one row of sums.
+// work(row of the image, weights, kernel column (0 when three taps slide), sums, next weights) adds
+// one row of weights to one row of sums.
 template <class Sum, class Work>
 void add_rows(const ConvShape& shape, const SparseImage& image, const ZeroSkipWeights& weights,
               const RowRange& range, Sum* sums, Work work) {

@@ -18,8 +18,9 @@
 
 namespace spl {
 
-// Weights [block][chunk][row][element][tap][16 * lane blocks of the block], 4 bytes each. With three taps
-// that slide, `row` is the kernel row and `tap` the place in it; otherwise every tap is a row of its own.
+// Weights [block][chunk][row][element][tap][16 * lane blocks of the block], 4 bytes each. With
+// three taps that slide, `row` is the kernel row and `tap` the place in it; otherwise every tap is
+// a row of its own.
 class ZeroSkipWeights {
  public:
   ZeroSkipWeights(const ConvShape& shape, const float* w, const MicroKernels& micro);
@@ -27,8 +28,8 @@ class ZeroSkipWeights {
   // Whether a shape is worth it: with few channels masks are mostly bookkeeping.
   static bool suits(const ConvShape& shape) { return shape.Cg >= 8; }
 
-  int per_element() const { return per_element_; }  // channels
-  int step() const { return step_; }                // elements per chunk
+  int per_element() const { return per_element_; }                // channels
+  int step() const { return step_; }                              // elements per chunk
   int blocks() const { return static_cast<int>(lanes_.size()); }  // per group
   int lane_blocks(int block) const { return lanes_[block]; }
   int64_t widest() const { return widest_ * kLanes; }  // outputs of the widest block
@@ -62,14 +63,15 @@ struct RowRange {
 };
 
 // Sums of a range: row r, column c at sums + (r * pitch + c) * 16 * lane blocks with
-// pitch = zero_skip_pitch(shape). Two columns on either side of a row are scratch, so `sums` points two
-// columns into its buffer. Float sums begin at `bias` (of the block's outputs, readable up to whole lane
-// blocks), 32-bit ones at 0.
-void zero_skip_rows(const ConvShape& shape, const SparseImage& image, const ZeroSkipWeights& weights,
-                    const MicroKernels& micro, const RowRange& range, const float* bias,
-                    float* sums);
-void zero_skip_rows(const ConvShape& shape, const SparseImage& image, const ZeroSkipWeights& weights,
-                    const MicroKernels& micro, const RowRange& range, int32_t* sums);
+// pitch = zero_skip_pitch(shape). Two columns on either side of a row are scratch, so `sums` points
+// two columns into its buffer. Float sums begin at `bias` (of the block's outputs, readable up to
+// whole lane blocks), 32-bit ones at 0.
+void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
+                    const ZeroSkipWeights& weights, const MicroKernels& micro,
+                    const RowRange& range, const float* bias, float* sums);
+void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
+                    const ZeroSkipWeights& weights, const MicroKernels& micro,
+                    const RowRange& range, int32_t* sums);
 
 inline int64_t zero_skip_pitch(const ConvShape& shape) { return shape.oW + 4; }
 

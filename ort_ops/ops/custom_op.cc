@@ -26,8 +26,7 @@ OrtStatus* create(const OrtCustomOp* op, const OrtApi*, const OrtKernelInfo* inf
 }
 
 OrtStatus* compute(void* kernel, OrtKernelContext* context) {
-  return ort::guarded(
-      [&] { static_cast<const Kernel*>(kernel)->compute(ort::Context(context)); });
+  return ort::guarded([&] { static_cast<const Kernel*>(kernel)->compute(ort::Context(context)); });
 }
 
 OrtStatus* infer(const OrtCustomOp* op, OrtShapeInferContext* context) {

@@ -29,8 +29,8 @@ struct OpSpec {
   void (*infer)(const ort::InferContext& context);
 };
 
-// The record to register; lives as long as the process, like `spec`. Without `infer_shapes` the output
-// shape stays unknown to the graph.
+// The record to register; lives as long as the process, like `spec`. Without `infer_shapes` the
+// output shape stays unknown to the graph.
 const OrtCustomOp* make_custom_op(const OpSpec& spec, bool infer_shapes);
 
 // The operators of each domain.

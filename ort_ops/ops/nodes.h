@@ -84,9 +84,9 @@ class PredictNode final : public Kernel {
     if (in.input_scale != nullptr && w.type != ort::kInt8)
       throw ort::InvalidArgument("got float32 Wp and an Xscale; Xscale goes with int8 Wp only");
     const std::unique_ptr<ConvPredict> own =
-        packed_ == nullptr ? pack(w, context.input(predict_input::kBp),
-                                  context.input(predict_input::kWscale))
-                           : nullptr;
+        packed_ == nullptr
+            ? pack(w, context.input(predict_input::kBp), context.input(predict_input::kWscale))
+            : nullptr;
     in.s = static_cast<uint8_t*>(context.output(domain_.output_dims(shape, x)));
     require_empty((own ? *own : *packed_).run(shape, in, session_threads(context)));
   }

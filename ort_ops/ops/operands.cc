@@ -8,8 +8,9 @@ namespace spl {
 Clamp read_clamp(const ort::Info& info) {
   const Clamp clamp{info.real("clip_min"), info.real("clip_max"), info.real("floor")};
   if (!(clamp.low <= clamp.high))
-    throw ort::InvalidArgument("attributes clip_min and clip_max: got " + std::to_string(clamp.low) +
-                               " and " + std::to_string(clamp.high) + ", wanted clip_min <= clip_max");
+    throw ort::InvalidArgument("attributes clip_min and clip_max: got " +
+                               std::to_string(clamp.low) + " and " + std::to_string(clamp.high) +
+                               ", wanted clip_min <= clip_max");
   if (!(clamp.floor >= 0))
     throw ort::InvalidArgument("attribute floor: got " + std::to_string(clamp.floor) +
                                ", wanted a value >= 0");
@@ -30,8 +31,7 @@ std::string described(const char* name, const ort::Tensor& tensor) {
   return std::string(name) + " " + shape_text(tensor.dims.data(), tensor.dims.size());
 }
 
-void require_dims(const char* name, const ort::Tensor& tensor,
-                  const std::vector<int64_t>& wanted) {
+void require_dims(const char* name, const ort::Tensor& tensor, const std::vector<int64_t>& wanted) {
   if (tensor.dims != wanted)
     throw ort::InvalidArgument("got " + described(name, tensor) + ", wanted " +
                                shape_text(wanted.data(), wanted.size()));

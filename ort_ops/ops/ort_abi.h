@@ -1,10 +1,10 @@
 // The part of ONNX Runtime's C interface that a custom operator library uses, declared by hand.
 //
-// A custom operator library links to nothing of ONNX Runtime: at registration it receives a table of
-// functions whose slots never move (checked from API 8 to 29), and it hands back records of
+// A custom operator library links to nothing of ONNX Runtime: at registration it receives a table
+// of functions whose slots never move (checked from API 8 to 29), and it hands back records of
 // callbacks (OrtCustomOp). Those two layouts are the whole binary interface, and neither the
-// onnxruntime wheel nor most distributions ship the headers. API 17 (ONNX Runtime 1.17) is the first
-// with all that is needed here, so one file serves 1.17 and everything newer.
+// onnxruntime wheel nor most distributions ship the headers. API 17 (ONNX Runtime 1.17) is the
+// first with all that is needed here, so one file serves 1.17 and everything newer.
 //
 // tests/ort_ops/test_abi.py compares the layout with the official header where one is installed.
 // Do not include this file together with onnxruntime_c_api.h.

@@ -15,7 +15,8 @@ struct ShapeInfo {
   std::vector<int64_t> dims() const {
     size_t rank = 0;
     const OrtTensorTypeAndShapeInfo* constant = info;
-    require_ok(call<OrtStatus*>(GetDimensionsCount, constant, &rank), "cannot read a tensor's rank");
+    require_ok(call<OrtStatus*>(GetDimensionsCount, constant, &rank),
+               "cannot read a tensor's rank");
     std::vector<int64_t> sizes(rank);
     require_ok(call<OrtStatus*>(GetDimensions, constant, sizes.data(), rank),
                "cannot read a tensor's shape");
@@ -36,10 +37,10 @@ Tensor read_tensor(const OrtValue* value) {
   ShapeInfo shape;
   require_ok(call<OrtStatus*>(GetTensorTypeAndShape, value, &shape.info), "input is not a tensor");
   tensor.dims = shape.dims();
-  require_ok(call<OrtStatus*>(GetTensorElementType,
-                              static_cast<const OrtTensorTypeAndShapeInfo*>(shape.info),
-                              &tensor.type),
-             "cannot read a tensor's type");
+  require_ok(
+      call<OrtStatus*>(GetTensorElementType,
+                       static_cast<const OrtTensorTypeAndShapeInfo*>(shape.info), &tensor.type),
+      "cannot read a tensor's type");
   void* data = nullptr;
   require_ok(call<OrtStatus*>(GetTensorMutableData, const_cast<OrtValue*>(value), &data),
              "cannot read a tensor's data");
@@ -100,15 +101,17 @@ Tensor Info::constant(size_t index) const {
   if (!has_input(index)) return {};
   int is_constant = 0;
   const OrtValue* value = nullptr;
-  require_ok(call<OrtStatus*>(KernelInfoGetConstantInput_tensor, info_, index, &is_constant, &value),
-             "cannot read a constant input");
+  require_ok(
+      call<OrtStatus*>(KernelInfoGetConstantInput_tensor, info_, index, &is_constant, &value),
+      "cannot read a constant input");
   return is_constant ? read_tensor(value) : Tensor();
 }
 
 std::string Info::node_name() const {
   size_t size = 0;
   char* none = nullptr;
-  require_ok(call<OrtStatus*>(KernelInfo_GetNodeName, info_, none, &size), "cannot read a node name");
+  require_ok(call<OrtStatus*>(KernelInfo_GetNodeName, info_, none, &size),
+             "cannot read a node name");
   std::string value(size, '\0');
   require_ok(call<OrtStatus*>(KernelInfo_GetNodeName, info_, value.data(), &size),
              "cannot read a node name");
@@ -125,8 +128,8 @@ Context::Context(OrtKernelContext* context) : context_(context), inputs_(0) {
 Tensor Context::input(size_t index) const {
   if (index >= inputs_) return {};
   const OrtValue* value = nullptr;
-  require_ok(call<OrtStatus*>(KernelContext_GetInput, static_cast<const OrtKernelContext*>(context_),
-                              index, &value),
+  require_ok(call<OrtStatus*>(KernelContext_GetInput,
+                              static_cast<const OrtKernelContext*>(context_), index, &value),
              "cannot read an input");
   return read_tensor(value);
 }
@@ -212,8 +215,8 @@ void InferContext::set_output(ElementType type, const std::vector<Dimension>& di
   }
   require_ok(call<OrtStatus*>(SetSymbolicDimensions, shape.info, names.data(), names.size()),
              "cannot set symbolic dimensions");
-  require_ok(call<OrtStatus*>(SetDimensions, shape.info,
-                              static_cast<const int64_t*>(sizes.data()), sizes.size()),
+  require_ok(call<OrtStatus*>(SetDimensions, shape.info, static_cast<const int64_t*>(sizes.data()),
+                              sizes.size()),
              "cannot set dimensions");
   require_ok(call<OrtStatus*>(ShapeInferContext_SetOutputTypeShape,
                               static_cast<const OrtShapeInferContext*>(context_), size_t{0},

@@ -14,14 +14,14 @@ OrtCustomOpDomain* make_domain(const char* name, const std::vector<OpSpec>& spec
   ort::require_ok(ort::call<OrtStatus*>(ort::CreateCustomOpDomain, name, &domain),
                   "spl-onnx: cannot create an operator domain");
   for (const OpSpec& spec : specs)
-    ort::require_ok(ort::call<OrtStatus*>(ort::CustomOpDomain_Add, domain,
-                                         make_custom_op(spec, infer_shapes)),
-                    "spl-onnx: cannot add an operator");
+    ort::require_ok(
+        ort::call<OrtStatus*>(ort::CustomOpDomain_Add, domain, make_custom_op(spec, infer_shapes)),
+        "spl-onnx: cannot add an operator");
   return domain;
 }
 
-// ONNX Runtime before 1.24 crashes on a node with an omitted input in the middle (S, Xscale) when the
-// operator infers shapes: seen with 1.17.3, 1.18.1, 1.19.2, 1.20.1, 1.22.1 and 1.23.2.
+// ONNX Runtime before 1.24 crashes on a node with an omitted input in the middle (S, Xscale) when
+// the operator infers shapes: seen with 1.17.3, 1.18.1, 1.19.2, 1.20.1, 1.22.1 and 1.23.2.
 bool can_infer_shapes(const char* version) {
   int major = 0, minor = 0;
   return std::sscanf(version, "%d.%d", &major, &minor) == 2 && (major > 1 || minor >= 24);

@@ -197,14 +197,15 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 PYBIND11_MODULE(_kernels, m) {
   m.doc() = "Kernels of spl-onnx without ONNX Runtime; semantics: docs/operators.md.";
   m.def("isa_names", &spl::available_isas, "Instruction sets that run here, slowest first.");
-  m.def("active_isa", [] { return std::string(spl::active_kernels().isa); },
-        "Instruction set in use (SPL_ONNX_ISA overrides the choice).");
+  m.def(
+      "active_isa", [] { return std::string(spl::active_kernels().isa); },
+      "Instruction set in use (SPL_ONNX_ISA overrides the choice).");
 
-#define SPL_CONV_ARGS                                                                            \
-  py::kw_only(), py::arg("strides") = Ints{1, 1}, py::arg("pads") = Ints{0, 0, 0, 0},            \
-      py::arg("dilations") = Ints{1, 1}, py::arg("group") = 1,                                   \
-      py::arg("pool_kernel") = Ints{1, 1}, py::arg("pool_strides") = Ints{1, 1},                 \
-      py::arg("pool_pads") = Ints{0, 0, 0, 0}, py::arg("pool_ceil") = false
+#define SPL_CONV_ARGS                                                                       \
+  py::kw_only(), py::arg("strides") = Ints{1, 1}, py::arg("pads") = Ints{0, 0, 0, 0},       \
+                 py::arg("dilations") = Ints{1, 1}, py::arg("group") = 1,                   \
+                 py::arg("pool_kernel") = Ints{1, 1}, py::arg("pool_strides") = Ints{1, 1}, \
+                 py::arg("pool_pads") = Ints{0, 0, 0, 0}, py::arg("pool_ceil") = false
 
   m.def(
       "conv_srmm",
@@ -227,8 +228,8 @@ PYBIND11_MODULE(_kernels, m) {
       "conv_predict",
       [](Floats x, py::array wp, Floats bp, Maybe<Floats> wscale, Maybe<Floats> xscale,
          Maybe<Floats> r, Ints strides, Ints pads, Ints dilations, int64_t group, Ints pool_kernel,
-         Ints pool_strides, Ints pool_pads, bool pool_ceil, bool select_all,
-         Maybe<std::string> isa, int threads) {
+         Ints pool_strides, Ints pool_pads, bool pool_ceil, bool select_all, Maybe<std::string> isa,
+         int threads) {
         const auto shape = conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                  pool_strides, pool_pads, pool_ceil),
                                       x, wp);
@@ -257,8 +258,8 @@ PYBIND11_MODULE(_kernels, m) {
       [](Floats x, py::array wp, Floats bp, Maybe<Floats> wscale, Maybe<Floats> xscale,
          Maybe<Floats> r, Maybe<std::string> isa, int threads) {
         const auto shape = gemm_shape(x, wp);
-        return run_predict(shape, {shape.W, shape.O}, true, x, wp, bp, wscale, xscale, r, false, isa,
-                           threads);
+        return run_predict(shape, {shape.W, shape.O}, true, x, wp, bp, wscale, xscale, r, false,
+                           isa, threads);
       },
       py::arg("x"), py::arg("wp"), py::arg("bp"), py::arg("wscale") = py::none(),
       py::arg("xscale") = py::none(), py::arg("r") = py::none(), py::kw_only(),

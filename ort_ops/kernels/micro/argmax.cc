@@ -54,23 +54,20 @@ void select_sums_run(const Run& run, float threshold, uint8_t* code) {
 
 void select_units_run(const Run& run, const ScoreView& score, float threshold, uint8_t* code) {
   const int32_t* sums = static_cast<const int32_t*>(run.sums);
-  select_run(run, threshold, code, [&](int64_t index, int l) SPL_LAMBDA {
-    return score_of(score, sums + index, l);
-  });
+  select_run(run, threshold, code,
+             [&](int64_t index, int l) SPL_LAMBDA { return score_of(score, sums + index, l); });
 }
 
 void argmax_sums(const WindowView& window, float threshold, uint8_t* code) {
-  argmax(window, threshold, code, [&](int i, int l, int lanes) SPL_LAMBDA {
-    return candidate(window, i, l, lanes);
-  });
+  argmax(window, threshold, code,
+         [&](int i, int l, int lanes) SPL_LAMBDA { return candidate(window, i, l, lanes); });
 }
 
 void argmax_units(const WindowView& window, const ScoreView& score, float threshold,
                   uint8_t* code) {
   argmax(window, threshold, code, [&](int i, int l, int lanes) SPL_LAMBDA {
     const Vec s = score_of(score, static_cast<const int32_t*>(window.sums[i]) + l, l);
-    return window.residual[i] == nullptr ? s
-                                         : add(s, load_some(window.residual[i] + l, lanes));
+    return window.residual[i] == nullptr ? s : add(s, load_some(window.residual[i] + l, lanes));
   });
 }
 

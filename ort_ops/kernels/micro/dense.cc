@@ -51,10 +51,10 @@ __attribute__((noinline)) void column(const TileView& view, int depth, const cha
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
     const int g = (count + groups - 1) / groups;
     switch (g) {
-#define SPL_TILE(n)                                                                           \
-  case n:                                                                                     \
-    if constexpr (n <= kSlots)                                                                \
-      tile<T, n, NV>(view, depth, weights, weight_stride, first, sums, sum_stride);           \
+#define SPL_TILE(n)                                                                 \
+  case n:                                                                           \
+    if constexpr (n <= kSlots)                                                      \
+      tile<T, n, NV>(view, depth, weights, weight_stride, first, sums, sum_stride); \
     break;
       SPL_TILE(1) SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6)
 #undef SPL_TILE
@@ -71,10 +71,10 @@ SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int 
   sums += first * sum_stride;
   for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
     switch (least(left, kVectors)) {
-#define SPL_COLUMN(n)                                                                        \
-  case n:                                                                                    \
-    if constexpr (n <= kVectors)                                                             \
-      column<T, n>(view, depth, w, weight_stride, first, count, sums, sum_stride);           \
+#define SPL_COLUMN(n)                                                              \
+  case n:                                                                          \
+    if constexpr (n <= kVectors)                                                   \
+      column<T, n>(view, depth, w, weight_stride, first, count, sums, sum_stride); \
     break;
       SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)
 #undef SPL_COLUMN

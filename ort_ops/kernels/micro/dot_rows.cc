@@ -1,8 +1,8 @@
 // Dot products of one vector with a list of weight rows where they lie: the selected Gemm. The rows
 // are read once, in place, so nothing is packed and unselected rows cost nothing.
 //
-// The lanes of each sum are added in an order that depends on k alone, so a result has the same bits
-// however rows are grouped.
+// The lanes of each sum are added in an order that depends on k alone, so a result has the same
+// bits however rows are grouped.
 #include "kernels/micro/dot.h"
 #include "kernels/micro/entry.h"
 
@@ -46,12 +46,12 @@ void dot_rows(const float* x, const float* const* rows, int count, int64_t k, fl
   for (int groups = (count + kRows - 1) / kRows; groups > 0; groups--) {
     const int g = (count + groups - 1) / groups;
     switch (g) {
-#define SPL_GROUP(n)            \
-  case n:                       \
-    group<n>(x, rows, k, out);  \
+#define SPL_GROUP(n)           \
+  case n:                      \
+    group<n>(x, rows, k, out); \
     break;
-      SPL_GROUP(1) SPL_GROUP(2) SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6)
-      SPL_GROUP(7) SPL_GROUP(8)
+      SPL_GROUP(1)
+      SPL_GROUP(2) SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6) SPL_GROUP(7) SPL_GROUP(8)
 #undef SPL_GROUP
     }
     rows += g, out += g, count -= g;

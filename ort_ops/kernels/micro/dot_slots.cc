@@ -1,8 +1,9 @@
 // Dot products of one weight row with the patches of a list of slots.
 //
 // One 64-byte load per fused multiply-add is the limit of the core, so nothing else may load much:
-//   AVX-512   the row (at most 18 lane blocks) stays in registers; patches pass by as memory operands
-//   others    16 registers cannot hold the row: the sums of up to 12 patches stay in registers and
+//   AVX-512   the row (at most 18 lane blocks) stays in registers; patches pass by as memory
+//   operands others    16 registers cannot hold the row: the sums of up to 12 patches stay in
+//   registers and
 //             each weight vector is loaded once for all of them
 // Slots are taken in balanced groups, so that 5 or more independent sums hide the latency of the
 // multiply-add.
@@ -104,20 +105,21 @@ struct SumsInRegisters {
   }
 };
 
-// Whole groups, but the last two of equal size: a last group of one slot would run at the latency of
-// its chain. (A division here would take as long as a group.)
+// Whole groups, but the last two of equal size: a last group of one slot would run at the latency
+// of its chain. (A division here would take as long as a group.)
 template <class Row>
 __attribute__((noinline)) void run(const Call& c, const uint16_t* slots, int count, float* out) {
   const Row row(c);
   while (count > 0) {
     const int g = count >= 2 * kGroup ? kGroup : (count > kGroup ? (count + 1) / 2 : count);
     switch (g) {
-#define SPL_GROUP(n)                                                   \
-  case n:                                                              \
-    if constexpr (n <= kGroup) row.template group<n>(c, slots, out);   \
+#define SPL_GROUP(n)                                                 \
+  case n:                                                            \
+    if constexpr (n <= kGroup) row.template group<n>(c, slots, out); \
     break;
-      SPL_GROUP(1) SPL_GROUP(2) SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6)
-      SPL_GROUP(7) SPL_GROUP(8) SPL_GROUP(9) SPL_GROUP(10) SPL_GROUP(11) SPL_GROUP(12)
+      SPL_GROUP(1)
+      SPL_GROUP(2) SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6) SPL_GROUP(7) SPL_GROUP(8)
+          SPL_GROUP(9) SPL_GROUP(10) SPL_GROUP(11) SPL_GROUP(12)
 #undef SPL_GROUP
     }
     slots += g, out += g, count -= g;
@@ -127,14 +129,15 @@ __attribute__((noinline)) void run(const Call& c, const uint16_t* slots, int cou
 template <int L>
 SPL_INLINE void run_layout(const Call& c, const uint16_t* slots, int count, float* sums) {
   switch (c.blocks) {
-#define SPL_ROW(v)                                                  \
-  case v:                                                           \
-    if constexpr (L != DotBlocks::kThreeRows || v % 9 == 0)         \
-      run<RowInRegisters<v, L>>(c, slots, count, sums);             \
+#define SPL_ROW(v)                                          \
+  case v:                                                   \
+    if constexpr (L != DotBlocks::kThreeRows || v % 9 == 0) \
+      run<RowInRegisters<v, L>>(c, slots, count, sums);     \
     break;
-    SPL_ROW(1) SPL_ROW(2) SPL_ROW(3) SPL_ROW(4) SPL_ROW(5) SPL_ROW(6) SPL_ROW(7) SPL_ROW(8)
-    SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15)
-    SPL_ROW(16) SPL_ROW(17) SPL_ROW(18)
+    SPL_ROW(1)
+    SPL_ROW(2) SPL_ROW(3) SPL_ROW(4) SPL_ROW(5) SPL_ROW(6) SPL_ROW(7) SPL_ROW(8) SPL_ROW(9)
+        SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15) SPL_ROW(16)
+            SPL_ROW(17) SPL_ROW(18)
 #undef SPL_ROW
   }
 }

@@ -1,5 +1,5 @@
-// Kernels that multiply floats and kernels that multiply quantised units are one source: both kinds of
-// element take 4 bytes and differ in the type of the sums and in the multiply-add.
+// Kernels that multiply floats and kernels that multiply quantised units are one source: both kinds
+// of element take 4 bytes and differ in the type of the sums and in the multiply-add.
 #pragma once
 
 #include "kernels/micro/simd.h"

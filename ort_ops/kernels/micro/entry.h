@@ -40,8 +40,7 @@ void finish_code(const WindowView& window, const Clamp& clamp, const uint8_t* co
 void select_sums_run(const Run& run, float threshold, uint8_t* code);
 void select_units_run(const Run& run, const ScoreView& score, float threshold, uint8_t* code);
 void argmax_sums(const WindowView& window, float threshold, uint8_t* code);
-void argmax_units(const WindowView& window, const ScoreView& score, float threshold,
-                  uint8_t* code);
+void argmax_units(const WindowView& window, const ScoreView& score, float threshold, uint8_t* code);
 
 uint64_t equal_bits(const uint8_t* codes, int n, uint8_t value);
 uint8_t max_byte(const uint8_t* codes, int64_t n);

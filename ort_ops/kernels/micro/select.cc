@@ -14,7 +14,8 @@ uint64_t equal_bits(const uint8_t* codes, int n, uint8_t value) {
     from = block;
   }
 #if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
-  return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(from), _mm512_set1_epi8(static_cast<char>(value)));
+  return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(from),
+                                _mm512_set1_epi8(static_cast<char>(value)));
 #elif defined(SPL_ISA_avx2)
   const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
   uint64_t bits = 0;

@@ -1,8 +1,8 @@
 // One vocabulary of vector operations for all instruction sets; W is the number of floats in a
-// vector. Only what the micro kernels use. Everything is always_inline and lives in the namespace of
-// its instruction set: an ordinary inline function could be merged by the linker with its twin of
-// another set and crash an older processor. For the same reason no standard container or algorithm
-// is used in micro/.
+// vector. Only what the micro kernels use. Everything is always_inline and lives in the namespace
+// of its instruction set: an ordinary inline function could be merged by the linker with its twin
+// of another set and crash an older processor. For the same reason no standard container or
+// algorithm is used in micro/.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ namespace SPL_ISA {
 
 constexpr int kPerBlock = kLanes / W;  // vectors in a lane block
 
-// Lane blocks of outputs of the zero-skipping kernels: three sets of sums (slide) or one (tap), with
-// a few registers to spare.
+// Lane blocks of outputs of the zero-skipping kernels: three sets of sums (slide) or one (tap),
+// with a few registers to spare.
 constexpr int kSlideBlocks = kRegisters == 32 ? 8 : (W == 8 ? 2 : 1);
 constexpr int kTapBlocks = kRegisters == 32 ? 8 : (W == 8 ? 4 : 2);
 

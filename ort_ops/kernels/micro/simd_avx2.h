@@ -35,9 +35,7 @@ SPL_INLINE Mask nonzero(Vec v) { return _mm256_cmp_ps(v, _mm256_setzero_ps(), _C
 SPL_INLINE uint32_t bits(Mask m) { return static_cast<uint32_t>(_mm256_movemask_ps(m)); }
 SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, m); }
 
-SPL_INLINE IVec iload(const void* p) {
-  return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-}
+SPL_INLINE IVec iload(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 SPL_INLINE void istore(void* p, IVec v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm256_set1_epi32(v); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }

@@ -10,22 +10,42 @@ namespace SPL_ISA {
 
 const MicroKernels& table() {
   static constexpr MicroKernels kernels = {
-      SPL_NAME(SPL_ISA), kUnitChannels,
+      SPL_NAME(SPL_ISA),
+      kUnitChannels,
       // dot_slots.cc, dot_rows.cc
-      dot_slots, dot_rows,
+      dot_slots,
+      dot_rows,
       // dense.cc
-      dense_slots, dense_units,
+      dense_slots,
+      dense_units,
       // zero_skip.cc
-      kSlideBlocks, kTapBlocks, slide_row, slide_units, tap_row, tap_units, prefetch, compress_run,
+      kSlideBlocks,
+      kTapBlocks,
+      slide_row,
+      slide_units,
+      tap_row,
+      tap_units,
+      prefetch,
+      compress_run,
       compress_units_run,
       // quantize.cc
-      min_max, quantize, pack_units,
+      min_max,
+      quantize,
+      pack_units,
       // finish.cc
-      finish_run, finish_code_run, finish_max, finish_code,
+      finish_run,
+      finish_code_run,
+      finish_max,
+      finish_code,
       // argmax.cc
-      select_sums_run, select_units_run, argmax_sums, argmax_units,
+      select_sums_run,
+      select_units_run,
+      argmax_sums,
+      argmax_units,
       // select.cc
-      equal_bits, max_byte, append_slots,
+      equal_bits,
+      max_byte,
+      append_slots,
       // lrn.cc
       lrn_pixels,
   };

@@ -1,5 +1,5 @@
-// Zero-input skipping along one row of an image. The masks are plain integers made beforehand: tzcnt,
-// blsr and the loop exit then run ahead of the multiply-adds, which hides most of the
+// Zero-input skipping along one row of an image. The masks are plain integers made beforehand:
+// tzcnt, blsr and the loop exit then run ahead of the multiply-adds, which hides most of the
 // misprediction at the end of each mask (a vector compare inside the loop would wait for them).
 #include "kernels/micro/element.h"
 #include "kernels/micro/entry.h"
@@ -42,7 +42,8 @@ SPL_INLINE void add_products(typename T::V (&s)[N], typename T::V x, const char*
 template <class T, int N>
 struct Slide {
   using V = typename T::V;
-  static constexpr int64_t kWidth = N * W, kTap = kWidth * 4;  // outputs; bytes of one tap's weights
+  static constexpr int64_t kWidth = N * W,
+                           kTap = kWidth * 4;  // outputs; bytes of one tap's weights
   const char* x;
   const char* weights;
   typename T::Sum* sums;
@@ -87,13 +88,13 @@ SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights
   static_assert(kSlideBlocks * kPerBlock <= 8, "three sets of sums must fit the registers");
   const char* values = static_cast<const char*>(row.values);
   switch (blocks * kPerBlock) {
-#define SPL_SLIDE(n)                                                                         \
-  case n:                                                                                    \
-    if constexpr (n <= kSlideBlocks * kPerBlock)                                             \
-      slide<T, n>(row, columns, {values, weights, sums}, next);                              \
+#define SPL_SLIDE(n)                                            \
+  case n:                                                       \
+    if constexpr (n <= kSlideBlocks * kPerBlock)                \
+      slide<T, n>(row, columns, {values, weights, sums}, next); \
     break;
-    SPL_SLIDE(1) SPL_SLIDE(2) SPL_SLIDE(3) SPL_SLIDE(4) SPL_SLIDE(5) SPL_SLIDE(6) SPL_SLIDE(7)
-    SPL_SLIDE(8)
+    SPL_SLIDE(1)
+    SPL_SLIDE(2) SPL_SLIDE(3) SPL_SLIDE(4) SPL_SLIDE(5) SPL_SLIDE(6) SPL_SLIDE(7) SPL_SLIDE(8)
 #undef SPL_SLIDE
   }
 }
@@ -119,17 +120,16 @@ __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, co
 }
 
 template <class T>
-SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* weights,
-                        int blocks, typename T::Sum* sums) {
+SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* weights, int blocks,
+                        typename T::Sum* sums) {
   switch (blocks * kPerBlock) {
-#define SPL_TAP(n)                                                 \
-  case n:                                                          \
-    if constexpr (n <= kTapBlocks * kPerBlock)                     \
-      tap<T, n>(row, walk, weights, sums);                         \
+#define SPL_TAP(n)                                                                  \
+  case n:                                                                           \
+    if constexpr (n <= kTapBlocks * kPerBlock) tap<T, n>(row, walk, weights, sums); \
     break;
-    SPL_TAP(1) SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8)
-    SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15)
-    SPL_TAP(16)
+    SPL_TAP(1)
+    SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8) SPL_TAP(9)
+        SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15) SPL_TAP(16)
 #undef SPL_TAP
   }
 }
