@@ -35,8 +35,18 @@ from spl_onnx.spec.attributes import (
     srmm_attributes,
 )
 
-SHAPES = ["3x3:64:64:56", "3x3:128:128:28", "3x3:256:256:14", "3x3:512:512:7", "3x3:256:256:56",
-          "1x1:64:256:56", "1x1:256:64:56", "1x1:512:128:28", "1x1:1024:256:14", "3x3s2:128:128:56"]  # fmt: skip
+SHAPES = [
+    "3x3:64:64:56",
+    "3x3:128:128:28",
+    "3x3:256:256:14",
+    "3x3:512:512:7",
+    "3x3:256:256:56",
+    "1x1:64:256:56",
+    "1x1:256:64:56",
+    "1x1:512:128:28",
+    "1x1:1024:256:14",
+    "3x3s2:128:128:56",
+]
 LEVELS = {
     "select": [0.05, 0.1, 0.2, 0.3, 0.5],
     "zero_skip": [0.0, 0.3, 0.5, 0.65, 0.8, 0.9],
@@ -64,11 +74,13 @@ class Layer:
 
     @property
     def geometry(self) -> ConvGeometry:
+        """The convolution, padded to keep the size at stride 1."""
         pad = self.kernel // 2
         return ConvGeometry(strides=(self.stride,) * 2, pads=(pad,) * 4)
 
     @property
     def output_size(self) -> int:
+        """Pixels of a side of the output."""
         return (self.size + 2 * (self.kernel // 2) - self.kernel) // self.stride + 1
 
     def weights(self, rng: np.random.Generator) -> np.ndarray:
@@ -93,8 +105,10 @@ def model(nodes: list[onnx.NodeProto], inputs: dict[str, tuple], output: int, co
 def dense_model(layer: Layer, w: np.ndarray, b: np.ndarray) -> bytes:
     """Conv -> Relu of ONNX Runtime, channels first."""
     g = layer.geometry
-    nodes = [helper.make_node("Conv", ["X", "W", "B"], ["C"], strides=g.strides, pads=g.pads),
-             helper.make_node("Relu", ["C"], ["Y"])]  # fmt: skip
+    nodes = [
+        helper.make_node("Conv", ["X", "W", "B"], ["C"], strides=g.strides, pads=g.pads),
+        helper.make_node("Relu", ["C"], ["Y"]),
+    ]
     shape = [1, layer.channels, layer.size, layer.size]
     constants = {"W": np.ascontiguousarray(w.transpose(0, 3, 1, 2)), "B": b}
     return model(nodes, {"X": (TensorProto.FLOAT, shape)}, TensorProto.FLOAT, constants)
@@ -104,7 +118,9 @@ def srmm_model(layer: Layer, w: np.ndarray, b: np.ndarray, strategy: str) -> byt
     """SRMM alone; with strategy `select` the selection is an input."""
     selects = strategy == "select"
     attributes = srmm_attributes(layer.geometry, Pooling.none(), Activation.relu(), strategy)
-    node = helper.make_node(SRMM, ["X", "W", "B", "S" if selects else ""], ["Y"], domain=DOMAIN_CONV, **attributes)
+    node = helper.make_node(
+        SRMM, ["X", "W", "B", "S" if selects else ""], ["Y"], domain=DOMAIN_CONV, **attributes
+    )
     inputs = {"X": (TensorProto.FLOAT, [1, layer.size, layer.size, layer.channels])}
     if selects:
         inputs["S"] = (TensorProto.UINT8, [1, layer.output_size, layer.output_size, layer.outputs])
@@ -166,7 +182,9 @@ def measure(layer: Layer, what: str, level: float, threads: int, runs: int) -> t
 
 def main() -> None:
     """Print one line per shape and kind: ratios to dense at each level."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--what", nargs="+", default=list(LEVELS), choices=list(LEVELS))
     parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="KxK[sS]:C:O:SIZE")
     parser.add_argument("--levels", nargs="+", type=float, help="densities, or shares of zeros")

@@ -21,9 +21,12 @@ SCALES = st.sampled_from((None, np.float32([0.02]), np.float32([0.03, 128])))
 
 @MANY
 @given(
-    case=conv_cases(), xscale=SCALES, select_all=st.booleans(), threads=st.sampled_from((1, 2)),
+    case=conv_cases(),
+    xscale=SCALES,
+    select_all=st.booleans(),
+    threads=st.sampled_from((1, 2)),
     positive=st.booleans(),
-)  # fmt: skip
+)
 def test_int8_is_equal_to_the_bit(
     isa: str, case: ConvCase, xscale: np.ndarray | None, select_all: bool, threads: int, positive: bool
 ) -> None:
@@ -31,13 +34,28 @@ def test_int8_is_equal_to_the_bit(
         case.x = np.abs(case.x)
     wp, wscale = quantize_weights(case.w)
     want = conv_predict(
-        case.x, wp, case.b, wscale, xscale, case.r, geometry=case.geometry, pooling=case.pooling,
+        case.x,
+        wp,
+        case.b,
+        wscale,
+        xscale,
+        case.r,
+        geometry=case.geometry,
+        pooling=case.pooling,
         select_all=select_all,
-    )  # fmt: skip
+    )
     got = _kernels.conv_predict(
-        case.x, wp, case.b, wscale, xscale, case.r, **case.keywords, select_all=select_all, isa=isa,
+        case.x,
+        wp,
+        case.b,
+        wscale,
+        xscale,
+        case.r,
+        **case.keywords,
+        select_all=select_all,
+        isa=isa,
         threads=threads,
-    )  # fmt: skip
+    )
     np.testing.assert_array_equal(got, want)
 
 
@@ -55,7 +73,9 @@ def test_float_agrees_where_scores_are_clear(isa: str, case: ConvCase, keep: flo
         assert max(best, 0.0) - chosen <= 2 * tolerance, f"{index}: chose {chosen}, best {best}"
 
 
-def window_scores(scores: np.ndarray, case: ConvCase, index: tuple[int, ...], code: int) -> tuple[float, float]:
+def window_scores(
+    scores: np.ndarray, case: ConvCase, index: tuple[int, ...], code: int
+) -> tuple[float, float]:
     """Highest score of the window of output `index`, and the score of place `code - 1` (0 for code 0)."""
     n, py, px, o = index
     pool = case.pooling

@@ -21,16 +21,32 @@ MANY = settings(
 def run(case: ConvCase, s: np.ndarray | None, activation: Activation, **options: object) -> np.ndarray:
     return np.asarray(
         _kernels.conv_srmm(
-            case.x, case.w, case.b, s, case.r, **case.keywords, clip_min=activation.clip_min,
-            clip_max=activation.clip_max, floor=activation.floor, **options,
+            case.x,
+            case.w,
+            case.b,
+            s,
+            case.r,
+            **case.keywords,
+            clip_min=activation.clip_min,
+            clip_max=activation.clip_max,
+            floor=activation.floor,
+            **options,
         )
-    )  # fmt: skip
+    )
 
 
 def selection(case: ConvCase, density: float) -> np.ndarray:
     """Valid codes: the best place of each window, of which a share `density` is kept."""
     codes = conv_predict(
-        case.x, case.w, case.b, None, None, case.r, geometry=case.geometry, pooling=case.pooling, select_all=True
+        case.x,
+        case.w,
+        case.b,
+        None,
+        None,
+        case.r,
+        geometry=case.geometry,
+        pooling=case.pooling,
+        select_all=True,
     )
     return np.where(case.rng.random(codes.shape) < density, codes, 0).astype(np.uint8)
 
@@ -46,10 +62,23 @@ def assert_close(got: np.ndarray, want: np.ndarray, case: ConvCase, activation: 
 
 
 @MANY
-@given(case=conv_cases(), activation=st.sampled_from(ACTIVATIONS), strategy=st.sampled_from(("auto", "zero_skip", "dense")))
-def test_all_outputs_equal_the_reference(isa: str, case: ConvCase, activation: Activation, strategy: str) -> None:
+@given(
+    case=conv_cases(),
+    activation=st.sampled_from(ACTIVATIONS),
+    strategy=st.sampled_from(("auto", "zero_skip", "dense")),
+)
+def test_all_outputs_equal_the_reference(
+    isa: str, case: ConvCase, activation: Activation, strategy: str
+) -> None:
     want = conv_srmm(
-        case.x, case.w, case.b, None, case.r, geometry=case.geometry, pooling=case.pooling, activation=activation
+        case.x,
+        case.w,
+        case.b,
+        None,
+        case.r,
+        geometry=case.geometry,
+        pooling=case.pooling,
+        activation=activation,
     )
     assert_close(run(case, None, activation, isa=isa, strategy=strategy), want, case, activation)
 
@@ -75,7 +104,9 @@ def test_selected_outputs_equal_the_reference(
 
 @MANY
 @given(case=conv_cases(), threads=st.sampled_from((2, 3)), density=st.sampled_from((0.2, None)))
-def test_threads_and_batch_do_not_change_a_bit(isa: str, case: ConvCase, threads: int, density: float | None) -> None:
+def test_threads_and_batch_do_not_change_a_bit(
+    isa: str, case: ConvCase, threads: int, density: float | None
+) -> None:
     s = None if density is None else selection(case, density)
     relu = Activation.relu()
     want = run(case, s, relu, isa=isa)
@@ -83,7 +114,9 @@ def test_threads_and_batch_do_not_change_a_bit(isa: str, case: ConvCase, threads
     for i in range(len(case.x)):
         r = case.r if case.r is None or case.r.size == 1 else case.r[i : i + 1]
         alone = ConvCase(case.x[i : i + 1], case.w, case.b, r, case.geometry, case.pooling, case.rng)
-        np.testing.assert_array_equal(run(alone, None if s is None else s[i : i + 1], relu, isa=isa)[0], want[i])
+        np.testing.assert_array_equal(
+            run(alone, None if s is None else s[i : i + 1], relu, isa=isa)[0], want[i]
+        )
 
 
 def large_case(seed: int = 0) -> ConvCase:
@@ -94,14 +127,18 @@ def large_case(seed: int = 0) -> ConvCase:
     x = sparse_normal(rng, (2, 45, 37, 70), 0.4)
     w = rng.standard_normal((150, 3, 3, 70)).astype(np.float32)
     b = rng.standard_normal(150).astype(np.float32)
-    return ConvCase(x, w, b, None, ConvGeometry(pads=(1, 1, 1, 1)), Pooling((3, 3), (2, 2), (1, 1, 0, 0), True), rng)
+    return ConvCase(
+        x, w, b, None, ConvGeometry(pads=(1, 1, 1, 1)), Pooling((3, 3), (2, 2), (1, 1, 0, 0), True), rng
+    )
 
 
 @pytest.mark.parametrize("strategy", ["select", "zero_skip", "dense"])
 def test_many_tiles(isa: str, strategy: str) -> None:
     case, relu = large_case(), Activation.relu()
     s = selection(case, 0.3)
-    want = conv_srmm(case.x, case.w, case.b, s, None, geometry=case.geometry, pooling=case.pooling, activation=relu)
+    want = conv_srmm(
+        case.x, case.w, case.b, s, None, geometry=case.geometry, pooling=case.pooling, activation=relu
+    )
     assert_close(run(case, s, relu, isa=isa, strategy=strategy, threads=2), want, case, relu)
 
 

@@ -23,7 +23,9 @@ SIZES = {
 }
 
 
-def operands(rows: int, k: int, outputs: int, seed: int) -> tuple[np.random.Generator, np.ndarray, np.ndarray, np.ndarray]:
+def operands(
+    rows: int, k: int, outputs: int, seed: int
+) -> tuple[np.random.Generator, np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(seed)
     x = sparse_normal(rng, (rows, k), 0.5)
     w = rng.standard_normal((outputs, k)).astype(np.float32)
@@ -31,7 +33,12 @@ def operands(rows: int, k: int, outputs: int, seed: int) -> tuple[np.random.Gene
 
 
 @MANY
-@given(**SIZES, strategy=st.sampled_from(("auto", "select", "zero_skip", "dense")), residual=st.booleans(), selected=st.booleans())
+@given(
+    **SIZES,
+    strategy=st.sampled_from(("auto", "select", "zero_skip", "dense")),
+    residual=st.booleans(),
+    selected=st.booleans(),
+)
 def test_srmm_equals_the_reference(
     isa: str, rows: int, k: int, outputs: int, seed: int, strategy: str, residual: bool, selected: bool
 ) -> None:

@@ -47,7 +47,12 @@ def test_links_neither_python_nor_onnxruntime(library: str) -> None:
 def installed_header() -> Path | None:
     """The official C header, when a development package of ONNX Runtime is installed."""
     for root in (Path(sys.prefix), Path("/usr"), Path("/usr/local"), Path("/opt")):
-        for folder in ("include", "include/onnxruntime", "include/onnxruntime/core/session", "onnxruntime/include"):
+        for folder in (
+            "include",
+            "include/onnxruntime",
+            "include/onnxruntime/core/session",
+            "onnxruntime/include",
+        ):
             if (root / folder / HEADER).is_file():
                 return root / folder / HEADER
     return None
@@ -61,7 +66,9 @@ def test_layout_equals_the_official_header(tmp_path: Path) -> None:
     assert names
     checks = [f'static_assert(offsetof(OrtApi, {n}) == {i} * sizeof(void*), "{n}");' for n, i in names]
     fields = re.findall(r"\(\*(\w+)\)\(", ABI.read_text().split("struct OrtCustomOp {")[1].split("\n};")[0])
-    checks += [f'static_assert(offsetof(OrtCustomOp, {f}) == {i + 1} * 8, "{f}");' for i, f in enumerate(fields)]
+    checks += [
+        f'static_assert(offsetof(OrtCustomOp, {f}) == {i + 1} * 8, "{f}");' for i, f in enumerate(fields)
+    ]
     source = tmp_path / "layout.cc"
     source.write_text(f"#include <cstddef>\n#include <{header.name}>\n" + "\n".join(checks) + "\n")
     subprocess.run(["g++", "-std=c++17", "-fsyntax-only", f"-I{header.parent}", str(source)], check=True)
