@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
+from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.base import Match
 
 
@@ -29,6 +30,7 @@ def join_pooled(first: Match, pooled: dict[str, gs.Tensor]) -> list[gs.Node]:
             tensor = copies[branch.name] = gs.Variable(scope.model.fresh(f"{branch.name}/pooled"))
             name = scope.model.fresh(f"{branch.name}/max_pool")
             nodes.append(gs.Node("MaxPool", name, dict(pool.attrs), [branch], [tensor]))
+        _announce(scope, tensor, branch, pool.outputs[0])
         branches.append(tensor)
     output = pool.outputs[0]
     for node in first.behind:
@@ -37,3 +39,10 @@ def join_pooled(first: Match, pooled: dict[str, gs.Tensor]) -> list[gs.Node]:
     name = scope.model.fresh(f"{output.name}/concat")
     nodes.append(gs.Node("Concat", name, dict(concat.attrs), branches, [output]))
     return nodes
+
+
+def _announce(scope: Scope, tensor: gs.Tensor, branch: gs.Tensor, pooled: gs.Tensor) -> None:
+    """Note the shape of a pooled branch: channels of the branch, all else of the pooled whole."""
+    part, whole = scope.shape(branch), scope.shape(pooled)
+    if part is not None and whole is not None:
+        scope.announce(tensor, (whole[0], part[1], *whole[2:]))

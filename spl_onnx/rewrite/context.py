@@ -108,6 +108,10 @@ class Scope:
             scope = scope.parent
         return None
 
+    def announce(self, tensor: gs.Tensor, shape: Shape) -> None:
+        """Make the shape of a new tensor known."""
+        self.model.shapes[self.path, tensor.name] = shape
+
     def qualified(self, name: str) -> str:
         """`name`, with the path of this graph in front where sibling graphs use the same name."""
         return (

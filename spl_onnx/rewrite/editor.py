@@ -15,7 +15,7 @@ from spl_onnx.rewrite.concat import join_pooled
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.finish import finish_model
-from spl_onnx.rewrite.layout import clean_layout
+from spl_onnx.rewrite.layout.move import settle_layout
 from spl_onnx.rewrite.plan import SitePlan
 from spl_onnx.rewrite.predict import build_predictor, check_settings, default_settings, describe
 from spl_onnx.rewrite.roundtrip import export_model
@@ -82,9 +82,8 @@ class Editor:
                 groups.setdefault(id(candidate.match.pool), []).append((candidate.match, output))
         for group in groups.values():
             self._join(group)
-        made = {id(node) for node in self._made}
         for scope in self._context.scopes:
-            clean_layout(scope, made)
+            settle_layout(scope, self._made, self._note_loose)
         self._drop_loose_nodes()
         model = export_model(self._context.graph, self._context.source, frozenset(self._loose))
         return finish_model(model, self._context.source)

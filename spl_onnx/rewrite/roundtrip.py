@@ -157,7 +157,7 @@ def _merge_nodes(
     unread: frozenset[str],
     visible: frozenset[str],
 ) -> list[onnx.NodeProto]:
-    """The nodes of `edited`; the ones known from `original` keep all that belongs to them."""
+    """The nodes of `edited`; known ones keep all of `original` but inputs, outputs and lists of numbers."""
     known = {_key(node): node for node in original.node}
     nodes = []
     for node in edited.node:
@@ -170,11 +170,13 @@ def _merge_nodes(
         del restored.input[:], restored.output[:]
         restored.input.extend(node.input)
         restored.output.extend(node.output)
-        graphs = {a.name: a.g for a in node.attribute if a.type == onnx.AttributeProto.GRAPH}
+        now = {attribute.name: attribute for attribute in node.attribute}
         for attribute in restored.attribute:
-            if attribute.name in graphs:
+            if attribute.type == onnx.AttributeProto.GRAPH and attribute.name in now:
                 merged = onnx.GraphProto()
-                _merge(attribute.g, graphs[attribute.name], merged, unread, visible)
+                _merge(attribute.g, now[attribute.name].g, merged, unread, visible)
                 attribute.g.CopyFrom(merged)
+            elif attribute.type == onnx.AttributeProto.INTS and attribute.name in now:
+                attribute.ints[:] = now[attribute.name].ints
         nodes.append(restored)
     return nodes

@@ -73,9 +73,21 @@ def test_lenet_default_converts_both_convolutions_and_the_gemm():
     assert result.report["rules"] == {"conv_pool": 2, "gemm_relu": 1}
 
 
-def test_between_neighbouring_sites_no_transpose_is_left():
-    result = rewrite_model(load_network("dncnn25"), RewriteOptions(rules="all", no_verify=True))
-    assert ops(result.model).count("Transpose") == 2
+#: Transposes left when every site is converted. One is at the input.
+TRANSPOSES = {
+    "googlenet": 20,
+    "squeezenet1.1": 1,
+    "resnet18": 7,
+    "resnet50": 9,
+    "cifar10_resnet56": 1,
+    "dncnn25": 2,
+}
+
+
+@pytest.mark.parametrize("name", TRANSPOSES)
+def test_images_stay_channels_last_from_site_to_site(name):
+    result = rewrite_model(load_network(name), RewriteOptions(rules="all", lossless=True, no_verify=True))
+    assert ops(result.model).count("Transpose") == TRANSPOSES[name]
 
 
 def test_default_verification_passes_and_is_reported():

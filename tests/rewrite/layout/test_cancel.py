@@ -1,4 +1,4 @@
-"""Transposes between sites."""
+"""Redundant Transposes between sites."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
 """Cleaning up the Transposes between sites.
 
 Every site brings its own Transposes. Two passes leave the necessary ones: one copy of each transposed tensor,
-and no pair that undoes itself. Passes work on one graph and keep its node order. To move Transposes through
-elementwise operators, add a pass that moves one such node and let `clean_layout` run the others again.
+and no pair that undoes itself. Passes work on one graph and keep its node order.
 """
 
 from __future__ import annotations

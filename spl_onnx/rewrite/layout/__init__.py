@@ -1,0 +1,1 @@
+"""Data layout: images stay channels last from site to site."""
