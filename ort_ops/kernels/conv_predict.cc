@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/sampling.h"
+
 namespace spl {
 namespace {
 
@@ -15,25 +17,9 @@ constexpr int kUnitPatchStep = 256;
 constexpr int kBlocks = 4;  // lane blocks of outputs per column block: 64 outputs
 constexpr int kGranule = kBlocks * kLanes;
 constexpr int64_t kBandSums = 48 << 10;  // sums of a band of rows wait in the second-level cache
-// Share of units that are zero from which skipping them beats dense work.
+// Share of units that are zero from which skipping them beats dense work; the sums are the same
+// bits.
 constexpr double kSkipFrom = 0.15;
-constexpr int64_t kSampleStep = 7;  // pixels looked at to estimate that share
-
-// Whether enough units of an image are zero. Either way gives the same sums to the bit.
-bool many_zero_units(const ConvShape& shape, const float* image, int unit) {
-  const int64_t pixels = shape.H * shape.W;
-  int64_t zero = 0, seen = 0;
-  for (int64_t p = 0; p < pixels; p += kSampleStep) {
-    const float* x = image + p * shape.C;
-    for (int64_t c = 0; c + unit <= shape.C; c += unit, seen++) {
-      bool all = true;
-      for (int k = 0; k < unit; k++) all &= x[c + k] == 0;
-      zero += all;
-    }
-  }
-  return static_cast<double>(zero) > kSkipFrom * static_cast<double>(seen);
-}
-
 }  // namespace
 
 // One tile, one group, outputs [o0, o1) of the group.
@@ -82,8 +68,8 @@ Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
   }
   if (sparse_ == nullptr) return run_dense(shape, in, quantization, 0, shape.N, parallel);
   for (int64_t n = 0; n < shape.N; n++) {
-    const bool skip =
-        quantization[n].zero == 0 && many_zero_units(shape, in.x + n * image, micro_.unit_channels);
+    const bool skip = quantization[n].zero == 0 &&
+                      sampled_zero_share(shape, in.x + n * image, micro_.unit_channels) > kSkipFrom;
     Message bad = skip ? run_sparse(shape, in, quantization, n, parallel)
                        : run_dense(shape, in, quantization, n, n + 1, parallel);
     if (!bad.empty()) return bad;

@@ -33,27 +33,33 @@ class SrmmMethod {
                       const Parallel& parallel) const = 0;
 };
 
+// The inputs of image `n` alone.
+SrmmInputs image_inputs(const ConvShape& shape, const SrmmInputs& in, int64_t n);
+
 // What every method is built from. `shape` needs valid weight sizes and attributes only; image
-// sizes come with each run.
+// sizes come with each run. Weights may be packed later: they must outlive the method.
 struct SrmmLayer {
-  const ConvShape& shape;
-  const float* w;  // [O, kH, kW, Cg], packed: not needed after construction
-  const float* b;  // [O] or null = 0, copied
+  ConvShape shape;
+  const float* w;  // [O, kH, kW, Cg]
+  const float* b;  // [O] or null = 0
   Clamp clamp;
   const MicroKernels& micro;
 };
 
-std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);  // needs a selection
-std::unique_ptr<SrmmMethod> make_selected_1x1(
-    const SrmmLayer& layer);  // the same for 1 x 1 kernels
-std::unique_ptr<SrmmMethod> make_dense(
-    const SrmmLayer& layer);  // all outputs, then selection if any
-std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer,  // the same; few zeros go to
-                                           bool always);            // dense work unless `always`
+// With a selection: dot products of the selected outputs; the second for 1 x 1 kernels.
+std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);
+std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer);
+// All outputs, then the selection if there is one.
+std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);
+// The same with zero inputs skipped; images with few zeros go to dense work unless `always`.
+std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer, bool always);
+// `selected`, or zero skipping for images where that promises to be faster.
+std::unique_ptr<SrmmMethod> make_adaptive(const SrmmLayer& layer,
+                                          std::unique_ptr<SrmmMethod> selected);
 
 class ConvSrmm {
  public:
-  // `selects` says whether runs will have a selection.
+  // `selects` says whether runs will have a selection. `w` and `b` must outlive this object.
   ConvSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro);
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {

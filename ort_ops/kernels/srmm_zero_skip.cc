@@ -5,6 +5,7 @@
 
 #include "kernels/conv_srmm.h"
 #include "kernels/finish_tile.h"
+#include "kernels/lazy.h"
 #include "kernels/selection.h"
 #include "kernels/zero_skip.h"
 
@@ -20,7 +21,8 @@ class ZeroSkip final : public SrmmMethod {
  public:
   ZeroSkip(const SrmmLayer& layer, bool always)
       : weights_(layer.shape, layer.w, layer.micro),
-        dense_(always ? nullptr : make_dense(layer)),
+        always_(always),
+        dense_([layer] { return make_dense(layer); }),
         bias_(padded_bias(layer.b, layer.shape.O)),
         clamp_(layer.clamp),
         micro_(layer.micro) {}
@@ -34,29 +36,18 @@ class ZeroSkip final : public SrmmMethod {
         image.pack(in.x, n, g, parallel);
         const bool few_zeros = static_cast<double>(image.nonzeros()) >
                                kDenseAbove * static_cast<double>(image.elements());
-        Message bad = few_zeros && dense_ != nullptr ? run_dense(shape, in, n, parallel)
-                                                     : run_image(shape, in, image, n, g, parallel);
+        const bool dense = few_zeros && !always_;
+        ConvShape one = shape;
+        one.N = 1;
+        Message bad = dense ? dense_.get().run(one, image_inputs(shape, in, n), parallel)
+                            : run_image(shape, in, image, n, g, parallel);
         if (!bad.empty()) return bad;
-        if (few_zeros && dense_ != nullptr) break;  // it did all groups
+        if (dense) break;  // it did all groups
       }
     return "";
   }
 
  private:
-  Message run_dense(const ConvShape& shape, const SrmmInputs& in, int64_t n,
-                    const Parallel& parallel) const {
-    ConvShape one = shape;
-    one.N = 1;
-    SrmmInputs part = in;
-    const int64_t out = shape.pH * shape.pW * shape.O;
-    part.x += n * shape.H * shape.W * shape.C;
-    part.y += n * out;
-    if (part.s != nullptr) part.s += n * out;
-    if (part.residual.data != nullptr && !part.residual.one_element)
-      part.residual.data += n * shape.oH * shape.oW * shape.O;
-    return dense_->run(one, part, parallel);
-  }
-
   Message run_image(const ConvShape& shape, const SrmmInputs& in, const SparseImage& image,
                     int64_t n, int64_t group, const Parallel& parallel) const {
     const ResidualReader residual(shape, in.residual);
@@ -91,7 +82,8 @@ class ZeroSkip final : public SrmmMethod {
   }
 
   ZeroSkipWeights weights_;
-  std::unique_ptr<SrmmMethod> dense_;
+  bool always_;
+  Lazy<SrmmMethod> dense_;
   std::vector<float> bias_;
   Clamp clamp_;
   const MicroKernels& micro_;

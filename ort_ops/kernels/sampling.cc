@@ -1,0 +1,35 @@
+#include "kernels/sampling.h"
+
+#include <algorithm>
+
+namespace spl {
+namespace {
+
+constexpr int64_t kPixelStep = 7;  // odd, so that it does not follow the columns of common sizes
+constexpr int64_t kWord = 64;
+
+}  // namespace
+
+double sampled_zero_share(const ConvShape& shape, const float* image, int per_element) {
+  int64_t zero = 0, seen = 0;
+  for (int64_t p = 0; p < shape.H * shape.W; p += kPixelStep) {
+    const float* x = image + p * shape.C;
+    for (int64_t c = 0; c + per_element <= shape.C; c += per_element, seen++) {
+      bool all = true;
+      for (int k = 0; k < per_element; k++) all &= x[c + k] == 0;
+      zero += all;
+    }
+  }
+  return seen == 0 ? 0 : static_cast<double>(zero) / static_cast<double>(seen);
+}
+
+double selected_share(const ConvShape& shape, const uint8_t* codes, const MicroKernels& micro) {
+  const int64_t size = shape.pH * shape.pW * shape.O;
+  int64_t trivial = 0;
+  for (int64_t i = 0; i < size; i += kWord)
+    trivial += __builtin_popcountll(
+        micro.equal_bits(codes + i, static_cast<int>(std::min(kWord, size - i)), 0));
+  return static_cast<double>(size - trivial) / static_cast<double>(shape.oH * shape.oW * shape.O);
+}
+
+}  // namespace spl
