@@ -8,7 +8,7 @@ at or below zero.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import onnx
@@ -21,13 +21,17 @@ _BIAS_INPUT = {"Conv": 2, "Gemm": 2, "BatchNormalization": 2}
 Values = dict[str, Float]
 
 
-def calibrate_zero_share(model: onnx.ModelProto, shares: Sequence[float], images: Float) -> onnx.ModelProto:
+def calibrate_zero_share(
+    model: onnx.ModelProto, shares: Sequence[float], images: Float, behind_pooling: Collection[int] = ()
+) -> onnx.ModelProto:
     """Sets the biases so that ReLU i zeroes the share `shares[i]` of its inputs, over `images`.
 
     Args:
         model: a network of models.generators; it is left unchanged.
         shares: one value in 0..1 for every ReLU in graph order.
         images: [N, C, H, W], at least two; each node runs once over all of them.
+        behind_pooling: ReLUs whose share is that of the zeros behind the MaxPool that reads them, as papers
+            give it that count zeros in the next layer's input.
 
     Returns:
         A copy with new biases.
@@ -46,23 +50,31 @@ def calibrate_zero_share(model: onnx.ModelProto, shares: Sequence[float], images
     result.CopyFrom(model)
     constants = {tensor.name: tensor for tensor in result.graph.initializer}
     producers = {node.output[0]: node for node in result.graph.node}
+    readers = {node.input[0]: node for node in result.graph.node}
     values: Values = {result.graph.input[0].name: images}
-    remaining = iter(shares)
+    remaining = iter(enumerate(shares))
     for node in result.graph.node:
         if node.op_type == "Relu":
             before = values[node.input[0]]
-            change = _offset(before, next(remaining))
+            index, share = next(remaining)
+            pool = readers[node.output[0]] if index in behind_pooling else None
+            change = _offset(before, share, pool)
             _move_bias(constants[_bias_of(node.input[0], producers)], change)
             values[node.input[0]] = before + change.reshape(-1, *[1] * (before.ndim - 2))
         values[node.output[0]] = _run(node, values, constants)
     return result
 
 
-def _offset(before: Float, share: float) -> Float:
-    """What to add to each channel of `before` [N, C, ...] so that the share at or below zero is as wanted."""
+def _offset(before: Float, share: float, pool: onnx.NodeProto | None) -> Float:
+    """What to add to each channel of `before` [N, C, ...] so that the share at or below zero is as wanted.
+
+    With `pool`, the share is that of its outputs: ReLU and maximum may change places.
+    """
     axes = tuple(axis for axis in range(before.ndim) if axis != 1)
     mean = before.mean(axis=axes, keepdims=True)
-    return np.asarray(-(mean.ravel() + np.quantile(before - mean, share)), np.float32)
+    centred = before - mean
+    seen = centred if pool is None else _run(pool, {pool.input[0]: centred}, {})
+    return np.asarray(-(mean.ravel() + np.quantile(seen, share)), np.float32)
 
 
 def _bias_of(tensor: str, producers: dict[str, onnx.NodeProto]) -> str:
