@@ -189,12 +189,19 @@ struct MicroKernels {
   // Bit i is set where codes[i] == value, i < n <= 64.
   uint64_t (*equal_bits)(const uint8_t* codes, int n, uint8_t value);
   uint8_t (*max_byte)(const uint8_t* codes, int64_t n);
+  // out[i] = bias[i] + (the next of `sums` where bit i is set, else 0), i < 16 * blocks, blocks <= 4.
+  // Reads up to 16 floats beyond the last sum.
+  void (*spread)(uint64_t bits, const float* sums, const float* bias, int blocks, float* out);
   // Appends first + i for every set bit i; returns how many. May write up to 16 entries beyond.
   int (*append_slots)(uint64_t bits, int first, uint16_t* out);
 
   // --- lrn.cc -----------------------------------------------------------------------------------
   // `pixels` neighbouring pixels. squares: room for channels + before + after + 16 floats.
   void (*lrn_pixels)(const Lrn& lrn, const float* x, int64_t pixels, float* squares, float* y);
+
+  // --- pool.cc ----------------------------------------------------------------------------------
+  // y[c] = largest of places[i][c], i < count, c < channels; not-a-number never wins.
+  void (*max_places)(const float* const* places, int count, int64_t channels, float* y);
 };
 
 }  // namespace spl

@@ -81,14 +81,14 @@ class Selected1x1 final : public SrmmMethod {
     int32_t* counts = scratch.starts.get<int32_t>(static_cast<size_t>(slots));
     for (int s = 0; s < slots; s++) {
       counts[s] = micro_.append_slots(bits[s], 0, lists + s * kPitch);
-      for (int i = 0; i < counts[s]; i++)
-        sums[s * kPitch + i] = bias_[channel + lists[s * kPitch + i]];
+      std::memset(sums + s * kPitch, 0, static_cast<size_t>(counts[s]) * sizeof(float));
     }
     accumulate(unit, o, lists, counts, sums, kPitch);
     float* block = scratch.accumulators.get<float>(static_cast<size_t>(slots) * kBlockOutputs);
+    const int lane_blocks = (lanes + kLanes - 1) / kLanes;
     for (int s = 0; s < slots; s++)
-      for (int i = 0; i < counts[s]; i++)
-        block[s * kBlockOutputs + lists[s * kPitch + i]] = sums[s * kPitch + i];
+      micro_.spread(bits[s], sums + s * kPitch, bias_.data() + channel, lane_blocks,
+                    block + s * kBlockOutputs);
     finish_tile(unit.target, unit.tile,
                 {reinterpret_cast<const char*>(block), kBlockOutputs * 4, unit.tile.columns},
                 channel, lanes);

@@ -1,8 +1,7 @@
 // Domain ai.spl.conv: channels-last images.
-#include <algorithm>
-
 #include "kernels/conv_srmm.h"
 #include "ops/nodes.h"
+#include "ops/pooling.h"
 
 namespace spl {
 namespace {
@@ -10,18 +9,11 @@ namespace {
 template <class Source>
 ConvAttributes read_attributes(const Source& from) {
   ConvAttributes at;
-  auto ints = [&](const char* name, int64_t* to, size_t count) {
-    const std::vector<int64_t> values = from.integers(name, count);
-    std::copy(values.begin(), values.end(), to);
-  };
-  ints("strides", at.strides, 2);
-  ints("pads", at.pads, 4);
-  ints("dilations", at.dilations, 2);
+  read_integers(from, "strides", at.strides, 2);
+  read_integers(from, "pads", at.pads, 4);
+  read_integers(from, "dilations", at.dilations, 2);
   at.group = from.integer("group");
-  ints("pool_kernel", at.pool_kernel, 2);
-  ints("pool_strides", at.pool_strides, 2);
-  ints("pool_pads", at.pool_pads, 4);
-  at.pool_ceil = from.integer("pool_ceil") != 0;
+  read_pooling(from, &at);
   require_empty(at.check());
   return at;
 }
@@ -92,6 +84,7 @@ const std::vector<OpSpec>& conv_ops() {
   static const std::vector<OpSpec> specs = [] {
     std::vector<OpSpec> all = domain_ops<Images>(infer<ort::kUint8>, infer<ort::kFloat>);
     all.push_back(lrn_op());
+    all.push_back(max_pool_op());
     return all;
   }();
   return specs;

@@ -39,5 +39,6 @@ const std::vector<OpSpec>& gemm_ops();
 
 // Auxiliary, in the domain of conv_ops.
 OpSpec lrn_op();
+OpSpec max_pool_op();
 
 }  // namespace spl

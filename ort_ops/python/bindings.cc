@@ -12,6 +12,7 @@
 #include "kernels/gemm.h"
 #include "kernels/isa.h"
 #include "kernels/lrn.h"
+#include "kernels/max_pool.h"
 
 namespace py = pybind11;
 
@@ -190,6 +191,20 @@ Floats run_lrn(const Floats& x, const spl::LrnAttributes& at, const Maybe<std::s
   return y;
 }
 
+Floats run_max_pool(const Floats& x, const spl::ConvAttributes& at, const Maybe<std::string>& isa,
+                    int threads) {
+  int64_t dims[4], out[4];
+  shape_of(x, dims, "X");
+  std::string problem = spl::max_pool_shape(at, dims, out);
+  require(problem.empty(), problem);
+  Floats y(Ints(out, out + 4));
+  Team team(threads);
+  problem =
+      spl::run_max_pool(at, x.data(), dims, y.mutable_data(), out, team.parallel(), micro_for(isa));
+  require(problem.empty(), problem);
+  return y;
+}
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -271,4 +286,16 @@ PYBIND11_MODULE(_kernels, m) {
          int threads) { return run_lrn(x, {size, alpha, beta, bias}, isa, threads); },
       py::arg("x"), py::kw_only(), py::arg("size"), py::arg("alpha"), py::arg("beta"),
       py::arg("bias"), py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def(
+      "max_pool",
+      [](Floats x, Ints kernel, Ints strides, Ints pads, bool ceil, Maybe<std::string> isa,
+         int threads) {
+        return run_max_pool(
+            x, attributes({1, 1}, {0, 0, 0, 0}, {1, 1}, 1, kernel, strides, pads, ceil), isa,
+            threads);
+      },
+      py::arg("x"), py::kw_only(), py::arg("pool_kernel"), py::arg("pool_strides") = Ints{1, 1},
+      py::arg("pool_pads") = Ints{0, 0, 0, 0}, py::arg("pool_ceil") = false,
+      py::arg("isa") = py::none(), py::arg("threads") = 1);
 }

@@ -44,9 +44,12 @@ void argmax_units(const WindowView& window, const ScoreView& score, float thresh
 
 uint64_t equal_bits(const uint8_t* codes, int n, uint8_t value);
 uint8_t max_byte(const uint8_t* codes, int64_t n);
+void spread(uint64_t bits, const float* sums, const float* bias, int blocks, float* out);
 int append_slots(uint64_t bits, int first, uint16_t* out);
 
 void lrn_pixels(const Lrn& lrn, const float* x, int64_t pixels, float* squares, float* y);
+
+void max_places(const float* const* places, int count, int64_t channels, float* y);
 
 }  // namespace SPL_ISA
 }  // namespace spl

@@ -38,6 +38,20 @@ uint8_t max_byte(const uint8_t* codes, int64_t n) {
   return most;
 }
 
+void spread(uint64_t bits, const float* sums, const float* bias, int blocks, float* out) {
+#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
+  for (int b = 0; b < blocks; b++, bits >>= 16) {
+    const __mmask16 m = static_cast<__mmask16>(bits);
+    const Vec v = _mm512_maskz_expand_ps(m, load(sums));
+    store(out + b * kLanes, add(v, load(bias + b * kLanes)));
+    sums += __builtin_popcount(m);
+  }
+#else
+  std::memcpy(out, bias, static_cast<size_t>(blocks) * kLanes * sizeof(float));
+  for (; bits != 0; bits &= bits - 1) out[__builtin_ctzll(bits)] += *sums++;
+#endif
+}
+
 int append_slots(uint64_t bits, int first, uint16_t* out) {
 #if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
   // Compress to a register, then store: vpcompressd straight to memory is microcoded on Zen 4.

@@ -44,10 +44,11 @@ const MicroKernels& table() {
       argmax_units,
       // select.cc
       equal_bits,
-      max_byte,
-      append_slots,
+      max_byte, spread, append_slots,
       // lrn.cc
       lrn_pixels,
+      // pool.cc
+      max_places,
   };
   return kernels;
 }

@@ -1,0 +1,63 @@
+// Operator MaxPool of domain ai.spl.conv: pooling between sites without leaving the channels-last
+// layout.
+#include "kernels/isa.h"
+#include "kernels/max_pool.h"
+#include "ops/custom_op.h"
+#include "ops/operands.h"
+#include "ops/parallel_adapter.h"
+#include "ops/pooling.h"
+
+namespace spl {
+namespace {
+
+class MaxPoolNode final : public Kernel {
+ public:
+  explicit MaxPoolNode(const ort::Info& info) {
+    read_pooling(info, &attributes_);
+    require_empty(attributes_.check());
+  }
+
+  void compute(const ort::Context& context) const override {
+    const ort::Tensor x = context.input(0);
+    if (x.dims.size() != 4)
+      throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
+    std::vector<int64_t> out(4);
+    require_empty(max_pool_shape(attributes_, x.dims.data(), out.data()));
+    require_empty(run_max_pool(attributes_, x.as<float>(), x.dims.data(),
+                               static_cast<float*>(context.output(out)), out.data(),
+                               session_threads(context), active_kernels()));
+  }
+
+ private:
+  ConvAttributes attributes_;
+};
+
+void infer(const ort::InferContext& context) {
+  const std::vector<ort::Dimension> x = context.input(0);
+  if (x.size() != 4) return;
+  ConvAttributes at;
+  read_pooling(context, &at);
+  require_empty(at.check());
+  auto direction = [&](int axis) -> ort::Dimension {
+    const int64_t in = x[1 + axis].size;
+    if (in < 0) return {-1, ""};
+    return {pool_output_size(in, at.pool_kernel[axis], at.pool_strides[axis], at.pool_pads[axis],
+                             at.pool_pads[2 + axis], at.pool_ceil),
+            ""};
+  };
+  context.set_output(ort::kFloat, {x[0], direction(0), direction(1), x[3]});
+}
+
+}  // namespace
+
+OpSpec max_pool_op() {
+  return {"MaxPool",
+          {{ort::kFloat, ort::kRequired}},
+          ort::kFloat,
+          [](const ort::Info& info) -> std::unique_ptr<Kernel> {
+            return std::make_unique<MaxPoolNode>(info);
+          },
+          infer};
+}
+
+}  // namespace spl
