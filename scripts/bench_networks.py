@@ -2,8 +2,9 @@
 
 Every network is rewritten twice on the same images: lossless only, and with int8 prediction where it is
 quicker. Then original and result run in turn on other images, and their decisions are compared on more of
-them. The networks and images come from the data folder (`SPL_ONNX_DATA`, else `../shared/data` beside the project);
-AlexNet and VGG-16 are generated, with the zeros of the trained ones (`models/generators/profiles.py`).
+them. The networks and images come from the data folder (`SPL_ONNX_DATA`, else `../shared/data` beside the
+project); AlexNet and VGG-16 are generated, with the zeros of the trained ones, see
+`models/generators/profiles.py`.
 
     python -m scripts.bench_networks                                      # the table of docs/benchmarks.md
     python -m scripts.bench_networks --networks resnet18 vgg16 --threads 1 --json out.json
@@ -208,7 +209,8 @@ def line(row: dict[str, object]) -> str:
     """A row of the table."""
     return (
         f"| {row['network']} | {row['mode']} | {row['threads']} "
-        f"| **{row['ratio']:.2f}** ± {row['noise']:.2f} | {row['original_ms']:.2f} | {row['rewritten_ms']:.2f} "
+        f"| **{row['ratio']:.2f}** ± {row['noise']:.2f} "
+        f"| {row['original_ms']:.2f} | {row['rewritten_ms']:.2f} "
         f"| {row['lossless']} + {row['predicted']} of {row['sites']} | {row['agreement']:.2%} |"
     )
 
