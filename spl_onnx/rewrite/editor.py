@@ -15,7 +15,7 @@ from spl_onnx.rewrite.concat import join_pooled
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.finish import finish_model
-from spl_onnx.rewrite.layout.move import settle_layout
+from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
 from spl_onnx.rewrite.plan import SitePlan
 from spl_onnx.rewrite.predict import build_predictor, check_settings, default_settings, describe
 from spl_onnx.rewrite.roundtrip import export_model
@@ -33,6 +33,7 @@ class Editor:
     def __init__(self, context: ModelContext, options: RewriteOptions) -> None:
         self._context = context
         self._options = options
+        self.notes: list[str] = []
         self._made: list[gs.Node] = []
         self._loose: set[str] = set()
         self._loose_nodes: list[tuple[Scope, gs.Node]] = []
@@ -82,8 +83,12 @@ class Editor:
                 groups.setdefault(id(candidate.match.pool), []).append((candidate.match, output))
         for group in groups.values():
             self._join(group)
-        for scope in self._context.scopes:
-            settle_layout(scope, self._made, self._note_loose)
+        moves = [
+            move
+            for scope in self._context.scopes
+            for move in settle_layout(scope, self._made, self._note_loose)
+        ]
+        self.notes = describe_moves(moves)
         self._drop_loose_nodes()
         model = export_model(self._context.graph, self._context.source, frozenset(self._loose))
         return finish_model(model, self._context.source)

@@ -80,7 +80,7 @@ def rewrite_model(
     result = RewriteResult(rewritten, made, {}, loaded.external_data, options.external_data_threshold)
     if options.external_data is not None:
         result.external_data = options.external_data
-    result.report = _report(made, loaded)
+    result.report = _report(made, [*loaded.notes, *editor.notes])
     if not (options.no_verify or options.dry_run):
         result.report["verification"] = verify(loaded, rewritten, options, made)
     if options.plan_out is not None:
@@ -116,7 +116,7 @@ def _apply_plan(plan: Plan, candidates: list[Candidate]) -> None:
             raise UsageError(f"plan: site '{site.site}' cannot be rewritten by rule {site.rule}: {refused}")
 
 
-def _report(plan: Plan, loaded: LoadedModel) -> dict[str, Any]:
+def _report(plan: Plan, notes: list[str]) -> dict[str, Any]:
     """The part of the report that rewriting knows."""
     from importlib.metadata import version
 
@@ -140,7 +140,7 @@ def _report(plan: Plan, loaded: LoadedModel) -> dict[str, Any]:
         "sites": sites,
         "rewritten": sum(site.is_rewritten for site in plan.sites),
         "rules": plan.counts(),
-        "notes": list(loaded.notes),
+        "notes": notes,
         "versions": {name: version(name) for name in packages},
     }
 

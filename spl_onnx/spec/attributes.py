@@ -15,6 +15,7 @@ VERSION = 1
 PREDICT = "SPLPredict"
 SRMM = "SRMM"
 LRN = "LRN"
+MAX_POOL = "MaxPool"
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
 SRMM_INPUTS = ("X", "W", "B", "S", "R")
@@ -197,6 +198,13 @@ def _image_attributes(geometry: ConvGeometry, pooling: Pooling) -> dict[str, Any
         "pads": list(geometry.pads),
         "dilations": list(geometry.dilations),
         "group": geometry.group,
+        **pool_attributes(pooling),
+    }
+
+
+def pool_attributes(pooling: Pooling) -> dict[str, Any]:
+    """All attributes of a MaxPool node, and those of the other image operators that say the window."""
+    return {
         "pool_kernel": list(pooling.kernel),
         "pool_strides": list(pooling.strides),
         "pool_pads": list(pooling.pads),

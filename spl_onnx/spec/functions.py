@@ -20,14 +20,17 @@ from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
     LRN,
+    MAX_POOL,
     PREDICT,
     PREDICT_INPUTS,
     SRMM,
     SRMM_INPUTS,
     Activation,
     ConvGeometry,
+    Pooling,
     ResponseNorm,
     lrn_attributes,
+    pool_attributes,
     predict_attributes,
     srmm_attributes,
 )
@@ -63,6 +66,7 @@ def fallback_functions(opset: int) -> list[FunctionProto]:
         _function(DOMAIN_GEMM, PREDICT, opset, _predict_nodes(rank=1)),
         _function(DOMAIN_GEMM, SRMM, opset, _gemm_nodes(opset)),
         _function(DOMAIN_CONV, LRN, opset, _lrn_nodes()),
+        _function(DOMAIN_CONV, MAX_POOL, opset, _max_pool_nodes(opset)),
     ]
 
 
@@ -72,6 +76,8 @@ def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) ->
         attributes, inputs, output = predict_attributes(geometry), [*PREDICT_INPUTS], "S"
     elif name == LRN:
         attributes, inputs, output = lrn_attributes(ResponseNorm(1)), ["X"], "Y"
+    elif name == MAX_POOL:
+        attributes, inputs, output = pool_attributes(Pooling.none()), ["X"], "Y"
     else:
         attributes, inputs, output = srmm_attributes(geometry, None, Activation.none()), [*SRMM_INPUTS], "Y"
     function = helper.make_function(
@@ -103,14 +109,6 @@ def _predict_nodes(rank: int) -> list[NodeProto]:
 
 def _conv_nodes(opset: int) -> list[NodeProto]:
     conv = {"strides": _INTS, "pads": _INTS, "dilations": _INTS, "group": _INT}
-    pool = {
-        "kernel_shape": ("pool_kernel", _INTS),
-        "strides": ("pool_strides", _INTS),
-        "pads": ("pool_pads", _INTS),
-    }
-    if opset >= 10:
-        # MaxPool has no ceil mode before, so neither has any site of an older model.
-        pool["ceil_mode"] = ("pool_ceil", _INT)
     return [
         _node("Transpose", ["X"], "image", perm=_TO_NCHW),
         _node("Transpose", ["W"], "filters", perm=_TO_NCHW),
@@ -120,9 +118,21 @@ def _conv_nodes(opset: int) -> list[NodeProto]:
         _node("Transpose", ["R"], "residual", perm=_TO_NCHW),
         _node("Add", ["product", "residual"], "total"),
         *_clip_nodes(opset, "total", "value"),
-        _node("MaxPool", ["value"], "pooled", pool),
+        _pool_node(opset),
         _node("Transpose", ["pooled"], "Y", perm=_TO_NHWC),
     ]
+
+
+def _pool_node(opset: int) -> NodeProto:
+    pool = {
+        "kernel_shape": ("pool_kernel", _INTS),
+        "strides": ("pool_strides", _INTS),
+        "pads": ("pool_pads", _INTS),
+    }
+    if opset >= 10:
+        # MaxPool has no ceil mode before, so no older model asks for it.
+        pool["ceil_mode"] = ("pool_ceil", _INT)
+    return _node("MaxPool", ["value"], "pooled", pool)
 
 
 def _gemm_nodes(opset: int) -> list[NodeProto]:
@@ -141,6 +151,14 @@ def _lrn_nodes() -> list[NodeProto]:
         _node("Transpose", ["X"], "image", perm=_TO_NCHW),
         _node("LRN", ["image"], "value", {name: (name, kind) for name, kind in norm.items()}),
         _node("Transpose", ["value"], "Y", perm=_TO_NHWC),
+    ]
+
+
+def _max_pool_nodes(opset: int) -> list[NodeProto]:
+    return [
+        _node("Transpose", ["X"], "value", perm=_TO_NCHW),
+        _pool_node(opset),
+        _node("Transpose", ["pooled"], "Y", perm=_TO_NHWC),
     ]
 
 

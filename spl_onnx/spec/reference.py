@@ -3,6 +3,7 @@
 from spl_onnx.spec.reference_conv import conv_predict, conv_scores, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_scores, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
+from spl_onnx.spec.reference_max_pool import max_pool
 from spl_onnx.spec.reference_ops import reference_ops
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "gemm_scores",
     "gemm_srmm",
     "lrn",
+    "max_pool",
     "reference_ops",
 ]

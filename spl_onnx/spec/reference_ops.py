@@ -12,6 +12,7 @@ from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
     LRN,
+    MAX_POOL,
     PREDICT,
     SRMM,
     parse_activation,
@@ -22,6 +23,7 @@ from spl_onnx.spec.attributes import (
 from spl_onnx.spec.reference_conv import conv_predict, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
+from spl_onnx.spec.reference_max_pool import max_pool
 
 #: (inputs, attributes) -> output.
 Compute = Callable[[Sequence[Any], Mapping[str, Any]], NDArray[Any]]
@@ -52,13 +54,19 @@ def _lrn(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
     return lrn(x, parse_lrn(attributes))
 
 
+def _max_pool(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    (x,) = inputs
+    return max_pool(x, parse_pooling(attributes))
+
+
 def _op_class(domain: str, name: str, compute: Compute) -> type[OpRun]:
     """An operator class; the evaluator finds it by `op_domain` and class name."""
 
     def run(self: OpRun, *inputs: Any, **attributes: Any) -> tuple[NDArray[Any]]:
         return (compute(inputs, attributes),)
 
-    return type(name, (OpRun,), {"op_domain": domain, "_run": run})
+    # Without a schema of its own, a class would get that of the ONNX operator of the same name.
+    return type(name, (OpRun,), {"op_domain": domain, "op_schema": None, "_run": run})
 
 
 _OPS = (
@@ -67,6 +75,7 @@ _OPS = (
     _op_class(DOMAIN_GEMM, PREDICT, _gemm_predict),
     _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
     _op_class(DOMAIN_CONV, LRN, _lrn),
+    _op_class(DOMAIN_CONV, MAX_POOL, _max_pool),
 )
 
 

@@ -97,6 +97,12 @@ def test_normalisation_is_written_and_parsed():
     assert set(at.lrn_attributes(norm)) == documented("LRN", "")
 
 
+def test_a_pooling_of_its_own_has_the_attributes_of_a_window():
+    written = at.pool_attributes(POOLING)
+    assert written.items() <= predict_attributes(GEOMETRY, POOLING).items()
+    assert at.parse_pooling(written) == POOLING
+
+
 @pytest.mark.parametrize(
     ("values", "named"),
     [((0,), "size"), ((1.5,), "size"), ((3, math.nan), "alpha"), ((3, 1.0, math.inf), "beta")],

@@ -15,6 +15,7 @@ from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
     LRN,
+    MAX_POOL,
     PREDICT,
     SRMM,
     Activation,
@@ -22,11 +23,12 @@ from spl_onnx.spec.attributes import (
     Pooling,
     ResponseNorm,
     lrn_attributes,
+    pool_attributes,
     predict_attributes,
     srmm_attributes,
 )
 from spl_onnx.spec.functions import fallback_functions
-from spl_onnx.spec.reference import conv_srmm, gemm_srmm, lrn
+from spl_onnx.spec.reference import conv_srmm, gemm_srmm, lrn, max_pool
 from tests.spec.cases import ACTIVATIONS, EPS, ConvCase, GemmCase, conv_cases, floats, gemm_cases
 from tests.spec.dense import run_model
 from tests.spec.models import Layer
@@ -110,20 +112,33 @@ def test_random_matrix_layers_run_in_plain_onnx_runtime(case, residual, selectio
     check_layer(Layer(case, True, residual, selection), 17)
 
 
+def run_auxiliary(node: onnx.NodeProto, x: np.ndarray, opset: int) -> np.ndarray:
+    """Output of `node`, y, through its fallback body."""
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4) for name in "xy"]
+    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(DOMAIN_CONV, 1)]
+    functions = [f for f in fallback_functions(opset) if f.name == node.op_type]
+    ir_version = 8 if opset < 21 else 10
+    model = helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=ir_version)
+    onnx.checker.check_model(model, full_check=True)
+    return run_model(model, {"x": x})[0]
+
+
 @pytest.mark.parametrize("opset", OPSETS)
 def test_every_opset_normalises_in_plain_onnx_runtime(opset):
     norm = ResponseNorm(3, 0.5, 0.75, 2.0)
     x = floats(np.random.default_rng(0), 2, 4, 3, 5)
     node = helper.make_node(LRN, ["x"], ["y"], domain=DOMAIN_CONV, **lrn_attributes(norm))
-    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, x.shape) for name in "xy"]
-    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(DOMAIN_CONV, 1)]
-    functions = [f for f in fallback_functions(opset) if f.name == LRN]
-    ir_version = 8 if opset < 21 else 10
-    model = helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=ir_version)
-    onnx.checker.check_model(model, full_check=True)
     # Squares, sums and powers of a window of 3 in another order: far below 32 roundings.
-    np.testing.assert_allclose(run_model(model, {"x": x})[0], lrn(x, norm), rtol=32 * EPS)
+    np.testing.assert_allclose(run_auxiliary(node, x, opset), lrn(x, norm), rtol=32 * EPS)
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+def test_every_opset_pools_in_plain_onnx_runtime(opset):
+    pooling = Pooling((3, 2), (2, 1), (1, 0, 1, 1), opset >= 10)
+    x = floats(np.random.default_rng(0), 2, 6, 5, 3)
+    node = helper.make_node(MAX_POOL, ["x"], ["y"], domain=DOMAIN_CONV, **pool_attributes(pooling))
+    np.testing.assert_array_equal(run_auxiliary(node, x, opset), max_pool(x, pooling))
 
 
 # onnx.reference cannot hand an attribute of a function to LeakyRelu, which the body for opset 11 needs.
@@ -136,6 +151,8 @@ def test_bodies_run_in_the_reference_evaluator(opset):
 
 def test_functions_declare_the_operators():
     functions = {(f.domain, f.name): f for f in fallback_functions(17)}
+    pool = functions.pop((DOMAIN_CONV, MAX_POOL))
+    assert (set(pool.attribute), list(pool.input)) == (set(pool_attributes(Pooling())), ["X"])
     norm = functions.pop((DOMAIN_CONV, LRN))
     assert (set(norm.attribute), list(norm.input)) == (set(lrn_attributes(ResponseNorm(1))), ["X"])
     assert set(functions) == {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in (PREDICT, SRMM)}

@@ -6,7 +6,15 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from spl_onnx.errors import ModelError
-from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, ResponseNorm, lrn_attributes
+from spl_onnx.spec.attributes import (
+    DOMAIN_CONV,
+    DOMAIN_GEMM,
+    MAX_POOL,
+    Pooling,
+    ResponseNorm,
+    lrn_attributes,
+    pool_attributes,
+)
 from spl_onnx.spec.quantize import quantize_weights
 from spl_onnx.spec.reference import (
     conv_predict,
@@ -14,6 +22,7 @@ from spl_onnx.spec.reference import (
     gemm_predict,
     gemm_srmm,
     lrn,
+    max_pool,
     reference_ops,
 )
 from tests.spec.cases import conv_cases, gemm_cases
@@ -29,7 +38,7 @@ def evaluate(layer: Layer) -> np.ndarray:
 def test_all_operators_are_there():
     found = {(op.op_domain, op.__name__) for op in reference_ops()}
     sites = {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in ("SPLPredict", "SRMM")}
-    assert found == {*sites, (DOMAIN_CONV, "LRN")}
+    assert found == {*sites, (DOMAIN_CONV, "LRN"), (DOMAIN_CONV, "MaxPool")}
 
 
 @settings(deadline=None, max_examples=40)
@@ -77,6 +86,17 @@ def test_normalisation_node():
     evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
     x = np.random.default_rng(0).standard_normal((1, 2, 3, 5)).astype(np.float32)
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], lrn(x, norm))
+
+
+def test_pooling_node():
+    pooling = Pooling((3, 2), (2, 1), (1, 0, 0, 1), True)
+    node = helper.make_node(MAX_POOL, ["x"], ["y"], domain=DOMAIN_CONV, **pool_attributes(pooling))
+    infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
+    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
+    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
+    x = np.random.default_rng(0).standard_normal((1, 4, 3, 5)).astype(np.float32)
+    np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], max_pool(x, pooling))
 
 
 def test_missing_attribute_is_named():

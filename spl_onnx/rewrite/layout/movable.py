@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import onnx
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.emit import TO_NHWC
+from spl_onnx.rewrite.rules.base import Refused
 from spl_onnx.rewrite.rules.constants import has_input
+from spl_onnx.rewrite.rules.pool import read_pool
+from spl_onnx.spec.attributes import DOMAIN_CONV, MAX_POOL, pool_attributes
 
 Array = npt.NDArray[Any]
 
@@ -211,6 +215,18 @@ def _global_pool(scope: Scope, node: gs.Node) -> Move | None:
     return _over(scope, node, op, [2, 3], keep=True)
 
 
+def _max_pool(scope: Scope, node: gs.Node) -> Move | None:
+    """ONNX has no MaxPool of channels-last images: the auxiliary operator."""
+    x = node.inputs[0]
+    if not is_image(scope, x) or scope.element_type(x) != onnx.TensorProto.FLOAT:
+        return None
+    try:
+        pooling = read_pool(scope, node, spatial=2)
+    except Refused:
+        return None
+    return Move(node, MAX_POOL, (0,), pool_attributes(pooling), domain=DOMAIN_CONV)
+
+
 def _flatten(scope: Scope, node: gs.Node) -> Move | None:
     """Images of one pixel are the same row of numbers in both layouts."""
     shape = scope.shape(node.inputs[0])
@@ -252,6 +268,7 @@ _HANDLERS: dict[str, Handler] = {
     "GlobalAveragePool": _global_pool,
     "GlobalMaxPool": _global_pool,
     "LogSoftmax": _softmax,
+    "MaxPool": _max_pool,
     "Pad": _pad,
     "Slice": _slice,
     "Softmax": _softmax,

@@ -18,27 +18,48 @@ from spl_onnx.rewrite.layout.cancel import clean_layout
 from spl_onnx.rewrite.layout.cut import FIRST, SECOND, Bond, first_side
 from spl_onnx.rewrite.layout.movable import Move, find_move
 from spl_onnx.rewrite.layout.weight import elements
+from spl_onnx.spec.attributes import DOMAIN_CONV
 
 #: Told about every node before it is replaced.
 Note = Callable[[Scope, gs.Node], None]
 
 
-def settle_layout(scope: Scope, made: list[gs.Node], note: Note) -> None:
+def settle_layout(scope: Scope, made: list[gs.Node], note: Note) -> list[Move]:
     """Leave as few layout nodes in one graph as there can be.
 
     Args:
         scope: The graph.
         made: Nodes that the rewrite made; new ones are added.
         note: Is called with every node that goes away.
+
+    Returns:
+        What moved.
     """
     clean_layout(scope, {id(node) for node in made})
-    for move in _paying_moves(scope, {id(node) for node in made}):
+    moves = _paying_moves(scope, {id(node) for node in made})
+    for move in moves:
         note(scope, move.node)
         nodes = _carry_out(scope, move)
         index = next(i for i, node in enumerate(scope.graph.nodes) if node is move.node)
         scope.graph.nodes[index : index + 1] = nodes
         made += nodes
     clean_layout(scope, {id(node) for node in made})
+    return moves
+
+
+def describe_moves(moves: list[Move]) -> list[str]:
+    """What the user should know of the nodes that moved: at most one sentence."""
+    if not moves:
+        return []
+    text = f"{_count(len(moves), 'operator')} between sites on channels-last images"
+    pools = sum(move.domain == DOMAIN_CONV for move in moves)
+    return [
+        f"{text}; {_count(pools, 'MaxPool')} of them with an operator of {DOMAIN_CONV}" if pools else text
+    ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def _paying_moves(scope: Scope, made: set[int]) -> list[Move]:

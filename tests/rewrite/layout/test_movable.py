@@ -108,6 +108,22 @@ def test_between_sites_no_transpose_is_left(name):
     assert between(build, channels)[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("attrs", "opset"),
+    [
+        ({"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, 17),
+        ({"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1}, 17),
+        ({"kernel_shape": [2, 3], "auto_pad": "SAME_UPPER", "strides": [2, 2]}, 17),
+        ({"kernel_shape": [3, 3], "strides": [2, 1]}, 8),
+    ],
+)
+def test_pooling_between_sites_is_an_auxiliary_operator(attrs, opset):
+    def build(made: Net) -> str:
+        return made.node("MaxPool", [made.node("Sigmoid", ["a"], "s")], "m", **attrs)
+
+    assert between(build, opset=opset) == (2, ["MaxPool", "Sigmoid"])
+
+
 @pytest.mark.parametrize("opset", [9, 17, 18])
 @pytest.mark.parametrize("op", ["GlobalAveragePool", "GlobalMaxPool"])
 def test_global_pooling_of_every_opset(op, opset):
@@ -163,6 +179,9 @@ def image_reader(made: Net) -> str:
 
 STAY = {
     "window": node("AveragePool", kernel_shape=[2, 2]),
+    "dilated window": node("MaxPool", kernel_shape=[2, 2], dilations=[2, 2]),
+    "window of one place": node("MaxPool", kernel_shape=[1, 1], strides=[2, 2]),
+    "places": lambda made: made.node("MaxPool", ["a"], ["m", "places"], kernel_shape=[2, 2]),
     "depth": node("DepthToSpace", blocksize=2),
     "normal": with_constants("InstanceNormalization", numbers(4), numbers(4)),
     "mask": lambda made: made.node("Dropout", ["a"], ["m", "mask"]),

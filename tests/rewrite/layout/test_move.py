@@ -137,3 +137,27 @@ def test_old_constants_go_with_their_last_reader():
     model = made.model(last(made, "n"), "z")
     names = {tensor.name for tensor in rewritten(model, lossless=True).model.graph.initializer}
     assert "k" not in names and "m/constant" in names
+
+
+def test_what_moved_is_said_in_one_sentence():
+    made = net()
+    made.node("MaxPool", [made.node("Sigmoid", ["a"], "s")], "m", kernel_shape=[2, 2])
+    notes = rewritten(made.model(last(made, "m")), lossless=True).report["notes"]
+    assert notes == [
+        "2 operators between sites on channels-last images; 1 MaxPool of them with an operator of ai.spl.conv"
+    ]
+    assert rewritten(net().model("a")).report["notes"] == []
+
+
+def test_pooling_of_another_type_or_at_the_edge_stays():
+    """The auxiliary operator is float32 only, and it comes only where it saves Transposes."""
+    made = net()
+    made.node("Cast", ["a"], "d", to=onnx.TensorProto.DOUBLE)
+    made.node("MaxPool", ["d"], "m", kernel_shape=[2, 2])
+    made.node("Cast", ["m"], "f", to=onnx.TensorProto.FLOAT)
+    result = rewritten(made.model(last(made, "f")), lossless=True)
+    assert [n.domain for n in result.model.graph.node if n.op_type == "MaxPool"] == [""]
+    made = Net()
+    made.node("MaxPool", [made.input("x", [1, 3, 6, 7])], "m", kernel_shape=[2, 2], pads=[1, 1, 0, 0])
+    result = rewritten(made.model(last(made, "m")), lossless=True)
+    assert [n.domain for n in result.model.graph.node if n.op_type == "MaxPool"] == [""]
