@@ -12,7 +12,12 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
     ("values", "text"),
     [
         ({"predictor": "magic"}, "--predictor: got 'magic', wanted one of auto, int8, pruned"),
-        ({"objective": "fun"}, "--objective: got 'fun'"),
+        ({"objective": "fun"}, "--objective: got 'fun', wanted one of time, none"),
+        ({"choices": "dense,fast"}, "--choices: got 'fast', wanted one of predict, lossless, dense"),
+        ({"threads": -1}, "--threads: got -1"),
+        ({"time_images": 1}, "--time-images: got 1"),
+        ({"search_seconds": -1.0}, "--search-seconds: got -1"),
+        ({"search_seconds": float("nan")}, "--search-seconds: got nan"),
         ({"keep": 0.0}, "--keep: got 0.0"),
         ({"keep": 1.5}, "--keep: got 1.5"),
         ({"keep": 0.5, "predictor": "int8"}, "--keep belongs to the pruned predictor"),
@@ -39,6 +44,32 @@ def test_bad_values(values, text):
 def test_predictor(values, predictor, keep):
     options = RewriteOptions(**values)
     assert (options.effective_predictor, options.effective_keep) == (predictor, keep)
+
+
+@pytest.mark.parametrize(
+    ("values", "chosen"),
+    [
+        ({}, False),
+        ({"data": "d"}, True),
+        ({"data": "d", "objective": "none"}, False),
+        ({"data": "d", "plan": "p.json"}, False),
+    ],
+)
+def test_when_times_decide(values, chosen):
+    assert RewriteOptions(**values).chooses_by_time is chosen
+
+
+@pytest.mark.parametrize(
+    ("values", "converting"),
+    [
+        ({}, ("lossless", "predict")),
+        ({"lossless": True}, ("lossless",)),
+        ({"choices": "predict, dense"}, ("predict",)),
+        ({"choices": ["dense"]}, ()),
+    ],
+)
+def test_choices(values, converting):
+    assert RewriteOptions(**values).converting_choices == converting
 
 
 def test_name_list():

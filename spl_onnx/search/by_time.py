@@ -31,6 +31,8 @@ from spl_onnx.search.stopwatch import Gain, SessionStopwatch, Stopwatch, gain
 
 #: A change may save more than the conversions that were measured, as borders move with it; this is generous.
 _BOUND_LAYOUTS = 2.0
+#: Runs of a whole network for a verdict, where there are fewer samples than that.
+_LEAST_RUNS = 16
 
 
 @dataclass(frozen=True)
@@ -153,11 +155,12 @@ def _search(
         return rewrite_model(original, options, plan).model
 
     bound = _BOUND_LAYOUTS * measured.layout_ms
-    refiner = Refiner(times, lambda choices: watch.open(build(choices)), watch, images, bound)
+    runs = max(images, _LEAST_RUNS)
+    refiner = Refiner(times, lambda choices: watch.open(build(choices)), watch, runs, bound)
     with stages("trying changes", None) as progress:
         search = refiner.best_start([by_node_times(times), all_converted(times)])
         refiner.improve(search, options.search_seconds, progress)
-    dense = watch.times([watch.open(original.model), search.opened], images)
+    dense = watch.times([watch.open(original.model), search.opened], runs)
     verdict = gain(*dense)
     summary = _summary(search, verdict, options, images)
     summary |= {"original_ms": dense[0].median, "chosen_ms": dense[1].median}

@@ -9,6 +9,7 @@ import pytest
 
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.rules.registry import rule_names
+from tests.search.watches import FakeWatch, costs
 
 
 def operators(path):
@@ -36,6 +37,61 @@ def test_flags_choose_sites(call, model, tmp_path, flags, sites, predictors):
     assert call("rewrite", model, tmp_path / "out.onnx", *flags, "-q") == (0, "", "")
     made = operators(tmp_path / "out.onnx")
     assert (made.count("SRMM"), made.count("SPLPredict")) == (sites, predictors)
+
+
+QUICK, SLOW = (
+    dict.fromkeys(("pooled", "second", "hidden"), 1.0),
+    dict.fromkeys(("pooled", "second", "hidden"), 9.0),
+)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Make every original layer take 5 ms, and converted sites what is said."""
+
+    def use(srmm, predict):
+        watch = FakeWatch(costs({"c1": 5.0, "c2": 5.0, "g1": 5.0}, srmm, predict))
+        monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch", lambda batches, threads: watch)
+
+    return use
+
+
+def test_with_data_the_clock_decides(plugin_path, report, call, model, data, tmp_path, clock):
+    clock({**QUICK, "second": 9.0}, SLOW)
+    flags = ("--data", data, "--max-drop", "1", "--time-images", "4", "--search-seconds", "1")
+    content = report("rewrite", model, tmp_path / "out.onnx", *flags, "--plan-out", tmp_path / "plan.json")
+    assert {site["name"]: site["choice"] for site in content["sites"]} == {
+        "pooled": "lossless",
+        "second": "dense",
+        "hidden": "lossless",
+        "logits": "dense",
+    }
+    first = content["sites"][0]
+    assert (first["dense_ms"], first["now_ms"]) == (5.0, 1.0) and first["zeros"] is not None
+    assert first["reason"] == "dense 5 ms, lossless 1 ms, predict 9 ms"
+    assert content["search"]["images"] == 4 and content["search"]["speedup"] == pytest.approx(15 / 7)
+    _, out, _ = call("rewrite", model, tmp_path / "out.onnx", *flags)
+    assert "2.143 x the original's speed (15.000 -> 7.000 ms, 4 samples in turn, 1 thread(s)" in out
+    assert call("rewrite", model, tmp_path / "again.onnx", "--plan", tmp_path / "plan.json")[0] == 0
+    assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "out.onnx").read_bytes()
+
+
+def test_nothing_worth_converting(plugin_path, call, model, data, tmp_path, clock):
+    clock(SLOW, SLOW)
+    code, out, err = call("rewrite", model, tmp_path / "out.onnx", "--data", data, "--threads", "2")
+    assert (code, err) == (0, "") and "nothing worth converting: 1.000 x the original's speed" in out
+    assert "no site was converted" in out
+    assert onnx.load(tmp_path / "out.onnx") == onnx.load(model)
+
+
+def test_interrupting_the_search_is_one_line(plugin_path, call, model, data, tmp_path, monkeypatch):
+    def interrupted(*words):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch.times", interrupted)
+    code, out, err = call("rewrite", model, tmp_path / "out.onnx", "--data", data)
+    assert (code, out, err) == (130, "", "spl-onnx: error: interrupted\n")
+    assert not (tmp_path / "out.onnx").exists()
 
 
 def test_report(report, model, tmp_path):
@@ -112,6 +168,9 @@ def test_rules_are_listed(call):
         (("{model}", "{out}", "--json", "{out}"), "--json"),
         (("{model}", "{out}", "--plan-out", "{model}"), "--plan-out"),
         (("{model}", "{out}", "--metric", "bleu"), "--metric"),
+        (("{model}", "{out}", "--objective", "flops"), "--objective"),
+        (("{model}", "{out}", "--choices", "sparse"), "--choices"),
+        (("{model}", "{out}", "--time-images", "0"), "--time-images"),
     ],
 )
 def test_wrong_usage(call, model, tmp_path, words, message):
