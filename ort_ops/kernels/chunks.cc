@@ -18,13 +18,16 @@ bool prefers_halo(const ConvShape& s) {
 
 }  // namespace
 
-ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int multiple) {
+ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int multiple,
+                      bool rows) {
   ChunkPlan plan;
   plan.halo = prefers_halo(shape);
+  plan.rows = rows && !plan.halo && shape.kW > 1 && shape.at.group == 1 &&
+              shape.at.dilations[1] == 1 && shape.kW * shape.Cg <= patch_step;
   plan.three_rows = plan.halo && shape.kH == 3 && shape.kW == 3 && shape.at.strides[1] == 1 &&
                     shape.at.dilations[0] == 1 && shape.at.dilations[1] == 1;
-  plan.taps = plan.halo ? static_cast<int>(shape.taps()) : 1;
-  plan.total = plan.halo ? shape.Cg : shape.K();
+  plan.taps = static_cast<int>(plan.halo ? shape.taps() : (plan.rows ? shape.kH : 1));
+  plan.total = plan.halo ? shape.Cg : shape.K() / plan.taps;
   const int64_t most = plan.halo ? halo_step : patch_step;
   const int64_t wanted = (plan.total + most - 1) / most;
   const int64_t even = (plan.total + wanted - 1) / wanted;

@@ -2,13 +2,13 @@
 // a tile is laid out for one chunk. Fixed by the weights and attributes alone, because the weights
 // are packed in the same order.
 //
-//   halo   the input rectangle under the tile, `step` channels at a time: every value is copied
-//   once
+//   halo   the input rectangle under the tile, `step` channels at a time: each value is copied once
 //          and serves all taps. For kernels larger than 1 x 1 with enough channels.
-//   patch  the patch of each slot, `step` elements at a time (im2col). For 1 x 1 kernels, where it
-//   is
-//          no duplication, for few channels, where halo rows would be mostly padding, and for
-//          strides and dilations with which taps share little.
+//   rows   the input rectangle as it is, pixel after pixel: a kernel row of a patch (kW pixels x
+//   all
+//          channels) is one piece of memory. For few channels.
+//   patch  the patch of each slot, `step` elements at a time (im2col). For 1 x 1 kernels, where
+//          nothing is duplicated, and for strides and dilations with which taps share little.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@
 namespace spl {
 
 struct ChunkPlan {
-  bool halo = false;
+  bool halo = false, rows = false;  // neither = patch
   bool three_rows = false;  // a 3 x 3 halo with stride 1 across: packed rows of kTilePitch places
-  int taps = 1;             // taps of one chunk: kH * kW, or 1 for patches
-  int64_t total = 0;        // channels of a group, or K for patches
+  int taps = 1;             // of one chunk: kH * kW for halo, kH for rows, 1 for patches
+  int64_t total = 0;        // to cut: channels of a group, kW * channels for rows, K for patches
   int step = 0;             // of total, per chunk
   int chunks = 0;
 
@@ -36,12 +36,13 @@ struct ChunkPlan {
   // Index in a filter [kH * kW * Cg] of channel or element `c` of tap `tap` of chunk `chunk`.
   int64_t source(int chunk, int tap, int c, int64_t channels) const {
     const int64_t at = static_cast<int64_t>(chunk) * step + c;
-    return halo ? tap * channels + at : at;
+    return halo ? tap * channels + at : tap * total + at;
   }
 };
 
 // `halo_step` and `patch_step` are the largest steps the caller wants; steps are evened out and
-// kept multiples of `multiple`.
-ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int multiple);
+// kept multiples of `multiple`. `rows`: the caller's kernels read single elements, so rows will do.
+ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int multiple,
+                      bool rows);
 
 }  // namespace spl

@@ -38,11 +38,11 @@ ConvPredict::ConvPredict(const ConvShape& shape, const PredictorWeights& weights
   scores_.bias.assign(padded, 0.0f);
   std::copy(weights.bias, weights.bias + shape.O, scores_.bias.begin());
   if (weights.i8 == nullptr) {
-    plan_ = make_chunks(shape, kFloatHaloStep, kFloatPatchStep, 1);
+    plan_ = make_chunks(shape, kFloatHaloStep, kFloatPatchStep, 1, true);
     columns_ = std::make_unique<PackedColumns>(shape, plan_, weights.f32, kBlocks);
     return;
   }
-  plan_ = make_chunks(shape, kUnitHaloStep, kUnitPatchStep, 4);
+  plan_ = make_chunks(shape, kUnitHaloStep, kUnitPatchStep, 4, true);
   columns_ = std::make_unique<PackedColumns>(shape, plan_, weights.i8, kBlocks, micro);
   if (!rows && ZeroSkipWeights::suits(shape))
     sparse_ = std::make_unique<ZeroSkipWeights>(shape, weights.i8, micro);

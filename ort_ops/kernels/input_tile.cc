@@ -12,35 +12,40 @@ InputTile::InputTile(const ConvShape& shape, const ChunkPlan& plan, const MicroK
 void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
   x_ = x, tile_ = tile, group_ = group;
   const ConvAttributes& at = shape_.at;
-  if (plan_.halo) {
+  if (plan_.halo || plan_.rows) {
     high_ = (tile.rows - 1) * at.strides[0] + (shape_.kH - 1) * at.dilations[0] + 1;
     wide_ = (tile.columns - 1) * at.strides[1] + (shape_.kW - 1) * at.dilations[1] + 1;
   } else {
     high_ = tile.rows, wide_ = tile.columns;
   }
   pitch_ = plan_.three_rows && wide_ <= kTilePitch ? kTilePitch : wide_;
-  const size_t places = static_cast<size_t>(high_ * pitch_);
-  const size_t row = static_cast<size_t>(plan_.row());
-  packed_ = scratch_.input.get<char>(places * row * 4);
+  // A row of pixels side by side is one place.
+  if (plan_.rows) row_bytes_ = static_cast<int>((wide_ * shape_.C * 4 + 127) / 64 * 64);
+  const size_t size = static_cast<size_t>(high_ * (plan_.rows ? 1 : pitch_) * row_bytes_);
+  packed_ = scratch_.input.get<char>(size);
+  const size_t row = plan_.rows ? 0 : static_cast<size_t>(plan_.row());
   row_ = scratch_.rows.get<float>(2 * row);
   zeros_ = row_ + row;
   std::memset(zeros_, 0, row * sizeof(float));
-  offsets();
 }
 
-void InputTile::offsets() {
+// Offsets in bytes; `pixel_bytes` is the distance of pixels in rows.
+void InputTile::offsets(int64_t pixel_bytes) {
   const size_t slots = static_cast<size_t>(tile_.slots()), taps = static_cast<size_t>(plan_.taps);
   slot_offset_ = scratch_.slots.get<int32_t>(slots + taps);
   tap_offset_ = slot_offset_ + slots;
   const ConvAttributes& at = shape_.at;
-  const int64_t sy = plan_.halo ? at.strides[0] : 1, sx = plan_.halo ? at.strides[1] : 1;
+  const bool strided = plan_.halo || plan_.rows;
+  const int64_t down = (strided ? at.strides[0] : 1) * (plan_.rows ? 1 : pitch_) * row_bytes_;
+  const int64_t right = (strided ? at.strides[1] : 1) * (plan_.rows ? pixel_bytes : row_bytes_);
   for (int r = 0, s = 0; r < tile_.rows; r++)
     for (int c = 0; c < tile_.columns; c++, s++)
-      slot_offset_[s] = static_cast<int32_t>(r * sy * pitch_ + c * sx) * row_bytes_;
-  for (int t = 0; t < plan_.taps; t++) {
-    const int64_t down = t / shape_.kW * at.dilations[0], right = t % shape_.kW * at.dilations[1];
-    tap_offset_[t] = plan_.halo ? static_cast<int32_t>(down * pitch_ + right) * row_bytes_ : 0;
-  }
+      slot_offset_[s] = static_cast<int32_t>(r * down + c * right);
+  const int64_t across = plan_.halo ? shape_.kW : 1;  // taps in a kernel row
+  for (int t = 0; t < plan_.taps; t++)
+    tap_offset_[t] = static_cast<int32_t>(
+        (t / across * at.dilations[0] * (plan_.rows ? 1 : pitch_) + t % across * at.dilations[1]) *
+        row_bytes_);
 }
 
 TileView InputTile::view() const { return {packed_, slot_offset_, tap_offset_, plan_.taps}; }
@@ -111,7 +116,39 @@ const float* InputTile::gather_patch(int64_t y, int64_t x, int64_t k0, int64_t k
   return row;
 }
 
+// Rows: convert(values, n, out) writes n converted values; pixels beyond the image become 0.
+template <class F>
+void InputTile::pack_rows(int64_t value_bytes, F&& convert) {
+  const int64_t y0 = tile_.cy0 * shape_.at.strides[0] - shape_.at.pads[0];
+  const int64_t x0 = tile_.cx0 * shape_.at.strides[1] - shape_.at.pads[1];
+  const int64_t first = std::clamp<int64_t>(-x0, 0, wide_);
+  const int64_t last = std::clamp<int64_t>(shape_.W - x0, first, wide_);
+  for (int64_t r = 0; r < high_; r++) {
+    char* out = packed_ + r * row_bytes_;
+    const int64_t y = y0 + r, pixel = shape_.C * value_bytes;
+    const bool inside = y >= 0 && y < shape_.H;
+    const int64_t begin = inside ? first : wide_, end = inside ? last : wide_;
+    convert(nullptr, begin * shape_.C, out);
+    if (begin == end) continue;
+    convert(x_ + ((tile_.n * shape_.H + y) * shape_.W + x0 + begin) * shape_.C,
+            (end - begin) * shape_.C, out + begin * pixel);
+    convert(nullptr, (wide_ - end) * shape_.C, out + end * pixel);
+  }
+  offsets(shape_.C * value_bytes);
+}
+
 void InputTile::pack_floats(int chunk) {
+  if (plan_.rows) {
+    pack_rows(sizeof(float), [](const float* from, int64_t n, char* out) {
+      const size_t bytes = static_cast<size_t>(n) * sizeof(float);
+      if (from != nullptr)
+        std::memcpy(out, from, bytes);
+      else
+        std::memset(out, 0, bytes);
+    });
+    return;
+  }
+  offsets(0);
   const size_t depth = static_cast<size_t>(plan_.depth(chunk));
   const size_t blocks = (depth + kLanes - 1) / kLanes * kLanes;
   for_each_place(chunk, [&](int64_t place, const float* from, int64_t) {
@@ -122,6 +159,21 @@ void InputTile::pack_floats(int chunk) {
 }
 
 void InputTile::pack_units(int chunk, const QuantizationMap& map) {
+  const int64_t value_bytes = 4 / micro_.unit_channels;
+  if (plan_.rows) {
+    const Quantization& q = map.of(tile_.n, 0);
+    pack_rows(value_bytes, [&](const float* from, int64_t n, char* out) {
+      if (from != nullptr)
+        micro_.quantize(from, static_cast<int>(n), q.inverse, q.zero, out);
+      else  // 16-bit values are little endian on every processor this runs on
+        for (int64_t i = 0; i < n; i++) {
+          out[i * value_bytes] = static_cast<char>(static_cast<int>(q.zero));
+          if (value_bytes == 2) out[i * value_bytes + 1] = 0;
+        }
+    });
+    return;
+  }
+  offsets(0);
   const int depth = plan_.depth(chunk);
   for_each_place(chunk, [&](int64_t place, const float* from, int64_t x) {
     const Quantization& q = map.of(tile_.n, x);

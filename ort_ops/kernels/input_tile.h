@@ -22,7 +22,7 @@ class InputTile {
   // Chooses the tile and group for the calls below.
   void begin(const float* x, const Tile& tile, int64_t group);
 
-  TileView view() const;
+  TileView view() const;  // of the chunk packed last
 
   void pack_floats(int chunk);
   void pack_units(int chunk, const QuantizationMap& map);
@@ -35,7 +35,9 @@ class InputTile {
   template <class F>
   void patch_places(int chunk, F&& fn);
   const float* gather_patch(int64_t y, int64_t x, int64_t k0, int64_t k1, float* row) const;
-  void offsets();
+  template <class F>
+  void pack_rows(int64_t value_bytes, F&& convert);
+  void offsets(int64_t pixel_bytes);
 
   const ConvShape& shape_;
   const ChunkPlan& plan_;

@@ -21,7 +21,7 @@ constexpr int kGranule = kBlocks * kLanes;
 class Dense final : public SrmmMethod {
  public:
   explicit Dense(const SrmmLayer& layer)
-      : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, 1)),
+      : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, 1, true)),
         columns_(layer.shape, plan_, layer.w, kBlocks),
         bias_(padded_bias(layer.b, layer.shape.O)),
         clamp_(layer.clamp),

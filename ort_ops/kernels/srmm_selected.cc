@@ -35,7 +35,7 @@ struct Unit {
 class Selected final : public SrmmMethod {
  public:
   explicit Selected(const SrmmLayer& layer)
-      : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, kLanes)),
+      : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, kLanes, false)),
         rows_(layer.shape, plan_, layer.w),
         bias_(padded_bias(layer.b, layer.shape.O)),
         clamp_(layer.clamp),

@@ -32,7 +32,7 @@ struct Unit {
 class Selected1x1 final : public SrmmMethod {
  public:
   explicit Selected1x1(const SrmmLayer& layer)
-      : plan_(make_chunks(layer.shape, kStep, kStep, kLanes)),
+      : plan_(make_chunks(layer.shape, kStep, kStep, kLanes, false)),
         rows_(layer.shape, plan_, layer.w),
         bias_(padded_bias(layer.b, layer.shape.O)),
         clamp_(layer.clamp),
