@@ -54,6 +54,8 @@ def create_session(
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _QUIET
     options.intra_op_num_threads = threads
+    # Threads of a session spin for a while after its run, and would take cores from the one that runs next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     if profile is not None:
         options.enable_profiling = True
         options.profile_file_prefix = profile
