@@ -10,6 +10,7 @@ import csv
 import functools
 import lzma
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
+#: Where tests start processes: in the project's own folder Python would find the source tree, which has no
+#: compiled module, before the installed package.
+ELSEWHERE = tempfile.gettempdir()
 
 IMAGENET = ("googlenet", "squeezenet1.1", "resnet18", "resnet50", "mobilenet_v2")
 CIFAR = ("cifar10_resnet20", "cifar10_resnet56", "cifar10_vgg")

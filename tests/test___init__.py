@@ -13,14 +13,14 @@ import pytest
 
 import spl_onnx
 from spl_onnx.errors import UsageError
-from tests.datasets import PROJECT
+from tests.datasets import ELSEWHERE
 from tests.small_models import small_cnn, small_images
 
 
 def python(program):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     call = [sys.executable, "-c", program]
-    done = subprocess.run(call, env=environment, cwd=PROJECT, capture_output=True, text=True)
+    done = subprocess.run(call, env=environment, cwd=ELSEWHERE, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

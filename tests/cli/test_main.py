@@ -15,14 +15,14 @@ import spl_onnx
 from spl_onnx.cli import main as front
 from spl_onnx.cli.main import COMMANDS
 from spl_onnx.errors import DataError, ModelError, PluginError, RuleError, UsageError, VerificationError
-from tests.datasets import PROJECT
+from tests.datasets import ELSEWHERE
 
 
 def start(*words, program=("-m", "spl_onnx"), **options):
     """The command line in a process of its own."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     call = [sys.executable, *program, *words]
-    return subprocess.run(call, env=environment, cwd=PROJECT, capture_output=True, text=True, **options)
+    return subprocess.run(call, env=environment, cwd=ELSEWHERE, capture_output=True, text=True, **options)
 
 
 def test_version(call):
@@ -104,7 +104,7 @@ def test_module_and_exit_code():
 def test_interrupting_is_one_line(model):
     call = [sys.executable, "-m", "spl_onnx", "bench", model, "--runs", "10000000"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(call, env=environment, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(call, env=environment, cwd=ELSEWHERE, stderr=subprocess.PIPE, text=True)
     wait_until_running(process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
@@ -128,7 +128,7 @@ def test_a_reader_that_leaves_is_no_error(model):
     os.close(read)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     call = [sys.executable, "-m", "spl_onnx", "inspect", model]
-    done = subprocess.run(call, env=environment, cwd=PROJECT, stdout=write, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(call, env=environment, cwd=ELSEWHERE, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert done.returncode == 141 and done.stderr == ""
 

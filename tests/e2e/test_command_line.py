@@ -12,7 +12,7 @@ import pytest
 
 import spl_onnx
 from tests import datasets
-from tests.datasets import PROJECT
+from tests.datasets import ELSEWHERE
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def spl(tmp_path):
         report = tmp_path / "report.json"
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         call = [sys.executable, "-m", "spl_onnx", *map(str, words), "--json", str(report)]
-        done = subprocess.run(call, env=environment, cwd=PROJECT, capture_output=True, text=True)
+        done = subprocess.run(call, env=environment, cwd=ELSEWHERE, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
         return json.loads(report.read_text())
 

@@ -55,7 +55,7 @@ def results(plugin_path, tmp_path_factory):
     for isa in names:
         call = [sys.executable, "-c", PROGRAM, str(folder), isa, *words]
         environment = {**os.environ, ISA_VARIABLE: isa, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(call, env=environment, cwd=datasets.PROJECT, capture_output=True, text=True)
+        done = subprocess.run(call, env=environment, cwd=folder, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
     return {isa: {n: np.load(folder / f"{n}_{isa}.npz") for n in NETWORKS} for isa in names}
 
