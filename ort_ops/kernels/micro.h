@@ -202,6 +202,8 @@ struct MicroKernels {
   // --- pool.cc ----------------------------------------------------------------------------------
   // y[c] = largest of places[i][c], i < count, c < channels; not-a-number never wins.
   void (*max_places)(const float* const* places, int count, int64_t channels, float* y);
+  // y[c] = mean of x[h][w][c]; rows are summed first, so that long sums stay exact.
+  void (*mean_pixels)(const float* x, int64_t height, int64_t width, int64_t channels, float* y);
 };
 
 }  // namespace spl

@@ -85,6 +85,7 @@ const std::vector<OpSpec>& conv_ops() {
     std::vector<OpSpec> all = domain_ops<Images>(infer<ort::kUint8>, infer<ort::kFloat>);
     all.push_back(lrn_op());
     all.push_back(max_pool_op());
+    all.push_back(global_average_op());
     return all;
   }();
   return specs;

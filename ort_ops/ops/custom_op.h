@@ -40,5 +40,6 @@ const std::vector<OpSpec>& gemm_ops();
 // Auxiliary, in the domain of conv_ops.
 OpSpec lrn_op();
 OpSpec max_pool_op();
+OpSpec global_average_op();
 
 }  // namespace spl

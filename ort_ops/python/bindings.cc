@@ -10,6 +10,7 @@
 #include "kernels/conv_predict.h"
 #include "kernels/conv_srmm.h"
 #include "kernels/gemm.h"
+#include "kernels/global_average.h"
 #include "kernels/isa.h"
 #include "kernels/lrn.h"
 #include "kernels/max_pool.h"
@@ -205,6 +206,17 @@ Floats run_max_pool(const Floats& x, const spl::ConvAttributes& at, const Maybe<
   return y;
 }
 
+Floats run_global_average(const Floats& x, const Maybe<std::string>& isa, int threads) {
+  int64_t dims[4];
+  shape_of(x, dims, "X");
+  Floats y(Ints{dims[0], 1, 1, dims[3]});
+  Team team(threads);
+  const std::string problem =
+      spl::run_global_average(x.data(), dims, y.mutable_data(), team.parallel(), micro_for(isa));
+  require(problem.empty(), problem);
+  return y;
+}
+
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 }  // namespace
@@ -298,4 +310,7 @@ PYBIND11_MODULE(_kernels, m) {
       py::arg("x"), py::kw_only(), py::arg("pool_kernel"), py::arg("pool_strides") = Ints{1, 1},
       py::arg("pool_pads") = Ints{0, 0, 0, 0}, py::arg("pool_ceil") = false,
       py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def("global_average", &run_global_average, py::arg("x"), py::kw_only(),
+        py::arg("isa") = py::none(), py::arg("threads") = 1);
 }

@@ -16,6 +16,7 @@ PREDICT = "SPLPredict"
 SRMM = "SRMM"
 LRN = "LRN"
 MAX_POOL = "MaxPool"
+GLOBAL_AVERAGE = "GlobalAveragePool"
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
 SRMM_INPUTS = ("X", "W", "B", "S", "R")

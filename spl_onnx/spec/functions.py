@@ -19,6 +19,7 @@ from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    GLOBAL_AVERAGE,
     LRN,
     MAX_POOL,
     PREDICT,
@@ -67,6 +68,7 @@ def fallback_functions(opset: int) -> list[FunctionProto]:
         _function(DOMAIN_GEMM, SRMM, opset, _gemm_nodes(opset)),
         _function(DOMAIN_CONV, LRN, opset, _lrn_nodes()),
         _function(DOMAIN_CONV, MAX_POOL, opset, _max_pool_nodes(opset)),
+        _function(DOMAIN_CONV, GLOBAL_AVERAGE, opset, _global_average_nodes()),
     ]
 
 
@@ -78,6 +80,8 @@ def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) ->
         attributes, inputs, output = lrn_attributes(ResponseNorm(1)), ["X"], "Y"
     elif name == MAX_POOL:
         attributes, inputs, output = pool_attributes(Pooling.none()), ["X"], "Y"
+    elif name == GLOBAL_AVERAGE:
+        attributes, inputs, output = {}, ["X"], "Y"
     else:
         attributes, inputs, output = srmm_attributes(geometry, None, Activation.none()), [*SRMM_INPUTS], "Y"
     function = helper.make_function(
@@ -159,6 +163,14 @@ def _max_pool_nodes(opset: int) -> list[NodeProto]:
         _node("Transpose", ["X"], "value", perm=_TO_NCHW),
         _pool_node(opset),
         _node("Transpose", ["pooled"], "Y", perm=_TO_NHWC),
+    ]
+
+
+def _global_average_nodes() -> list[NodeProto]:
+    return [
+        _node("Transpose", ["X"], "image", perm=_TO_NCHW),
+        _node("GlobalAveragePool", ["image"], "value"),
+        _node("Transpose", ["value"], "Y", perm=_TO_NHWC),
     ]
 
 

@@ -3,8 +3,8 @@
 from spl_onnx.spec.reference_conv import conv_predict, conv_scores, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_scores, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
-from spl_onnx.spec.reference_max_pool import max_pool
 from spl_onnx.spec.reference_ops import reference_ops
+from spl_onnx.spec.reference_pool import global_average, max_pool
 
 __all__ = [
     "conv_predict",
@@ -13,6 +13,7 @@ __all__ = [
     "gemm_predict",
     "gemm_scores",
     "gemm_srmm",
+    "global_average",
     "lrn",
     "max_pool",
     "reference_ops",

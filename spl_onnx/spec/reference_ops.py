@@ -11,6 +11,7 @@ from onnx.reference.op_run import OpRun
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    GLOBAL_AVERAGE,
     LRN,
     MAX_POOL,
     PREDICT,
@@ -23,7 +24,7 @@ from spl_onnx.spec.attributes import (
 from spl_onnx.spec.reference_conv import conv_predict, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
-from spl_onnx.spec.reference_max_pool import max_pool
+from spl_onnx.spec.reference_pool import global_average, max_pool
 
 #: (inputs, attributes) -> output.
 Compute = Callable[[Sequence[Any], Mapping[str, Any]], NDArray[Any]]
@@ -59,6 +60,11 @@ def _max_pool(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[A
     return max_pool(x, parse_pooling(attributes))
 
 
+def _global_average(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+    (x,) = inputs
+    return global_average(x)
+
+
 def _op_class(domain: str, name: str, compute: Compute) -> type[OpRun]:
     """An operator class; the evaluator finds it by `op_domain` and class name."""
 
@@ -76,6 +82,7 @@ _OPS = (
     _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
     _op_class(DOMAIN_CONV, LRN, _lrn),
     _op_class(DOMAIN_CONV, MAX_POOL, _max_pool),
+    _op_class(DOMAIN_CONV, GLOBAL_AVERAGE, _global_average),
 )
 
 

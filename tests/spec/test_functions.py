@@ -14,6 +14,7 @@ from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    GLOBAL_AVERAGE,
     LRN,
     MAX_POOL,
     PREDICT,
@@ -28,7 +29,7 @@ from spl_onnx.spec.attributes import (
     srmm_attributes,
 )
 from spl_onnx.spec.functions import fallback_functions
-from spl_onnx.spec.reference import conv_srmm, gemm_srmm, lrn, max_pool
+from spl_onnx.spec.reference import conv_srmm, gemm_srmm, global_average, lrn, max_pool
 from tests.spec.cases import ACTIVATIONS, EPS, ConvCase, GemmCase, conv_cases, floats, gemm_cases
 from tests.spec.dense import run_model
 from tests.spec.models import Layer
@@ -141,6 +142,14 @@ def test_every_opset_pools_in_plain_onnx_runtime(opset):
     np.testing.assert_array_equal(run_auxiliary(node, x, opset), max_pool(x, pooling))
 
 
+@pytest.mark.parametrize("opset", OPSETS)
+def test_every_opset_averages_in_plain_onnx_runtime(opset):
+    x = np.abs(floats(np.random.default_rng(0), 2, 6, 5, 3))
+    node = helper.make_node(GLOBAL_AVERAGE, ["x"], ["y"], domain=DOMAIN_CONV)
+    # 30 positive terms and a division, each rounded once.
+    np.testing.assert_allclose(run_auxiliary(node, x, opset), global_average(x), rtol=32 * EPS)
+
+
 # onnx.reference cannot hand an attribute of a function to LeakyRelu, which the body for opset 11 needs.
 @pytest.mark.parametrize("opset", [7, 10, 12, 17, 21])
 def test_bodies_run_in_the_reference_evaluator(opset):
@@ -153,6 +162,8 @@ def test_functions_declare_the_operators():
     functions = {(f.domain, f.name): f for f in fallback_functions(17)}
     pool = functions.pop((DOMAIN_CONV, MAX_POOL))
     assert (set(pool.attribute), list(pool.input)) == (set(pool_attributes(Pooling())), ["X"])
+    mean = functions.pop((DOMAIN_CONV, GLOBAL_AVERAGE))
+    assert (list(mean.attribute), list(mean.input)) == ([], ["X"])
     norm = functions.pop((DOMAIN_CONV, LRN))
     assert (set(norm.attribute), list(norm.input)) == (set(lrn_attributes(ResponseNorm(1))), ["X"])
     assert set(functions) == {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in (PREDICT, SRMM)}

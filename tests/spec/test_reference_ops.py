@@ -21,6 +21,7 @@ from spl_onnx.spec.reference import (
     conv_srmm,
     gemm_predict,
     gemm_srmm,
+    global_average,
     lrn,
     max_pool,
     reference_ops,
@@ -38,7 +39,7 @@ def evaluate(layer: Layer) -> np.ndarray:
 def test_all_operators_are_there():
     found = {(op.op_domain, op.__name__) for op in reference_ops()}
     sites = {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in ("SPLPredict", "SRMM")}
-    assert found == {*sites, (DOMAIN_CONV, "LRN"), (DOMAIN_CONV, "MaxPool")}
+    assert found == {*sites, *((DOMAIN_CONV, n) for n in ("LRN", "MaxPool", "GlobalAveragePool"))}
 
 
 @settings(deadline=None, max_examples=40)
@@ -97,6 +98,16 @@ def test_pooling_node():
     evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
     x = np.random.default_rng(0).standard_normal((1, 4, 3, 5)).astype(np.float32)
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], max_pool(x, pooling))
+
+
+def test_mean_node():
+    node = helper.make_node("GlobalAveragePool", ["x"], ["y"], domain=DOMAIN_CONV)
+    infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
+    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
+    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
+    x = np.random.default_rng(0).standard_normal((2, 4, 3, 5)).astype(np.float32)
+    np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], global_average(x))
 
 
 def test_missing_attribute_is_named():

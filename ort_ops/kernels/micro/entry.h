@@ -50,6 +50,7 @@ int append_slots(uint64_t bits, int first, uint16_t* out);
 void lrn_pixels(const Lrn& lrn, const float* x, int64_t pixels, float* squares, float* y);
 
 void max_places(const float* const* places, int count, int64_t channels, float* y);
+void mean_pixels(const float* x, int64_t height, int64_t width, int64_t channels, float* y);
 
 }  // namespace SPL_ISA
 }  // namespace spl

@@ -1,4 +1,4 @@
-// Maximum over the places of a window, channel by channel.
+// Pooling, channel by channel: the maximum over the places of a window, the mean of an image.
 #include <limits>
 
 #include "kernels/micro/entry.h"
@@ -27,7 +27,33 @@ SPL_INLINE void largest_few(const float* const* places, int count, int channels,
   store_some(best, y, channels);
 }
 
+// `lanes` channels of V vectors; fewer than W only with one vector.
+template <int V>
+SPL_INLINE void mean(const float* x, int64_t height, int64_t width, int64_t channels, int lanes,
+                     float* y) {
+  Vec total[V];
+  for (int v = 0; v < V; v++) total[v] = zero();
+  for (int64_t h = 0; h < height; h++) {
+    Vec row[V];
+    for (int v = 0; v < V; v++) row[v] = zero();
+    for (int64_t w = 0; w < width; w++, x += channels)
+      for (int v = 0; v < V; v++) row[v] = add(row[v], load_some(x + v * W, lanes));
+    for (int v = 0; v < V; v++) total[v] = add(total[v], row[v]);
+  }
+  const Vec pixels = splat(static_cast<float>(height * width));
+  for (int v = 0; v < V; v++) store_some(div(total[v], pixels), y + v * W, lanes);
+}
+
 }  // namespace
+
+void mean_pixels(const float* x, int64_t height, int64_t width, int64_t channels, float* y) {
+  int64_t c = 0;
+  for (; c + kVectors * W <= channels; c += kVectors * W)
+    mean<kVectors>(x + c, height, width, channels, W, y + c);
+  for (; c < channels; c += W)
+    mean<1>(x + c, height, width, channels, static_cast<int>(least<int64_t>(W, channels - c)),
+            y + c);
+}
 
 void max_places(const float* const* places, int count, int64_t channels, float* y) {
   if (channels < W) return largest_few(places, count, static_cast<int>(channels), y);

@@ -49,6 +49,7 @@ const MicroKernels& table() {
       lrn_pixels,
       // pool.cc
       max_places,
+      mean_pixels,
   };
   return kernels;
 }

@@ -53,9 +53,7 @@ def describe_moves(moves: list[Move]) -> list[str]:
         return []
     text = f"{_count(len(moves), 'operator')} between sites on channels-last images"
     pools = sum(move.domain == DOMAIN_CONV for move in moves)
-    return [
-        f"{text}; {_count(pools, 'MaxPool')} of them with an operator of {DOMAIN_CONV}" if pools else text
-    ]
+    return [f"{text}; {pools} of them pooling with operators of {DOMAIN_CONV}" if pools else text]
 
 
 def _count(number: int, what: str) -> str:

@@ -6,7 +6,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import Pooling
-from spl_onnx.spec.reference import max_pool
+from spl_onnx.spec.reference import global_average, max_pool
 from tests.spec.cases import floats
 from tests.spec.dense import run_model
 
@@ -46,5 +46,13 @@ def test_not_a_number_never_wins():
 
 @pytest.mark.parametrize("x", [np.ones((2, 3, 4), np.float32), np.ones((1, 2, 3, 4), np.float64)])
 def test_other_inputs_are_refused(x):
-    with pytest.raises(ModelError, match=r"wanted float32 \[N,H,W,C\]"):
-        max_pool(x, Pooling((2, 2)))
+    for call in (lambda: max_pool(x, Pooling((2, 2))), lambda: global_average(x)):
+        with pytest.raises(ModelError, match=r"wanted float32 \[N,H,W,C\]"):
+            call()
+
+
+def test_global_average():
+    x = np.arange(12, dtype=np.float32).reshape(1, 2, 3, 2)
+    assert global_average(x).tolist() == [[[[5, 6]]]]
+    with pytest.raises(ModelError, match=r"\[2, 0, 3, 4\] has images without pixels"):
+        global_average(np.ones((2, 0, 3, 4), np.float32))

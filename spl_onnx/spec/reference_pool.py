@@ -1,0 +1,52 @@
+"""Pooling of channels-last images: the reference of the auxiliary operators MaxPool and GlobalAveragePool."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.errors import ModelError
+from spl_onnx.spec.attributes import Pooling
+from spl_onnx.spec.window import window_max
+
+
+def max_pool(x: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32]:
+    """The largest value of every window.
+
+    Args:
+        x: Images, float32 `[N,H,W,C]`.
+        pooling: The window.
+
+    Returns:
+        float32 `[N,pH,pW,C]`; not-a-number never wins, and a window of nothing else gives -infinity.
+
+    Raises:
+        ModelError: `x` is not float32 of rank 4, or smaller than the window.
+    """
+    _check(x)
+    return np.asarray(
+        np.nan_to_num(window_max(x, pooling), nan=-np.inf, posinf=np.inf, neginf=-np.inf), np.float32
+    )
+
+
+def global_average(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of every channel of an image.
+
+    Args:
+        x: Images, float32 `[N,H,W,C]`, H and W not 0.
+
+    Returns:
+        float32 `[N,1,1,C]`, computed in float64, rounded once.
+
+    Raises:
+        ModelError: `x` is not float32 of rank 4, or has no pixels.
+    """
+    _check(x)
+    if 0 in x.shape[1:3]:
+        raise ModelError(f"X {list(x.shape)} has images without pixels")
+    return np.asarray(x.mean(axis=(1, 2), dtype=np.float64, keepdims=True), np.float32)
+
+
+def _check(x: NDArray[np.float32]) -> None:
+    if x.dtype != np.float32 or x.ndim != 4:
+        raise ModelError(f"X is {x.dtype} {list(x.shape)}; wanted float32 [N,H,W,C]")
