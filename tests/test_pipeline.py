@@ -31,7 +31,9 @@ def test_without_data_work_is_known_and_densities_are_not():
 
 
 def test_with_data_everything_is_known(plugin_path, data):
-    result = rewrite_and_measure(small_cnn(), data, {"rules": "all", "max_drop": 0.2, "batch": 6, "objective": "none"})
+    result = rewrite_and_measure(
+        small_cnn(), data, {"rules": "all", "max_drop": 0.2, "batch": 6, "objective": "none"}
+    )
     report = json.loads(json.dumps(result.report))
     accuracy, flops = report["accuracy"], report["flops"]
     assert accuracy["metric"] == "agreement" and accuracy["images"] == 20
@@ -63,7 +65,9 @@ def test_free_image_sizes_come_from_the_data(plugin_path, tmp_path):
         tmp_path / "a.npz", x=np.random.default_rng(0).standard_normal((3, 3, 16, 12)).astype(np.float32)
     )
     result = rewrite_and_measure(
-        small_cnn(size="S"), str(tmp_path / "a.npz"), {"max_drop": 1.0, "no_verify": True, "objective": "none"}
+        small_cnn(size="S"),
+        str(tmp_path / "a.npz"),
+        {"max_drop": 1.0, "no_verify": True, "objective": "none"},
     )
     conv1 = 2 * (8 * 16 * 12) * 27
     assert result.report["sites"][0]["flops"] == conv1
