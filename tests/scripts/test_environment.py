@@ -61,10 +61,11 @@ def test_python_too_old(tmp_path: Path) -> None:
 
 
 def test_without_python_headers(tmp_path: Path) -> None:
-    fake_python(tmp_path, headers=False)
+    """Only a note: the operator library needs no Python headers."""
+    fake_python(tmp_path, headers=False, modules="venv")
     result = use_environment(tmp_path)
-    assert result.returncode == 1
-    assert "apt install python3-dev" in result.stderr
+    assert "apt install python3-dev" in result.stdout
+    assert "Python.h" not in result.stderr
 
 
 @pytest.mark.parametrize(("variables", "name"), [({}, "g++"), ({"CXX": "clang++-99"}, "clang++-99")])
