@@ -161,3 +161,16 @@ def test_pooling_of_another_type_or_at_the_edge_stays():
     made.node("MaxPool", [made.input("x", [1, 3, 6, 7])], "m", kernel_shape=[2, 2], pads=[1, 1, 0, 0])
     result = rewritten(made.model(last(made, "m")), lossless=True)
     assert [n.domain for n in result.model.graph.node if n.op_type == "MaxPool"] == [""]
+
+
+def test_behind_pooled_branches():
+    """The pooling moves above the Concat, whose inputs are new tensors then."""
+    made = net()
+    made.node("Relu", [made.conv("a", "b", 3, 3, pads=[1, 1, 1, 1])], "rb")
+    made.node("Relu", [made.conv("a", "d", 3, 3, pads=[1, 1, 1, 1])], "rd")
+    made.node("Concat", ["rb", "rd"], "both", axis=1)
+    made.node("MaxPool", ["both"], "p", kernel_shape=[2, 2])
+    made.node("Relu", [made.conv("p", "yc", 3, 6)], "y")
+    model = made.model("y")
+    assert rewritten(model, lossless=True).plan.counts()["conv_relu_concat_pool"] == 2
+    assert transposes(model) == 2
