@@ -27,15 +27,26 @@ Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, C
 
 GemmSrmm::GemmSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
                    Strategy strategy, bool selects, const MicroKernels& micro)
-    : w_(w), bias_(static_cast<size_t>(shape.O) + kLanes, 0.0f), clamp_(clamp), micro_(micro) {
-  if (b != nullptr) std::copy(b, b + shape.O, bias_.begin());
-  if (!selects || strategy == Strategy::kZeroSkip || strategy == Strategy::kDense)
-    all_outputs_ = std::make_unique<ConvSrmm>(shape, w, b, clamp, strategy, selects, micro);
+    : w_(w),
+      bias_(padded_bias(b, shape.O)),
+      clamp_(clamp),
+      by_rows_(selects && (strategy == Strategy::kAuto || strategy == Strategy::kSelect)),
+      skips_(strategy != Strategy::kDense),
+      few_rows_([=, &micro] { return std::make_unique<GemmZeroSkip>(shape, w, micro); }),
+      all_outputs_([=, &micro] {
+        return std::make_unique<ConvSrmm>(shape, w, b, clamp, strategy, selects, micro);
+      }),
+      micro_(micro) {
+  // Most models run one row at a time: pack at creation rather than at the first run.
+  if (!by_rows_ && skips_) few_rows_.get();
 }
 
 Message GemmSrmm::run(const ConvShape& shape, const SrmmInputs& in,
                       const Parallel& parallel) const {
-  if (all_outputs_ != nullptr) return all_outputs_->run(shape, in, parallel);
+  if (shape.outputs() == 0) return "";
+  if (!by_rows_ && skips_ && shape.W <= GemmZeroSkip::kMostRows)
+    return few_rows_.get().run(shape, in, bias_, clamp_, parallel);
+  if (!by_rows_) return all_outputs_.get().run(shape, in, parallel);
   const int64_t blocks = (shape.O + kOutputs - 1) / kOutputs;
   return run_all(parallel, static_cast<size_t>(blocks), [&](size_t i) {
     const int64_t o0 = static_cast<int64_t>(i) * kOutputs;

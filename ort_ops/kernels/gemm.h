@@ -6,6 +6,8 @@
 
 #include "kernels/conv_predict.h"
 #include "kernels/conv_srmm.h"
+#include "kernels/gemm_zero_skip.h"
+#include "kernels/lazy.h"
 
 namespace spl {
 
@@ -28,7 +30,10 @@ class GemmSrmm {
   const float* w_;
   std::vector<float> bias_;
   Clamp clamp_;
-  std::unique_ptr<ConvSrmm> all_outputs_;
+  bool by_rows_;  // selected outputs, weight rows in place
+  bool skips_;    // few rows take few_rows_
+  Lazy<GemmZeroSkip> few_rows_;
+  Lazy<ConvSrmm> all_outputs_;
   const MicroKernels& micro_;
 };
 

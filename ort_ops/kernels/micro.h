@@ -118,6 +118,10 @@ struct MicroKernels {
   // overwritten.
   void (*dot_rows)(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
+  // --- add_rows.cc: few vectors, zero inputs skipped --------------------------------------------
+  // y[o] += sum over i < count of x[i] * rows[i][o], o < n, one after the other; all unaligned.
+  void (*add_rows)(const float* x, const float* const* rows, int count, int64_t n, float* y);
+
   // --- dense.cc: all outputs --------------------------------------------------------------------
   // For slots first..first+count: sums[s * sum_stride + o] += sum over taps t, channels c <
   // channels of input(s, t)[c] * weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks,
@@ -189,8 +193,8 @@ struct MicroKernels {
   // Bit i is set where codes[i] == value, i < n <= 64.
   uint64_t (*equal_bits)(const uint8_t* codes, int n, uint8_t value);
   uint8_t (*max_byte)(const uint8_t* codes, int64_t n);
-  // out[i] = bias[i] + (the next of `sums` where bit i is set, else 0), i < 16 * blocks, blocks <= 4.
-  // Reads up to 16 floats beyond the last sum.
+  // out[i] = bias[i] + (the next of `sums` where bit i is set, else 0), i < 16 * blocks, blocks
+  // <= 4. Reads up to 16 floats beyond the last sum.
   void (*spread)(uint64_t bits, const float* sums, const float* bias, int blocks, float* out);
   // Appends first + i for every set bit i; returns how many. May write up to 16 entries beyond.
   int (*append_slots)(uint64_t bits, int first, uint16_t* out);

@@ -15,6 +15,8 @@ const MicroKernels& table() {
       // dot_slots.cc, dot_rows.cc
       dot_slots,
       dot_rows,
+      // add_rows.cc
+      add_rows,
       // dense.cc
       dense_slots,
       dense_units,
@@ -44,7 +46,9 @@ const MicroKernels& table() {
       argmax_units,
       // select.cc
       equal_bits,
-      max_byte, spread, append_slots,
+      max_byte,
+      spread,
+      append_slots,
       // lrn.cc
       lrn_pixels,
       // pool.cc
