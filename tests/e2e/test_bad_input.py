@@ -137,7 +137,7 @@ def test_accuracy_falls_too_far(folder, capsys, plugin_path):
     """A predictor that keeps 2 % of the weights of a random network is as good as a coin."""
     report, plan = folder / "report.json", folder / "plan.json"
     np.savez(folder / "data.npz", x=small_images(64))
-    flags = ["--data", folder / "data.npz", "--metric", "mse", "--max-drop", "1e-6"]
+    flags = ["--data", folder / "data.npz", "--objective", "none", "--metric", "mse", "--max-drop", "1e-6"]
     flags += [
         "--rules",
         "all",
