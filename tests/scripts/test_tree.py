@@ -9,24 +9,6 @@ from tests.datasets import PROJECT
 
 #: Files without a test file of their own: steps of something that is tested as a whole, and where that is.
 EXCEPTIONS = {
-    # What the whole rewriter does: finding, asking and editing have no meaning without each other.
-    "spl_onnx/rewrite/candidates.py": "tests/rewrite/test_rewriter.py",
-    "spl_onnx/rewrite/context.py": "tests/rewrite/test_rewriter.py",
-    "spl_onnx/rewrite/editor.py": "tests/rewrite/test_rewriter.py",
-    "spl_onnx/rewrite/rules/registry.py": "tests/rewrite/test_rewriter.py",
-    "spl_onnx/rewrite/tensors.py": "tests/rewrite/test_large.py",
-    "spl_onnx/rewrite/trial.py": "tests/rewrite/test_verify.py",
-    # Parts of rules: every rule's tests go through them, refusals included.
-    "spl_onnx/rewrite/concat.py": "tests/rewrite/rules/test_conv_relu_concat_pool.py",
-    "spl_onnx/rewrite/rules/activation.py": "tests/rewrite/rules/test_conv_relu.py",
-    "spl_onnx/rewrite/rules/affine.py": "tests/rewrite/rules/test_conv_relu.py",
-    "spl_onnx/rewrite/rules/base.py": "tests/rewrite/rules/test_conv_relu.py",
-    "spl_onnx/rewrite/rules/chain.py": "tests/rewrite/rules/test_conv_relu.py",
-    "spl_onnx/rewrite/rules/constants.py": "tests/rewrite/rules/test_gemm_relu.py",
-    "spl_onnx/rewrite/rules/conv.py": "tests/rewrite/rules/test_conv_relu.py",
-    "spl_onnx/rewrite/rules/conv_base.py": "tests/rewrite/rules/test_conv_relu.py",
-    "spl_onnx/rewrite/rules/pool.py": "tests/rewrite/rules/test_conv_relu_pool.py",
-    "spl_onnx/rewrite/rules/window.py": "tests/rewrite/rules/test_conv_relu.py",
     # Shared lines of the reference functions, which are held against dense ONNX operators.
     "spl_onnx/spec/arithmetic.py": "tests/spec/test_reference_conv.py",
     "spl_onnx/spec/checks.py": "tests/spec/test_reference_conv.py",
