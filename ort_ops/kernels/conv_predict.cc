@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/sampling.h"
+#include "kernels/tile_work.h"
 
 namespace spl {
 namespace {
@@ -84,14 +85,8 @@ Message ConvPredict::run_dense(const ConvShape& shape, const PredictInputs& in,
   const Tiling tiling(shape, kTileSlots, kTileSlots);
   const ResidualReader residual(shape, in.residual);
   const ScoreTarget target{shape, micro_, residual, scores_, {quantization.data(), rows_}, in.s};
-  const int64_t tiles = (n1 - n0) * tiling.per_image();
-  const std::vector<int64_t> ranges =
-      split_outputs(shape.Og(), kGranule, tiles * shape.at.group, wanted_units());
-  const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
-  return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
-    const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;
-    const Tile tile = tiling.tile(n0 * tiling.per_image() + at % tiles);
-    if (tile.rows > 0) run_unit({target, in.x, tile, at / tiles, ranges[range], ranges[range + 1]});
+  return run_tiles(shape, tiling, n0, n1, kGranule, parallel, [&](const TileWork& work) {
+    run_unit({target, in.x, work.tile, work.group, work.o0, work.o1});
     return Message();
   });
 }

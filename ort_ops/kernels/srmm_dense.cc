@@ -8,6 +8,7 @@
 #include "kernels/input_tile.h"
 #include "kernels/packed_weights.h"
 #include "kernels/selection.h"
+#include "kernels/tile_work.h"
 
 namespace spl {
 namespace {
@@ -33,15 +34,8 @@ class Dense final : public SrmmMethod {
     const Tiling tiling(shape, kTileSlots, kTileSlots);
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
-    const int64_t tiles = shape.N * tiling.per_image();
-    const std::vector<int64_t> ranges =
-        split_outputs(shape.Og(), kGranule, tiles * shape.at.group, wanted_units());
-    const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
-    return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
-      const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;
-      const Tile tile = tiling.tile(at % tiles);
-      if (tile.rows == 0) return Message();
-      return run_unit(target, in.x, tile, at / tiles, ranges[range], ranges[range + 1]);
+    return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
+      return run_unit(target, in.x, work.tile, work.group, work.o0, work.o1);
     });
   }
 

@@ -12,6 +12,7 @@
 #include "kernels/finish_tile.h"
 #include "kernels/packed_weights.h"
 #include "kernels/selection.h"
+#include "kernels/tile_work.h"
 
 namespace spl {
 namespace {
@@ -26,7 +27,7 @@ struct Unit {
   const FinishTarget& target;
   const float* x;
   const Tile& tile;
-  int64_t group, o0, o1;  // outputs [o0, o1) of the group
+  int64_t group;
 };
 
 class Selected1x1 final : public SrmmMethod {
@@ -48,18 +49,11 @@ class Selected1x1 final : public SrmmMethod {
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
-    const int64_t tiles = shape.N * tiling.per_image();
-    const std::vector<int64_t> ranges =
-        split_outputs(shape.Og(), kRangeGranule, tiles * shape.at.group, wanted_units());
-    const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
-    return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
-      const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;
-      const Tile tile = tiling.tile(at % tiles);
+    return run_tiles(shape, tiling, 0, shape.N, kRangeGranule, parallel, [&](const TileWork& work) {
       Message bad;
-      if (tile.rows == 0) return bad;
-      const Unit unit{target, in.x, tile, at / tiles, ranges[range], ranges[range + 1]};
-      for (int64_t o = unit.o0; o < unit.o1 && bad.empty(); o += block_)
-        bad = run_block(unit, o, static_cast<int>(std::min<int64_t>(block_, unit.o1 - o)));
+      const Unit unit{target, in.x, work.tile, work.group};
+      for (int64_t o = work.o0; o < work.o1 && bad.empty(); o += block_)
+        bad = run_block(unit, o, static_cast<int>(std::min<int64_t>(block_, work.o1 - o)));
       return bad;
     });
   }
