@@ -128,7 +128,9 @@ def test_a_reader_that_leaves_is_no_error(model):
     os.close(read)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     call = [sys.executable, "-m", "spl_onnx", "inspect", model]
-    done = subprocess.run(call, env=environment, cwd=ELSEWHERE, stdout=write, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        call, env=environment, cwd=ELSEWHERE, stdout=write, stderr=subprocess.PIPE, text=True
+    )
     os.close(write)
     assert done.returncode == 141 and done.stderr == ""
 

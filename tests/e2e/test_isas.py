@@ -11,7 +11,6 @@ import pytest
 
 from spl_onnx.measure.health import ISA_VARIABLE
 from spl_onnx.measure.sites import converted_sites
-from tests import datasets
 from tests.e2e import networks
 
 NETWORKS = ("cifar10_vgg", "squeezenet1.1", "mobilenet_v2")
@@ -42,7 +41,7 @@ for item in networks:
 @pytest.fixture(scope="module")
 def results(plugin_path, tmp_path_factory):
     """What each instruction set of this machine computes, by instruction set and network."""
-    _kernels = pytest.importorskip("spl_onnx._kernels", reason="the compiled module is not built (no Python.h)")
+    _kernels = pytest.importorskip("spl_onnx._kernels", reason="the compiled module is not built")
 
     folder = tmp_path_factory.mktemp("isas")
     words = []

@@ -119,8 +119,10 @@ __attribute__((noinline)) void run(const Call& c, const uint16_t* slots, int cou
     break;
       SPL_GROUP(1)
       SPL_GROUP(2)
-      SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6) SPL_GROUP(7) SPL_GROUP(8) SPL_GROUP(9)
-          SPL_GROUP(10) SPL_GROUP(11) SPL_GROUP(12)
+      SPL_GROUP(3)
+      SPL_GROUP(4)
+      SPL_GROUP(5)
+      SPL_GROUP(6) SPL_GROUP(7) SPL_GROUP(8) SPL_GROUP(9) SPL_GROUP(10) SPL_GROUP(11) SPL_GROUP(12)
 #undef SPL_GROUP
     }
     slots += g, out += g, count -= g;
@@ -137,9 +139,11 @@ SPL_INLINE void run_layout(const Call& c, const uint16_t* slots, int count, floa
     break;
     SPL_ROW(1)
     SPL_ROW(2)
-    SPL_ROW(3) SPL_ROW(4) SPL_ROW(5) SPL_ROW(6) SPL_ROW(7) SPL_ROW(8) SPL_ROW(9) SPL_ROW(10)
-        SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15) SPL_ROW(16) SPL_ROW(17)
-            SPL_ROW(18)
+    SPL_ROW(3)
+    SPL_ROW(4)
+    SPL_ROW(5)
+    SPL_ROW(6) SPL_ROW(7) SPL_ROW(8) SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13)
+        SPL_ROW(14) SPL_ROW(15) SPL_ROW(16) SPL_ROW(17) SPL_ROW(18)
 #undef SPL_ROW
   }
 }

@@ -129,8 +129,11 @@ SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* w
     break;
     SPL_TAP(1)
     SPL_TAP(2)
-    SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8) SPL_TAP(9) SPL_TAP(10)
-        SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15) SPL_TAP(16)
+    SPL_TAP(3)
+    SPL_TAP(4)
+    SPL_TAP(5)
+    SPL_TAP(6) SPL_TAP(7) SPL_TAP(8) SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13)
+        SPL_TAP(14) SPL_TAP(15) SPL_TAP(16)
 #undef SPL_TAP
   }
 }
