@@ -142,8 +142,11 @@ SPL_INLINE void run_layout(const Call& c, const uint16_t* slots, int count, floa
     SPL_ROW(3)
     SPL_ROW(4)
     SPL_ROW(5)
-    SPL_ROW(6) SPL_ROW(7) SPL_ROW(8) SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13)
-        SPL_ROW(14) SPL_ROW(15) SPL_ROW(16) SPL_ROW(17) SPL_ROW(18)
+    SPL_ROW(6)
+    SPL_ROW(7)
+    SPL_ROW(8)
+    SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15) SPL_ROW(16)
+        SPL_ROW(17) SPL_ROW(18)
 #undef SPL_ROW
   }
 }

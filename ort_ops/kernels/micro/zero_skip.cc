@@ -122,20 +122,18 @@ __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, co
 template <class T>
 SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* weights, int blocks,
                         typename T::Sum* sums) {
+  // clang-format off
   switch (blocks * kPerBlock) {
-#define SPL_TAP(n)                                                                  \
-  case n:                                                                           \
-    if constexpr (n <= kTapBlocks * kPerBlock) tap<T, n>(row, walk, weights, sums); \
+#define SPL_TAP(n)                                 \
+  case n:                                          \
+    if constexpr (n <= kTapBlocks * kPerBlock)     \
+      tap<T, n>(row, walk, weights, sums);         \
     break;
-    SPL_TAP(1)
-    SPL_TAP(2)
-    SPL_TAP(3)
-    SPL_TAP(4)
-    SPL_TAP(5)
-    SPL_TAP(6) SPL_TAP(7) SPL_TAP(8) SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13)
-        SPL_TAP(14) SPL_TAP(15) SPL_TAP(16)
+    SPL_TAP(1) SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8)
+    SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15) SPL_TAP(16)
 #undef SPL_TAP
   }
+  // clang-format on
 }
 
 // The elements of x[0, n) whose bits are not those of a zero, and the mask of their positions;
