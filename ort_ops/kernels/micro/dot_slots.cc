@@ -112,43 +112,36 @@ __attribute__((noinline)) void run(const Call& c, const uint16_t* slots, int cou
   const Row row(c);
   while (count > 0) {
     const int g = count >= 2 * kGroup ? kGroup : (count > kGroup ? (count + 1) / 2 : count);
+    // clang-format off
     switch (g) {
-#define SPL_GROUP(n)                                                 \
-  case n:                                                            \
-    if constexpr (n <= kGroup) row.template group<n>(c, slots, out); \
+#define SPL_GROUP(n)                                                  \
+  case n:                                                             \
+    if constexpr (n <= kGroup) row.template group<n>(c, slots, out);  \
     break;
-      SPL_GROUP(1)
-      SPL_GROUP(2)
-      SPL_GROUP(3)
-      SPL_GROUP(4)
-      SPL_GROUP(5)
-      SPL_GROUP(6) SPL_GROUP(7) SPL_GROUP(8) SPL_GROUP(9) SPL_GROUP(10) SPL_GROUP(11) SPL_GROUP(12)
+      SPL_GROUP(1) SPL_GROUP(2) SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6)
+      SPL_GROUP(7) SPL_GROUP(8) SPL_GROUP(9) SPL_GROUP(10) SPL_GROUP(11) SPL_GROUP(12)
 #undef SPL_GROUP
     }
+    // clang-format on
     slots += g, out += g, count -= g;
   }
 }
 
 template <int L>
 SPL_INLINE void run_layout(const Call& c, const uint16_t* slots, int count, float* sums) {
+  // clang-format off
   switch (c.blocks) {
-#define SPL_ROW(v)                                          \
-  case v:                                                   \
-    if constexpr (L != DotBlocks::kThreeRows || v % 9 == 0) \
-      run<RowInRegisters<v, L>>(c, slots, count, sums);     \
+#define SPL_ROW(v)                                             \
+  case v:                                                      \
+    if constexpr (L != DotBlocks::kThreeRows || v % 9 == 0)    \
+      run<RowInRegisters<v, L>>(c, slots, count, sums);        \
     break;
-    SPL_ROW(1)
-    SPL_ROW(2)
-    SPL_ROW(3)
-    SPL_ROW(4)
-    SPL_ROW(5)
-    SPL_ROW(6)
-    SPL_ROW(7)
-    SPL_ROW(8)
-    SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15) SPL_ROW(16)
-        SPL_ROW(17) SPL_ROW(18)
+    SPL_ROW(1) SPL_ROW(2) SPL_ROW(3) SPL_ROW(4) SPL_ROW(5) SPL_ROW(6) SPL_ROW(7) SPL_ROW(8)
+    SPL_ROW(9) SPL_ROW(10) SPL_ROW(11) SPL_ROW(12) SPL_ROW(13) SPL_ROW(14) SPL_ROW(15)
+    SPL_ROW(16) SPL_ROW(17) SPL_ROW(18)
 #undef SPL_ROW
   }
+  // clang-format on
 }
 
 }  // namespace
