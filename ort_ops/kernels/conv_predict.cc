@@ -17,6 +17,7 @@ constexpr int kUnitHaloStep = 32;  // x 9 taps: 18 KB of weights for 64 outputs 
 constexpr int kUnitPatchStep = 256;
 constexpr int kBlocks = 4;  // lane blocks of outputs per column block: 64 outputs
 constexpr int kGranule = kBlocks * kLanes;
+constexpr int64_t kLongestRow = 112;     // pixels, when rows are joined
 constexpr int64_t kBandSums = 48 << 10;  // sums of a band of rows wait in the second-level cache
 // Share of units that are zero from which skipping them beats dense work; the sums are the same
 // bits.
@@ -143,9 +144,10 @@ void ConvPredict::accumulate_floats(const Unit& unit, int first, int last, float
   }
 }
 
-Message ConvPredict::run_sparse(const ConvShape& shape, const PredictInputs& in,
+Message ConvPredict::run_sparse(const ConvShape& given, const PredictInputs& in,
                                 const std::vector<Quantization>& quantization, int64_t n,
                                 const Parallel& parallel) const {
+  const ConvShape shape = with_long_rows(given, kLongestRow);
   const ResidualReader residual(shape, in.residual);
   const ScoreTarget target{shape, micro_, residual, scores_, {quantization.data(), false}, in.s};
   SparseImage image(shape, sparse_->per_element(), sparse_->step(), micro_);

@@ -1,5 +1,7 @@
 #include "kernels/geometry.h"
 
+#include <algorithm>
+
 namespace spl {
 namespace {
 
@@ -64,6 +66,21 @@ int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t beg
   // In ceil mode a window may be larger than its padded input; C++ rounds quotients towards zero.
   const int64_t size = (room < 0 ? room / stride : (room + stride - 1) / stride) + 1;
   return (size - 1) * stride >= in + begin ? size - 1 : size;
+}
+
+ConvShape with_long_rows(const ConvShape& shape, int64_t longest) {
+  const ConvAttributes& at = shape.at;
+  const bool padded = at.pads[0] + at.pads[1] + at.pads[2] + at.pads[3] > 0;
+  if (shape.taps() > 1 || at.strides[0] > 1 || at.strides[1] > 1 || padded || shape.pooled())
+    return shape;
+  const int64_t pixels = shape.H * shape.W;
+  int64_t wide = std::min(longest, pixels);
+  while (wide > shape.W && pixels % wide != 0) wide--;
+  if (wide <= shape.W) return shape;
+  ConvShape joined = shape;
+  joined.W = joined.oW = joined.pW = wide;
+  joined.H = joined.oH = joined.pH = pixels / wide;
+  return joined;
 }
 
 std::string shape_text(const int64_t* dims, size_t rank) {

@@ -48,6 +48,11 @@ int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t beg
 std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64_t w[4],
                        ConvShape* out);
 
+// The same computation with image rows joined into longer ones of at most `longest` pixels, where
+// neither kernel, stride, padding nor pooling tells rows apart; otherwise the shape itself. Loops
+// along rows then run longer, which matters for small maps.
+ConvShape with_long_rows(const ConvShape& shape, int64_t longest);
+
 std::string shape_text(const int64_t* dims, size_t rank);
 
 }  // namespace spl

@@ -17,6 +17,8 @@ constexpr double kDenseAbove = 0.85;
 // Sums of a band of rows of one block of outputs wait in the second-level cache.
 constexpr int64_t kBandFloats = 48 << 10;
 
+constexpr int64_t kLongestRow = 112;  // pixels, when rows are joined
+
 class ZeroSkip final : public SrmmMethod {
  public:
   ZeroSkip(const SrmmLayer& layer, bool always)
@@ -27,9 +29,11 @@ class ZeroSkip final : public SrmmMethod {
         clamp_(layer.clamp),
         micro_(layer.micro) {}
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
+  Message run(const ConvShape& given, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (shape.outputs() == 0) return "";
+    if (given.outputs() == 0) return "";
+    // With a selection rows stay as they are: messages about it name positions.
+    const ConvShape shape = in.s == nullptr ? with_long_rows(given, kLongestRow) : given;
     SparseImage image(shape, weights_.per_element(), weights_.step(), micro_);
     for (int64_t n = 0; n < shape.N; n++)
       for (int64_t g = 0; g < shape.at.group; g++) {

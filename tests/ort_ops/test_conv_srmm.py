@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spl_onnx.spec.attributes import Activation
+from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 from spl_onnx.spec.reference import conv_predict, conv_srmm
 from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases, sparse_normal
 
@@ -121,8 +121,6 @@ def test_threads_and_batch_do_not_change_a_bit(
 
 def large_case(seed: int = 0) -> ConvCase:
     """Several tiles, bands, chunks and column blocks; sizes that divide nothing."""
-    from spl_onnx.spec.attributes import ConvGeometry, Pooling
-
     rng = np.random.default_rng(seed)
     x = sparse_normal(rng, (2, 45, 37, 70), 0.4)
     w = rng.standard_normal((150, 3, 3, 70)).astype(np.float32)
@@ -140,6 +138,19 @@ def test_many_tiles(isa: str, strategy: str) -> None:
         case.x, case.w, case.b, s, None, geometry=case.geometry, pooling=case.pooling, activation=relu
     )
     assert_close(run(case, s, relu, isa=isa, strategy=strategy, threads=2), want, case, relu)
+
+
+@pytest.mark.parametrize("size", [(14, 14), (7, 7), (13, 13), (28, 28), (1, 300), (9, 1)])
+@pytest.mark.parametrize("strategy", ["auto", "zero_skip"])
+def test_joined_rows_of_one_by_one_kernels(isa: str, size: tuple[int, int], strategy: str) -> None:
+    """Rows of small maps are computed as one; residuals and outputs keep their places."""
+    rng, relu = np.random.default_rng(5), Activation.relu()
+    x = sparse_normal(rng, (2, *size, 40), 0.6)
+    w = rng.standard_normal((70, 1, 1, 40)).astype(np.float32)
+    r = rng.standard_normal((2, *size, 70)).astype(np.float32)
+    case = ConvCase(x, w, rng.standard_normal(70).astype(np.float32), r, ConvGeometry(), Pooling.none(), rng)
+    want = conv_srmm(x, w, case.b, None, r, geometry=case.geometry, pooling=case.pooling, activation=relu)
+    assert_close(run(case, None, relu, isa=isa, strategy=strategy, threads=2), want, case, relu)
 
 
 def test_a_wrong_result_is_noticed(isa: str) -> None:
