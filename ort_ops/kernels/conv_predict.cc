@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "kernels/sampling.h"
+#include "kernels/sparse_bands.h"
 #include "kernels/tile_work.h"
 
 namespace spl {
@@ -17,8 +18,7 @@ constexpr int kUnitHaloStep = 32;  // x 9 taps: 18 KB of weights for 64 outputs 
 constexpr int kUnitPatchStep = 256;
 constexpr int kBlocks = 4;  // lane blocks of outputs per column block: 64 outputs
 constexpr int kGranule = kBlocks * kLanes;
-constexpr int64_t kLongestRow = 112;     // pixels, when rows are joined
-constexpr int64_t kBandSums = 48 << 10;  // sums of a band of rows wait in the second-level cache
+constexpr int64_t kLongestRow = 112;  // pixels, when rows are joined
 // Share of units that are zero from which skipping them beats dense work; the sums are the same
 // bits.
 constexpr double kSkipFrom = 0.15;
@@ -150,25 +150,23 @@ Message ConvPredict::run_sparse(const ConvShape& given, const PredictInputs& in,
   const ConvShape shape = with_long_rows(given, kLongestRow);
   const ResidualReader residual(shape, in.residual);
   const ScoreTarget target{shape, micro_, residual, scores_, {quantization.data(), false}, in.s};
-  SparseImage image(shape, sparse_->per_element(), sparse_->step(), micro_);
-  const int64_t pitch = zero_skip_pitch(shape), blocks = sparse_->blocks();
-  const RowBands bands(shape, std::max<int64_t>(1, kBandSums / (pitch * sparse_->widest())),
-                       (wanted_units() + blocks - 1) / blocks);
+  const int64_t pitch = zero_skip_pitch(shape);
   for (int64_t g = 0; g < shape.at.group; g++) {
-    image.pack_units(in.x, n, g, quantization[n].inverse, parallel);
-    Message bad = run_all(parallel, static_cast<size_t>(bands.count() * blocks), [&](size_t i) {
-      const int block = static_cast<int>(static_cast<int64_t>(i) % blocks);
-      const Tile tile = bands.tile(static_cast<int64_t>(i) / blocks, n);
-      if (tile.rows == 0) return Message();
-      const int64_t width = sparse_->lane_blocks(block) * kLanes;
-      const int64_t first = sparse_->first_output(block);
-      const size_t size = static_cast<size_t>((tile.rows * pitch + 4) * width);
-      int32_t* sums = thread_scratch().accumulators.get<int32_t>(size) + 2 * width;
-      zero_skip_rows(shape, image, *sparse_, micro_, {g, block, tile.cy0, tile.rows}, sums);
-      finish_scores(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch},
-                    g * shape.Og() + first, std::min(width, shape.Og() - first));
-      return Message();
-    });
+    Message bad = run_bands(
+        shape, *sparse_, micro_, n, parallel,
+        [&](SparseImage& image, int64_t y0, int64_t y1, const Parallel& threads) {
+          image.pack_units(in.x, n, g, quantization[n].inverse, y0, y1, threads);
+        },
+        [&](const SparseImage& image, const Tile& tile, int block) {
+          const int64_t width = sparse_->lane_blocks(block) * kLanes;
+          const int64_t first = sparse_->first_output(block);
+          const size_t size = static_cast<size_t>((tile.rows * pitch + 4) * width);
+          int32_t* sums = thread_scratch().accumulators.get<int32_t>(size) + 2 * width;
+          zero_skip_rows(shape, image, *sparse_, micro_, {g, block, tile.cy0, tile.rows}, sums);
+          finish_scores(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch},
+                        g * shape.Og() + first, std::min(width, shape.Og() - first));
+          return Message();
+        });
     if (!bad.empty()) return bad;
   }
   return "";

@@ -29,10 +29,18 @@ struct ConvShape {
   int64_t O = 0, kH = 0, kW = 0, Cg = 0;  // weights [O, kH, kW, Cg]
   int64_t oH = 0, oW = 0;                 // convolution output
   int64_t pH = 0, pW = 0;                 // pooled output
+  int64_t first_image = 0;                // of the caller's batch, for messages
 
   int64_t Og() const { return O / at.group; }
   int64_t taps() const { return kH * kW; }
   int64_t K() const { return kH * kW * Cg; }
+  // The shape of image `n` alone.
+  ConvShape image(int64_t n) const {
+    ConvShape one = *this;
+    one.N = 1;
+    one.first_image += n;
+    return one;
+  }
   int64_t outputs() const { return N * pH * pW * O; }
   bool pooled() const;
 };

@@ -19,7 +19,7 @@ std::string bad_code(const ConvShape& s, const Tile& tile, const uint8_t* codes,
     const int code = codes[code_index(s, tile.n, py, px, o)];
     const bool beyond = code > area;
     if (!beyond && (code == 0 || slots[code - 1] >= 0)) continue;
-    const int64_t where[4] = {tile.n, py, px, o};
+    const int64_t where[4] = {s.first_image + tile.n, py, px, o};
     return "selection S at " + shape_text(where, 4) + ": got " + std::to_string(code) +
            (beyond ? ", wanted 0 to " + std::to_string(area) + " (the " +
                          std::to_string(s.at.pool_kernel[0]) + "x" +

@@ -35,11 +35,9 @@ class Adaptive final : public SrmmMethod {
       skip[n] = prefers_zero_skip(shape, image_inputs(shape, in, n));
     if (std::find(skip.begin(), skip.end(), true) == skip.end())
       return selected_->run(shape, in, parallel);
-    ConvShape one = shape;
-    one.N = 1;
     for (int64_t n = 0; n < shape.N; n++) {
       const SrmmMethod& method = skip[n] ? zero_skip_.get() : *selected_;
-      Message bad = method.run(one, image_inputs(shape, in, n), parallel);
+      Message bad = method.run(shape.image(n), image_inputs(shape, in, n), parallel);
       if (!bad.empty()) return bad;
     }
     return "";

@@ -6,17 +6,15 @@
 #include "kernels/conv_srmm.h"
 #include "kernels/finish_tile.h"
 #include "kernels/lazy.h"
+#include "kernels/sampling.h"
 #include "kernels/selection.h"
-#include "kernels/zero_skip.h"
+#include "kernels/sparse_bands.h"
 
 namespace spl {
 namespace {
 
-// Share of non-zero inputs above which dense work is faster.
-constexpr double kDenseAbove = 0.85;
-// Sums of a band of rows of one block of outputs wait in the second-level cache.
-constexpr int64_t kBandFloats = 48 << 10;
-
+// Share of zero inputs below which dense work is faster.
+constexpr double kDenseBelow = 0.15;
 constexpr int64_t kLongestRow = 112;  // pixels, when rows are joined
 
 class ZeroSkip final : public SrmmMethod {
@@ -34,36 +32,35 @@ class ZeroSkip final : public SrmmMethod {
     if (given.outputs() == 0) return "";
     // With a selection rows stay as they are: messages about it name positions.
     const ConvShape shape = in.s == nullptr ? with_long_rows(given, kLongestRow) : given;
-    SparseImage image(shape, weights_.per_element(), weights_.step(), micro_);
-    for (int64_t n = 0; n < shape.N; n++)
-      for (int64_t g = 0; g < shape.at.group; g++) {
-        image.pack(in.x, n, g, parallel);
-        const bool few_zeros = static_cast<double>(image.nonzeros()) >
-                               kDenseAbove * static_cast<double>(image.elements());
-        const bool dense = few_zeros && !always_;
-        ConvShape one = shape;
-        one.N = 1;
-        Message bad = dense ? dense_.get().run(one, image_inputs(shape, in, n), parallel)
-                            : run_image(shape, in, image, n, g, parallel);
-        if (!bad.empty()) return bad;
-        if (dense) break;  // it did all groups
+    for (int64_t n = 0; n < shape.N; n++) {
+      const ConvShape one = shape.image(n);
+      const SrmmInputs image = image_inputs(shape, in, n);
+      Message bad;
+      if (!always_ && sampled_zero_share(shape, image.x, 1) < kDenseBelow) {
+        bad = dense_.get().run(one, image, parallel);
+      } else {
+        for (int64_t g = 0; g < shape.at.group && bad.empty(); g++)
+          bad = run_group(one, image, g, parallel);
       }
+      if (!bad.empty()) return bad;
+    }
     return "";
   }
 
  private:
-  Message run_image(const ConvShape& shape, const SrmmInputs& in, const SparseImage& image,
-                    int64_t n, int64_t group, const Parallel& parallel) const {
+  // `shape` and `in` of one image.
+  Message run_group(const ConvShape& shape, const SrmmInputs& in, int64_t group,
+                    const Parallel& parallel) const {
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
-    const int64_t row = zero_skip_pitch(shape) * weights_.widest();
-    const int64_t bands_wanted = (wanted_units() + weights_.blocks() - 1) / weights_.blocks();
-    const RowBands bands(shape, std::max<int64_t>(1, kBandFloats / row), bands_wanted);
-    return run_all(parallel, static_cast<size_t>(bands.count() * weights_.blocks()), [&](size_t i) {
-      const int block = static_cast<int>(static_cast<int64_t>(i) % weights_.blocks());
-      const Tile tile = bands.tile(static_cast<int64_t>(i) / weights_.blocks(), n);
-      return tile.rows == 0 ? Message() : run_unit(target, image, tile, group, block);
-    });
+    return run_bands(
+        shape, weights_, micro_, 0, parallel,
+        [&](SparseImage& image, int64_t y0, int64_t y1, const Parallel& threads) {
+          image.pack(in.x, 0, group, y0, y1, threads);
+        },
+        [&](const SparseImage& image, const Tile& tile, int block) {
+          return run_unit(target, image, tile, group, block);
+        });
   }
 
   Message run_unit(const FinishTarget& target, const SparseImage& image, const Tile& tile,

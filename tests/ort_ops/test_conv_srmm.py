@@ -163,13 +163,14 @@ def test_a_wrong_result_is_noticed(isa: str) -> None:
         assert_close(run(broken, None, relu, isa=isa), want, case, relu)
 
 
+@pytest.mark.parametrize("strategy", ["auto", "select", "zero_skip", "dense"])
 @pytest.mark.parametrize(("code", "text"), [(10, "wanted 0 to 9"), (255, "wanted 0 to 9"), (1, "padding")])
-def test_codes_outside_the_window_are_refused(isa: str, code: int, text: str) -> None:
+def test_codes_outside_the_window_are_refused(isa: str, code: int, text: str, strategy: str) -> None:
     case = large_case()
     s = np.zeros_like(selection(case, 0.0))
     s[1, 0, 3, 149] = code  # window row 0 begins in the padding
     with pytest.raises(ValueError, match=r"\[1,0,3,149\]: got " + str(code)) as error:
-        run(case, s, Activation.relu(), isa=isa)
+        run(case, s, Activation.relu(), isa=isa, strategy=strategy)
     assert text in str(error.value)
 
 
