@@ -154,8 +154,8 @@ Message ConvPredict::run_sparse(const ConvShape& given, const PredictInputs& in,
   for (int64_t g = 0; g < shape.at.group; g++) {
     Message bad = run_bands(
         shape, *sparse_, micro_, n, parallel,
-        [&](SparseImage& image, int64_t y0, int64_t y1, const Parallel& threads) {
-          image.pack_units(in.x, n, g, quantization[n].inverse, y0, y1, threads);
+        [&](SparseImage& image) {
+          image.pack_units(in.x, n, g, quantization[n].inverse, parallel);
         },
         [&](const SparseImage& image, const Tile& tile, int block) {
           const int64_t width = sparse_->lane_blocks(block) * kLanes;

@@ -21,24 +21,23 @@ SparseImage::SparseImage(const ConvShape& shape, int per_element, int step,
 }
 
 template <class F>
-void SparseImage::pack_rows(const float* x, int64_t n, int64_t group, int64_t y0, int64_t y1,
-                            const Parallel& parallel, F&& pack_run) {
+void SparseImage::pack_rows(const float* x, int64_t n, int64_t group, const Parallel& parallel,
+                            F&& pack_run) {
   Scratch& scratch = thread_scratch();
-  y0_ = y0;
-  const size_t rows = static_cast<size_t>((y1 - y0) * chunks_);
+  const size_t rows = static_cast<size_t>(shape_.H * chunks_);
   values_ = scratch.values.get<float>(rows * value_pitch_);
   masks_ = scratch.masks.get<uint64_t>(rows * columns_);
   starts_ = scratch.starts.get<int32_t>(rows * columns_);
   const int64_t row_elements = std::max<int64_t>(1, shape_.W * shape_.Cg);
   const int64_t rows_per_unit = std::max<int64_t>(1, kUnitElements / row_elements);
-  const int64_t units = (y1 - y0 + rows_per_unit - 1) / rows_per_unit;
+  const int64_t units = (shape_.H + rows_per_unit - 1) / rows_per_unit;
   const float* image = x + n * shape_.H * shape_.W * shape_.C + group * shape_.Cg;
   const int64_t channels = static_cast<int64_t>(per_element_) * step_;
   parallel.run(static_cast<size_t>(units), [&](size_t unit) {
-    const int64_t first = y0 + static_cast<int64_t>(unit) * rows_per_unit;
-    for (int64_t y = first; y < std::min(y1, first + rows_per_unit); y++)
+    const int64_t first = static_cast<int64_t>(unit) * rows_per_unit;
+    for (int64_t y = first; y < std::min(shape_.H, first + rows_per_unit); y++)
       for (int q = 0; q < chunks_; q++) {
-        const int64_t at = (y - y0) * chunks_ + q, pad = shape_.at.pads[1];
+        const int64_t at = y * chunks_ + q, pad = shape_.at.pads[1];
         uint64_t* masks = masks_ + at * columns_;
         int32_t* starts = starts_ + at * columns_;
         std::memset(masks, 0, static_cast<size_t>(columns_) * sizeof(uint64_t));
@@ -50,18 +49,17 @@ void SparseImage::pack_rows(const float* x, int64_t n, int64_t group, int64_t y0
   });
 }
 
-void SparseImage::pack(const float* x, int64_t n, int64_t group, int64_t y0, int64_t y1,
-                       const Parallel& parallel) {
-  pack_rows(x, n, group, y0, y1, parallel,
+void SparseImage::pack(const float* x, int64_t n, int64_t group, const Parallel& parallel) {
+  pack_rows(x, n, group, parallel,
             [&](const float* row, int depth, float* values, uint64_t* masks, int32_t* starts) {
               micro_.compress_run(row, shape_.C, static_cast<int>(shape_.W), depth, values, masks,
                                   starts);
             });
 }
 
-void SparseImage::pack_units(const float* x, int64_t n, int64_t group, float inverse, int64_t y0,
-                             int64_t y1, const Parallel& parallel) {
-  pack_rows(x, n, group, y0, y1, parallel,
+void SparseImage::pack_units(const float* x, int64_t n, int64_t group, float inverse,
+                             const Parallel& parallel) {
+  pack_rows(x, n, group, parallel,
             [&](const float* row, int depth, float* values, uint64_t* masks, int32_t* starts) {
               micro_.compress_units_run(row, shape_.C, static_cast<int>(shape_.W), depth, inverse,
                                         reinterpret_cast<uint32_t*>(values), masks, starts);

@@ -22,12 +22,11 @@ class SparseImage {
   // Elements of `per_element` channels, `step` (at most 64) elements per chunk.
   SparseImage(const ConvShape& shape, int per_element, int step, const MicroKernels& micro);
 
-  // Packs rows [y0, y1) of group `group` of image `n`, side by side on the given threads: floats
-  // (per_element 1), or units quantised with scale 1 / inverse and zero point 0. The memory is the
-  // calling thread's scratch, for one image at a time.
-  void pack(const float* x, int64_t n, int64_t group, int64_t y0, int64_t y1,
-            const Parallel& parallel);
-  void pack_units(const float* x, int64_t n, int64_t group, float inverse, int64_t y0, int64_t y1,
+  // Packs group `group` of image `n`, rows side by side on the given threads: floats (per_element
+  // 1), or units quantised with scale 1 / inverse and zero point 0. The memory is the calling
+  // thread's scratch, for one image at a time.
+  void pack(const float* x, int64_t n, int64_t group, const Parallel& parallel);
+  void pack_units(const float* x, int64_t n, int64_t group, float inverse,
                   const Parallel& parallel);
 
   int chunks() const { return chunks_; }
@@ -35,21 +34,19 @@ class SparseImage {
   // Columns of a row including the padding, whose masks are 0.
   int columns() const { return columns_; }
   SparseRow row(int64_t y, int chunk) const {
-    const int64_t at = (y - y0_) * chunks_ + chunk;
+    const int64_t at = y * chunks_ + chunk;
     return {values_ + at * value_pitch_, masks_ + at * columns_, starts_ + at * columns_};
   }
 
  private:
   // pack_run(first channel of a chunk, channels, values, masks, starts)
   template <class F>
-  void pack_rows(const float* x, int64_t n, int64_t group, int64_t y0, int64_t y1,
-                 const Parallel& parallel, F&& pack_run);
+  void pack_rows(const float* x, int64_t n, int64_t group, const Parallel& parallel, F&& pack_run);
 
   const ConvShape& shape_;
   const MicroKernels& micro_;
   int per_element_, step_, chunks_, columns_;
   int64_t value_pitch_;
-  int64_t y0_ = 0;
   float* values_ = nullptr;
   uint64_t* masks_ = nullptr;
   int32_t* starts_ = nullptr;

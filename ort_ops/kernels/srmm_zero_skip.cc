@@ -55,9 +55,7 @@ class ZeroSkip final : public SrmmMethod {
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     return run_bands(
         shape, weights_, micro_, 0, parallel,
-        [&](SparseImage& image, int64_t y0, int64_t y1, const Parallel& threads) {
-          image.pack(in.x, 0, group, y0, y1, threads);
-        },
+        [&](SparseImage& image) { image.pack(in.x, 0, group, parallel); },
         [&](const SparseImage& image, const Tile& tile, int block) {
           return run_unit(target, image, tile, group, block);
         });
