@@ -11,7 +11,6 @@ namespace spl {
 struct Residual {
   const float* data = nullptr;
   bool one_element = false;
-  static constexpr Residual none() { return {}; }
 };
 
 class ResidualReader {

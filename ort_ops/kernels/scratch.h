@@ -39,7 +39,7 @@ class Buffer {
 
 // One set of named buffers per thread.
 struct Scratch {
-  Buffer input, accumulators, values, masks, starts, slots, lists, bits, rows, pointers, quantized;
+  Buffer input, accumulators, values, masks, starts, slots, lists, bits, rows;
 };
 
 inline Scratch& thread_scratch() {
