@@ -31,7 +31,7 @@ class PackedRows {
   const float* base_;
 };
 
-// For dense_slots and sparse_slots (float) or dense_units (quantised): blocks of up to `most` lane
+// For dense_slots (float) or dense_units (quantised): blocks of up to `most` lane
 // blocks of outputs; in each, per (chunk, tap, channel or unit) one 4-byte weight for each output.
 class PackedColumns {
  public:
