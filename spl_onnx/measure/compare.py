@@ -64,6 +64,14 @@ def _automatic(labels: NDArray[Any] | None, outputs: NDArray[Any]) -> str:
     return "agreement" if outputs.ndim == 2 and outputs.shape[1] > 1 else "mse"
 
 
+def truth_of(metric: Metric, labels: NDArray[Any] | None, outputs: NDArray[Any]) -> NDArray[Any]:
+    """What outputs are measured against: labels where the metric uses them, else the original's outputs."""
+    uses_labels = metric.name == "top1" or (
+        metric.name == "psnr" and labels is not None and labels.shape == outputs.shape
+    )
+    return labels if uses_labels and labels is not None else outputs
+
+
 class _Pairs:
     """Per-sample values of both networks, collected batch by batch."""
 
@@ -83,7 +91,7 @@ class _Pairs:
             check_labels(labels, before)
         if self.metric is None:
             self.metric = choose_metric(self._wanted, labels, before)
-        truth = self._truth(before, labels)
+        truth = truth_of(self.metric, labels, before)
         self._keep(before=self.metric.measure(before, truth), after=self.metric.measure(after, truth))
         if before.ndim == 2:
             self._keep(agreement=agreement(after, before))
@@ -91,14 +99,6 @@ class _Pairs:
             self._keep(top5_before=top_k(before, labels, 5), top5_after=top_k(after, labels, 5))
         difference = np.abs(after.astype(np.float64) - before).max(initial=0.0)
         self._largest = max(self._largest, float(difference))
-
-    def _truth(self, before: NDArray[Any], labels: NDArray[Any] | None) -> NDArray[Any]:
-        """Labels where the metric uses them, the original's outputs elsewhere."""
-        assert self.metric is not None
-        uses_labels = self.metric.name == "top1" or (
-            self.metric.name == "psnr" and labels is not None and labels.shape == before.shape
-        )
-        return labels if uses_labels and labels is not None else before
 
     def _keep(self, **values: Values) -> None:
         for name, value in values.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
 from spl_onnx.data.inputs import InputSpec
 
@@ -74,6 +74,16 @@ def infer_shapes(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> dic
         if (known := _known_shape(value)) is not None:
             shapes[value.name] = known
     return shapes
+
+
+def element_types(model: onnx.ModelProto) -> dict[str, int]:
+    """Element types (`TensorProto.DataType`) of the tensors of the main graph that can be known."""
+    inferred = onnx.shape_inference.infer_shapes(_without_weights(model))
+    types = {tensor.name: int(tensor.data_type) for tensor in model.graph.initializer}
+    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
+        if value.type.tensor_type.elem_type != TensorProto.UNDEFINED:
+            types[value.name] = int(value.type.tensor_type.elem_type)
+    return types
 
 
 def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,0 +1,83 @@
+"""Algorithm 1 of the paper, as read from its abstract: sites are visited in an order, and each is given the
+cheapest setting with which the network, all earlier sites converted, stays within the budget.
+
+Yao, Huang, Shen, Ming, "Deep Neural Network Acceleration With Sparse Prediction Layers", IEEE Access 8 (2020).
+The settings, the reference setting of the susceptibility and the bisection are choices of this project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.search.problem import Option, Problem, SiteOptions
+
+ORDERS = ("los", "rlos", "fdos", "saos")
+
+
+def algorithm_1(problem: Problem, order: str, progress: Progress = silent) -> dict[str, Option]:
+    """The option of each site that is not exact.
+
+    Args:
+        problem: the network; a site's options are a ladder (cheaper = more error), so that the cheapest allowed
+            one is found by bisection.
+        order: los (layer order), rlos (reversed), fdos (dense work, largest first) or saos (susceptibility,
+            smallest first).
+        progress: told 1 for every site that is decided.
+
+    Returns:
+        Options by site.
+    """
+    chosen: dict[str, Option] = {}
+    for site in in_order(problem, order):
+        problem.hold({name: option.setting for name, option in chosen.items()}, site.site)
+        found = _cheapest(problem, site, chosen)
+        if found is not None:
+            chosen[site.site] = found
+        progress(1)
+    return chosen
+
+
+def in_order(problem: Problem, order: str) -> list[SiteOptions]:
+    """Sites with options, in one of the orders; ties keep the order of the layers."""
+    sites = [site for site in problem.sites if site.options]
+    keys: dict[str, Callable[[SiteOptions], float]] = {
+        "fdos": lambda site: -site.flops,
+        "saos": lambda site: susceptibility(problem, site),
+    }
+    if order == "los":
+        return sites
+    if order == "rlos":
+        return sites[::-1]
+    return sorted(sites, key=keys[order])
+
+
+def susceptibility(problem: Problem, site: SiteOptions) -> float:
+    """Divergence of the network when this site alone is converted, at the middle of its options."""
+    problem.hold({}, site.site)
+    reference = site.options[len(site.options) // 2]
+    return problem.look(f"{site.site} alone: {reference.setting.label}", {site.site: reference}).divergence
+
+
+def _cheapest(problem: Problem, site: SiteOptions, chosen: dict[str, Option]) -> Option | None:
+    """The cheapest option of a site that stays within the budget; None where there is none."""
+    best = bisect(
+        site.options,
+        lambda option: problem.allowed(
+            problem.look(f"{site.site}: {option.setting.label}", {**chosen, site.site: option})
+        ),
+    )
+    return None if best is None else site.options[best]
+
+
+def bisect(options: Sequence[Option], is_allowed: Callable[[Option], bool]) -> int | None:
+    """Index of the last option that is allowed, where options after a refused one are refused too."""
+    low, high = -1, len(options)
+    probe = high - 1  # The last one is often allowed: most sites matter little.
+    while high - low > 1:
+        if is_allowed(options[probe]):
+            low = probe
+        else:
+            high = probe
+        probe = (low + high) // 2
+    return None if low < 0 else low

@@ -1,0 +1,1 @@
+"""Running a rewritten network in pieces, so that a changed setting costs only the layers behind it."""

@@ -1,0 +1,140 @@
+"""Cutting a rewritten model behind every site.
+
+A segment ends with the SRMM node of its site. Whatever is computed once and read behind the cut crosses it; all
+such tensors together are the state of the network between two segments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import onnx
+from onnx import TensorProto, helper
+
+from spl_onnx.measure.shapes import element_types
+from spl_onnx.measure.sites import is_operator
+from spl_onnx.spec.attributes import PREDICT, SRMM
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a network.
+
+    Attributes:
+        model: its nodes and weights as a model of their own.
+        reads: tensors it takes from the state.
+        writes: tensors it adds to the state.
+        drops: tensors of the state that nobody reads behind it.
+    """
+
+    model: onnx.ModelProto
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    drops: tuple[str, ...]
+
+
+def cut(model: onnx.ModelProto) -> list[Segment]:
+    """The segments of a model, in order; the last one gives the model's outputs.
+
+    A cut is left out where the type of a tensor that would cross it is not known.
+
+    Args:
+        model: a rewritten model, its nodes in topological order; it is not changed.
+    """
+    nodes = _predictions_with_their_layers(model.graph)
+    types = element_types(model)
+    constant = {t.name for t in model.graph.initializer} | {
+        node.output[0] for node in nodes if node.op_type == "Constant"
+    }
+    constants = [node for node in nodes if node.op_type == "Constant"]
+    nodes = [node for node in nodes if node.op_type != "Constant"]
+    last_read = _last_reads(nodes, [value.name for value in model.graph.output])
+    wanted = [i + 1 for i, node in enumerate(nodes) if is_operator(node, SRMM)]
+    crossing = _crossings(nodes, model, last_read, constant)
+    cuts = [place for place in wanted if place < len(nodes) and set(crossing[place]) <= set(types)]
+    bounds = [0, *cuts, len(nodes)]
+    builder = _Builder(model, types, constants)
+    return [
+        builder.segment(nodes[begin:end], crossing[begin], crossing[end])
+        for begin, end in zip(bounds, bounds[1:], strict=False)
+    ]
+
+
+def _predictions_with_their_layers(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+    """Nodes in order, every SPLPredict directly before the SRMM that reads it: selections cross no cut."""
+    predictions = {node.output[0]: node for node in graph.node if is_operator(node, PREDICT)}
+    ordered = []
+    for node in graph.node:
+        if is_operator(node, PREDICT):
+            continue
+        if is_operator(node, SRMM):
+            ordered += [predictions.pop(name) for name in node.input if name in predictions]
+        ordered.append(node)
+    return ordered
+
+
+def reads(node: onnx.NodeProto) -> Iterator[str]:
+    """Tensors that a node reads, those that its inner graphs take from outside included."""
+    yield from (name for name in node.input if name)
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs):
+            inside = {value.name for value in graph.input} | {t.name for t in graph.initializer}
+            inside |= {name for inner in graph.node for name in inner.output}
+            taken = [name for inner in graph.node for name in reads(inner)]
+            taken += [value.name for value in graph.output]
+            yield from (name for name in taken if name not in inside)
+
+
+def _last_reads(nodes: Sequence[onnx.NodeProto], outputs: list[str]) -> dict[str, int]:
+    found = {name: i for i, node in enumerate(nodes) for name in reads(node)}
+    return {**found, **dict.fromkeys(outputs, len(nodes))}
+
+
+def _crossings(
+    nodes: Sequence[onnx.NodeProto], model: onnx.ModelProto, last_read: dict[str, int], constant: set[str]
+) -> list[list[str]]:
+    """For every place between nodes, the tensors that are made before it and read behind it, in order."""
+    alive = [value.name for value in model.graph.input if value.name not in constant]
+    crossings = [list(alive)]
+    for i, node in enumerate(nodes):
+        alive += [name for name in node.output if name]
+        alive = [name for name in alive if last_read.get(name, -1) > i]
+        crossings.append(list(alive))
+    return crossings
+
+
+class _Builder:
+    """Makes models of stretches of nodes."""
+
+    def __init__(
+        self, model: onnx.ModelProto, types: dict[str, int], constants: list[onnx.NodeProto]
+    ) -> None:
+        self._model = model
+        self._types = types
+        self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
+        self._constants = {node.output[0]: node for node in constants}
+
+    def segment(self, nodes: Sequence[onnx.NodeProto], before: list[str], after: list[str]) -> Segment:
+        """The segment of `nodes`, between two states."""
+        read = dict.fromkeys(name for node in nodes for name in reads(node))
+        made = {name for node in nodes for name in node.output}
+        inputs = tuple(name for name in before if name in read)
+        outputs = tuple(name for name in after if name in made)
+        constants = [self._constants[name] for name in read if name in self._constants]
+        # A constant may be an output of the model itself.
+        constants += [self._constants[name] for name in after if name in self._constants and name not in read]
+        graph = helper.make_graph(
+            [*constants, *nodes],
+            "segment",
+            [self._value(name) for name in inputs],
+            [self._value(name) for name in outputs],
+            [self._weights[name] for name in read if name in self._weights],
+        )
+        model = helper.make_model(
+            graph, opset_imports=list(self._model.opset_import), ir_version=self._model.ir_version
+        )
+        return Segment(model, inputs, outputs, tuple(name for name in before if name not in after))
+
+    def _value(self, name: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, self._types.get(name, TensorProto.FLOAT), None)

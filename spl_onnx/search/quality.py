@@ -1,0 +1,87 @@
+"""How far a configuration of the network is from the original, on the samples of the search.
+
+The metric decides what is allowed. It moves in steps of one sample, so a search is led by the divergence
+instead: a smooth measure of the same outputs, to which small changes of different sites add up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.measure.compare import choose_metric, truth_of
+from spl_onnx.measure.metrics import mse
+
+_CLASSES = ("top1", "agreement")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What a configuration loses.
+
+    Attributes:
+        drop: mean loss of the metric, above 0 when worse than the original.
+        divergence: mean Kullback-Leibler divergence of the class probabilities from the original's in nats, or
+            the relative mean squared difference of outputs that are no classes.
+    """
+
+    drop: float
+    divergence: float
+
+
+class Judge:
+    """Compares outputs with those of the original on the same samples.
+
+    Args:
+        reference: outputs of the original, [n, ...].
+        labels: answers, class numbers [n] or reference outputs; None without.
+        metric: name of a metric, or "auto".
+    """
+
+    def __init__(self, reference: NDArray[Any], labels: NDArray[Any] | None, metric: str) -> None:
+        self.metric = choose_metric(metric, labels, reference)
+        self._reference = reference
+        self._truth = truth_of(self.metric, labels, reference)
+        self._before = self.metric.measure(reference, self._truth)
+        self._classes = self.metric.name in _CLASSES
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self._reference)
+
+    def quality(self, outputs: NDArray[Any]) -> Quality:
+        """What a network with these outputs loses; outputs that are not numbers lose everything."""
+        if not np.isfinite(outputs).all():
+            return Quality(float("inf"), float("inf"))
+        drops = self.metric.drop(self._before, self.metric.measure(outputs, self._truth))
+        if self._classes:
+            return Quality(float(drops.mean()), float(kl_divergence(self._reference, outputs).mean()))
+        return Quality(float(drops.mean()), float(mse(outputs, self._reference).mean()))
+
+
+def kl_divergence(reference: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.float64]:
+    """Divergence of the class probabilities of `outputs` from those of `reference`, in nats.
+
+    Args:
+        reference: scores or probabilities, [n, classes].
+        outputs: the same of another network.
+
+    Returns:
+        [n], at least 0 but for rounding.
+    """
+    p, q = log_probabilities(reference), log_probabilities(outputs)
+    return np.asarray((np.exp(p) * (p - q)).sum(axis=1), np.float64)
+
+
+def log_probabilities(outputs: NDArray[Any]) -> NDArray[np.float64]:
+    """Logarithms of class probabilities; rows that are probabilities already are taken as they are."""
+    rows = np.asarray(outputs.reshape(len(outputs), -1), np.float64)
+    sums = rows.sum(axis=1)
+    if rows.min(initial=0.0) >= 0.0 and np.allclose(sums, 1.0, atol=1e-3):
+        return np.asarray(np.log(np.maximum(rows, 1e-12)))
+    shifted = rows - rows.max(axis=1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
