@@ -60,14 +60,12 @@ def _separate_names(found: list[Candidate]) -> None:
 def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) -> Candidate:
     """The first accepted and selected match; else the refusal that tells most."""
     tensor = scope.qualified(anchor.outputs[0].name)
-    options = []
-    for rule in RULES:
-        if anchor.op in rule.anchors:
-            options += [_option(rule, match, selected, taken) for match in rule.pattern(scope, anchor)]
+    options = _options(scope, anchor, selected, taken)
     for option in options:
         if option.accepted and option.selected:
             taken.update(id(node) for node in option.match.nodes)
-            return Candidate(_entry(option, "predict", option.reason), tensor, option.rule, option.match)
+            choice = "predict" if option.rule.predicts else "lossless"
+            return Candidate(_entry(option, choice, option.reason), tensor, option.rule, option.match)
     if not options:
         reason = f"{label(anchor)} is followed by no activation or pooling that a rule knows"
         return Candidate(
@@ -78,6 +76,16 @@ def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) 
     if best.accepted:
         reason = f"rule {best.rule.name} is not selected (--rules {best.rule.name} or all)"
     return Candidate(_entry(best, "dense", reason), tensor)
+
+
+def _options(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) -> list[_Option]:
+    """All matches at `anchor`; a layer that could be predicted belongs to the rules that predict."""
+    options = []
+    for rule in RULES:
+        if anchor.op in rule.anchors:
+            options += [_option(rule, match, selected, taken) for match in rule.pattern(scope, anchor)]
+    predictable = any(option.accepted and option.rule.predicts for option in options)
+    return [option for option in options if option.rule.predicts or not predictable]
 
 
 def _option(rule: Rule, match: Match, selected: Selected, taken: set[int]) -> _Option:

@@ -48,18 +48,18 @@ class Editor:
         for candidate in candidates:
             if candidate.match is None or candidate.rule is None:
                 continue
-            entry, exact = candidate.entry, isinstance(candidate.rule, ExactRule)
+            entry, predicts = candidate.entry, candidate.rule.predicts
             if not fixed:
-                entry.settings = {} if exact else default_settings(self._options)
-                entry.choice = "lossless" if exact or self._options.lossless else "predict"
+                entry.settings = default_settings(self._options) if predicts else {}
+                entry.choice = "predict" if predicts and not self._options.lossless else "lossless"
                 entry.reason = f"{entry.reason}; {describe(entry.settings)}"
-            if isinstance(candidate.rule, LayerRule):
-                self._check_layer(entry, candidate.rule.rewrite(candidate.match))
-            elif entry.choice == "predict" or entry.settings:
+            if not predicts and (entry.choice == "predict" or entry.settings):
                 raise UsageError(
                     f"plan, site '{entry.site}': rule {entry.rule} predicts nothing, got choice "
                     f"{entry.choice} and settings {entry.settings}; wanted lossless or dense without settings"
                 )
+            if isinstance(candidate.rule, LayerRule):
+                self._check_layer(entry, candidate.rule.rewrite(candidate.match))
 
     @staticmethod
     def _check_layer(entry: SitePlan, site: Site) -> None:

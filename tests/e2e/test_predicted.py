@@ -41,5 +41,7 @@ def test_every_network_has_sites_and_a_reason_for_each(name):
     assert plan.counts(), "nothing was converted"
     assert all(site.reason for site in plan.sites)
     operators = [node.op_type for node in networks.rewritten(name).model.graph.node]
-    layers = sum(count for rule, count in plan.counts().items() if rule != "lrn")
-    assert operators.count("SRMM") == operators.count("SPLPredict") == layers
+    choices = [(site.choice, site.rule) for site in plan.sites if site.rule not in ("none", "lrn")]
+    assert operators.count("SRMM") == sum(choice != "dense" for choice, _ in choices)
+    assert operators.count("SPLPredict") == sum(choice == "predict" for choice, _ in choices)
+    assert {choice for choice, rule in choices if rule == "conv"} <= {"lossless", "dense"}

@@ -50,8 +50,21 @@ def test_the_largest_selected_pattern_is_taken(rules, expected):
 
 def test_layers_without_a_pattern_are_listed():
     made = Net()
-    made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)
-    assert entries(made, "c") == [("c", "none", "dense")]
+    made.node("MatMul", [made.input("x", [5, 2]), made.random("w", 2, 3)], "c")
+    found = find_candidates(ModelContext(made.model("c")), selector(RewriteOptions(rules="all")))
+    assert [(c.entry.site, c.entry.rule, c.entry.choice) for c in found] == [("c", "none", "dense")]
+    assert found[0].entry.reason == (
+        "MatMul 'c_node' is followed by no activation or pooling that a rule knows"
+    )
+
+
+@pytest.mark.parametrize("options", [{"rules": "default", "lossless": True}, {"rules": "conv"}])
+def test_a_layer_that_could_be_predicted_is_left_to_the_rules_that_predict(options):
+    made = Net()
+    x = made.input("x", [1, 4, 5, 5])
+    made.node("Relu", [made.node("Add", [made.conv(x, "c", 4, 4, pads=[1] * 4), x], "s")], "r")
+    made.conv("r", "y", 2, 4)
+    assert entries(made, "y", **options) == [("r", "conv_add_relu", "dense"), ("y", "conv", "lossless")]
 
 
 def test_a_selected_refusal_tells_more_than_an_unselected_match():
@@ -70,8 +83,8 @@ def test_site_names_are_unique():
 def test_two_sites_cannot_share_a_node():
     """Both convolutions fit the pattern; whatever the rules decide, the Add is taken once."""
     for kernels in ((3, 1), (1, 3), (1, 1)):
-        choices = [choice for _, _, choice in entries(two_convolutions(*kernels), "y", rules="all")]
-        assert sorted(choices) == ["dense", "predict"]
+        rules = sorted(rule for _, rule, _ in entries(two_convolutions(*kernels), "y", rules="all"))
+        assert rules == ["conv", "conv_add_relu"]
 
 
 def test_nothing_is_edited():

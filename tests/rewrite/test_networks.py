@@ -14,18 +14,18 @@ from spl_onnx.rewrite.verify import difference
 from tests.datasets import CLASSIFIERS, NETWORKS, images, load_network, network_path, require
 from tests.rewrite.builders import ops, run
 
-#: Rewritten sites with every rule: convolutions that an activation or a pooling follows, sums counted once.
+#: Rewritten sites with every rule. Of two convolutions that are summed one is `conv_add_relu`, one `conv`.
 EXPECTED_ALL = {
     "googlenet": {"conv_relu": 48, "conv_relu_pool": 1, "conv_relu_concat_pool": 8, "lrn": 2},
     "squeezenet1.1": {"conv_relu": 21, "conv_relu_pool": 1, "conv_relu_concat_pool": 4},
-    "resnet18": {"conv_relu": 8, "conv_relu_pool": 1, "conv_add_relu": 8},
-    "resnet50": {"conv_relu": 32, "conv_relu_pool": 1, "conv_add_relu": 16},
-    "mobilenet_v2": {"conv_relu": 18},
+    "resnet18": {"conv_relu": 8, "conv_relu_pool": 1, "conv_add_relu": 8, "conv": 3},
+    "resnet50": {"conv_relu": 32, "conv_relu_pool": 1, "conv_add_relu": 16, "conv": 4},
+    "mobilenet_v2": {"conv_relu": 18, "conv": 18},
     "cifar10_resnet20": {"conv_relu": 10, "conv_add_relu": 9},
     "cifar10_resnet56": {"conv_relu": 28, "conv_add_relu": 27},
     "cifar10_vgg": {"conv_relu": 3, "conv_relu_pool": 3, "gemm_relu": 2},
     "mnist_lenet": {"conv_pool": 2, "gemm_relu": 1},
-    "dncnn25": {"conv_relu": 16},
+    "dncnn25": {"conv_relu": 16, "conv": 1},
 }
 #: 16 float32 roundings of the largest output: measured 0 to 6; the original differs from itself by 1 to 9
 #: between optimisation levels of ONNX Runtime.
@@ -51,8 +51,10 @@ def test_every_rule(name, lossless):
     result = rewrite_model(model, RewriteOptions(rules="all", lossless=lossless, no_verify=True))
     assert result.report["rules"] == EXPECTED_ALL[name]
     assert all(site.reason for site in result.plan.sites)
-    layers = result.report["rewritten"] - EXPECTED_ALL[name].get("lrn", 0)
-    assert ops(result.model).count("SPLPredict") == (0 if lossless else layers)
+    predicted = sum(EXPECTED_ALL[name].values()) - sum(
+        EXPECTED_ALL[name].get(rule, 0) for rule in ("conv", "lrn")
+    )
+    assert ops(result.model).count("SPLPredict") == (0 if lossless else predicted)
     onnx.checker.check_model(result.model, full_check=True)
     assert_equal_without_library(name, model, result.model)
     assert model.SerializeToString(deterministic=True) == before, "the input model is not changed"
@@ -77,8 +79,8 @@ def test_lenet_default_converts_both_convolutions_and_the_gemm():
 TRANSPOSES = {
     "googlenet": 1,
     "squeezenet1.1": 1,
-    "resnet18": 7,
-    "resnet50": 9,
+    "resnet18": 1,
+    "resnet50": 1,
     "cifar10_resnet56": 1,
     "dncnn25": 2,
 }

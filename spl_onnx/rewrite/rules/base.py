@@ -113,11 +113,14 @@ class Rule(ABC):
         name: Name on the command line.
         anchors: Operator types that a pattern starts at: those that hold the weights, if any do.
         summary: The pattern in one line, for tables.
+        predicts: Whether outputs may be left out on a prediction. Where not, there is nothing to set: the
+            rule is part of a lossless rewrite, and otherwise applies where it is asked for.
     """
 
     name: ClassVar[str]
     anchors: ClassVar[frozenset[str]]
     summary: ClassVar[str]
+    predicts: ClassVar[bool] = True
 
     @abstractmethod
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
@@ -132,8 +135,11 @@ class Rule(ABC):
         """
 
     def is_default(self, match: Match) -> bool:
-        """Whether `match` is converted when the user names no rules and gives no data."""
-        return True
+        """Whether `match` is converted when the user names no rules and gives no data.
+
+        Without data only predictions are worth their Transposes.
+        """
+        return self.predicts
 
     def check(self, match: Match) -> Decision:
         """Accept or refuse `match`; the decision always has a reason."""
@@ -146,7 +152,7 @@ class Rule(ABC):
 
 
 class LayerRule(Rule):
-    """A layer with weights whose outputs can be predicted."""
+    """A layer with weights, which becomes SRMM."""
 
     @abstractmethod
     def rewrite(self, match: Match) -> Site:
@@ -154,14 +160,9 @@ class LayerRule(Rule):
 
 
 class ExactRule(Rule):
-    """Nodes that others replace with the same values: there is nothing to predict and nothing to set.
+    """Nodes without weights that others replace with the same values."""
 
-    Such a rule is part of a lossless rewrite, and otherwise applies where it is asked for.
-    """
-
-    def is_default(self, match: Match) -> bool:
-        """Without data, only predictions are worth their Transposes."""
-        return False
+    predicts: ClassVar[bool] = False
 
     @abstractmethod
     def replacement(self, match: Match, inputs: list[gs.Tensor]) -> list[gs.Node]:

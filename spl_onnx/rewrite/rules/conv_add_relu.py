@@ -17,8 +17,8 @@ from spl_onnx.rewrite.rules.activation import ACTIVATIONS
 from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.base import Match, Refused, label
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
-from spl_onnx.rewrite.rules.conv import read_conv
 from spl_onnx.rewrite.rules.conv_base import ConvRule
+from spl_onnx.rewrite.rules.conv_node import read_conv
 from spl_onnx.rewrite.symbolic import Shape
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions, name_list
-from spl_onnx.rewrite.rules.base import ExactRule, Match, Rule
+from spl_onnx.rewrite.rules.base import Match, Rule
+from spl_onnx.rewrite.rules.conv import Conv
 from spl_onnx.rewrite.rules.conv_add_relu import ConvAddRelu
 from spl_onnx.rewrite.rules.conv_pool import ConvPool
 from spl_onnx.rewrite.rules.conv_relu import ConvRelu
@@ -23,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     ConvAddRelu(),
     ConvPool(),
     ConvRelu(),
+    Conv(),
     GemmRelu(),
     MatMulRelu(),
     LocalResponseNorm(),
@@ -48,7 +50,7 @@ def selector(options: RewriteOptions) -> Callable[[Rule, Match], bool]:
         if rule.name in skipped:
             return False
         named = rule.name in wanted or "all" in wanted
-        wished = rule.is_default(match) or (options.lossless and isinstance(rule, ExactRule))
+        wished = rule.is_default(match) or (options.lossless and not rule.predicts)
         return named or ("default" in wanted and wished)
 
     return selected

@@ -1,61 +1,151 @@
-"""Reading a Conv."""
+"""Conv [BatchNormalization] without activation."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from onnx import numpy_helper
 
-from spl_onnx.rewrite.rules.base import Refused
-from spl_onnx.rewrite.rules.conv import folded_weights, read_conv
-from spl_onnx.spec.attributes import ConvGeometry
-from tests.rewrite.builders import EPS, Net
-from tests.rewrite.rules.matches import node_of, scope_of
+from spl_onnx.errors import UsageError
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.rewriter import rewrite_model
+from tests.rewrite.builders import Net, assert_same, images, only, ops, reason, rewritten
 
 
-def test_two_dimensions():
+def net(norm: bool = False, idle: str = "", reader: str = "Sigmoid") -> Net:
+    """Relu, Conv [idle node] [BatchNormalization], and a node that reads the values."""
     made = Net()
-    attrs = {"strides": [1, 2], "pads": [1, 2, 3, 4], "dilations": [2, 1], "group": 2}
-    made.conv(made.input("x", [1, 4, 9, 9]), "c", 6, 2, 3, 2, **attrs)
-    scope = scope_of(made, "c")
-    shape = read_conv(scope, node_of(scope, "c"))
-    assert (shape.spatial, shape.w_shape) == (2, (6, 2, 3, 2))
-    assert shape.geometry == ConvGeometry((1, 2), (1, 2, 3, 4), (2, 1), 2)
+    value = made.node("Relu", [made.input("x", ["N", 4, "H", "W"])], "r")
+    value = made.conv(value, "c", 6, 4, 3, 2, strides=[2, 1], pads=[1, 0, 1, 1])
+    if idle:
+        value = made.node(idle, [value], "i")
+    if norm:
+        value = made.norm(value, "n", 6)
+    made.node(reader, [value], "y")
+    return made
 
 
-def test_one_dimension_gets_a_height():
+@pytest.mark.parametrize("norm", [False, True])
+@pytest.mark.parametrize("idle", ["", "Identity", "Dropout"])
+def test_numbers(norm, idle):
+    model = net(norm, idle).model("y")
+    result = rewritten(model)
+    site = only(result, "conv")
+    assert (site.choice, site.settings, site.layer) == ("lossless", {}, "c_node")
+    assert site.site == ("n" if norm else "c")
+    assert site.macs_per_output == 4 * 3 * 2
+    assert "nothing to predict" in site.reason
+    assert {"SRMM", "Transpose"} <= set(ops(result.model))
+    assert not {"Conv", "BatchNormalization", "SPLPredict"} & set(ops(result.model))
+    assert_same(model, result, {"x": images(2, 4, 9, 8)})
+
+
+def test_nothing_is_selected_and_nothing_clipped():
+    srmm = next(n for n in rewritten(net().model("y")).model.graph.node if n.op_type == "SRMM")
+    attrs = {a.name: a.f for a in srmm.attribute}
+    assert srmm.input[3] == ""
+    assert (attrs["clip_min"], attrs["clip_max"], attrs["floor"]) == (-np.inf, np.inf, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "applied"),
+    [
+        ({"rules": "all"}, True),
+        ({"rules": "conv"}, True),
+        ({"rules": "default", "lossless": True}, True),
+        ({"rules": "default"}, False),
+        ({"rules": "conv_relu", "lossless": True}, False),
+        ({"rules": "all", "skip_rules": "conv"}, False),
+    ],
+)
+def test_when_it_applies(options, applied):
+    assert rewritten(net().model("y"), **options).plan.counts() == ({"conv": 1} if applied else {})
+
+
+def test_a_value_that_is_read_twice_and_an_output():
+    made = net(norm=True)
+    made.node("Neg", ["n"], "z")
+    model = made.model("y", "z", "n")
+    result = rewritten(model)
+    assert only(result, "conv").site == "n"
+    assert_same(model, result, {"x": images(1, 4, 6, 6)})
+
+
+def test_a_value_that_is_needed_before_its_normalization():
+    made = net(norm=True)
+    made.node("Neg", ["c"], "z")
+    model = made.model("y", "z")
+    result = rewritten(model)
+    assert only(result, "conv").site == "c"
+    assert "BatchNormalization" in ops(result.model)
+    assert_same(model, result, {"x": images(1, 4, 6, 6)})
+
+
+def test_image_rows():
     made = Net()
-    made.conv(made.input("x", [1, 4, 9]), "c", 6, 4, 3, strides=[2], pads=[3, 4], dilations=[5])
-    scope = scope_of(made, "c")
-    shape = read_conv(scope, node_of(scope, "c"))
-    assert (shape.spatial, shape.w_shape) == (1, (6, 4, 3))
-    assert shape.geometry == ConvGeometry((1, 2), (0, 3, 0, 4), (1, 5), 1)
-    w, _ = folded_weights(scope, node_of(scope, "c"), [])
-    assert w.shape == (6, 1, 3, 4)
+    made.node("Sigmoid", [made.conv(made.input("x", ["N", 4, "L"]), "c", 5, 4, 3)], "y")
+    model = made.model("y")
+    result = rewritten(model)
+    only(result, "conv")
+    assert_same(model, result, {"x": images(2, 4, 13)})
 
 
-def test_weights_are_folded_in_double_precision():
-    made = Net()
-    made.norm(made.conv(made.input("x", [1, 4, 5, 5]), "c", 6, 4), "n", 6)
-    scope = scope_of(made, "n")
-    conv, norm = node_of(scope, "c"), node_of(scope, "n")
-    w, b = folded_weights(scope, conv, [norm])
-    plain, bias = (scope.constant(t).astype(np.float64) for t in conv.inputs[1:])
-    scale, shift, mean, variance = (scope.constant(t).astype(np.float64) for t in norm.inputs[1:])
-    factor = scale / np.sqrt(variance + 1e-5)
-    expected = (plain * factor[:, None, None, None]).transpose(0, 2, 3, 1)
-    np.testing.assert_allclose(
-        w, expected, rtol=EPS / 2, err_msg="one rounding is half a unit in the last place"
+def test_inside_if():
+    model = net(norm=True).in_if("y")
+    result = rewritten(model)
+    only(result, "conv")
+    assert_same(model, result, {"x": images(1, 4, 6, 6), "cond": np.array(True)})
+
+
+def test_a_plan_is_applied_again():
+    model = net(norm=True).model("y")
+    first = rewritten(model)
+    second = rewrite_model(model, RewriteOptions(), plan=first.plan)
+    assert second.model.SerializeToString(deterministic=True) == first.model.SerializeToString(
+        deterministic=True
     )
-    np.testing.assert_allclose(b, (bias - mean) * factor + shift, rtol=2 * EPS, atol=EPS)
-    assert w.flags.c_contiguous
-    assert w.dtype == b.dtype == np.float32
 
 
-@pytest.mark.parametrize("shape", [(5,), (1,), (6, 1)])
-def test_a_bias_of_the_wrong_size_is_refused(shape):
+@pytest.mark.parametrize(
+    "change", [{"choice": "predict", "settings": {"predictor": "int8"}}, {"settings": {"floor": 0.5}}]
+)
+def test_a_plan_that_predicts_it_is_refused(change):
+    model = net().model("y")
+    plan = rewritten(model).plan
+    for name, value in change.items():
+        setattr(plan.sites[0], name, value)
+    with pytest.raises(UsageError, match="site 'c': rule conv predicts nothing"):
+        rewrite_model(model, RewriteOptions(), plan=plan)
+
+
+@pytest.mark.parametrize("reader", ["Relu", "Clip"])
+@pytest.mark.parametrize("idle", ["", "Identity"])
+def test_leaves_layers_with_an_activation_alone(reader, idle):
+    refused = reason(net(norm=True, idle=idle, reader=reader).model("y"), rules="conv")
+    assert refused == "rule conv_relu is not selected (--rules conv_relu or all)" or "lower bound" in refused
+
+
+def test_leaves_pooled_layers_alone():
     made = Net()
-    made.conv(made.input("x", [1, 4, 5, 5]), "c", 6, 4, bias=False)
-    made.nodes[-1].input.append(made.random("b", *shape))
-    scope = scope_of(made, "c")
-    with pytest.raises(Refused, match="bias of Conv 'c_node' has shape"):
-        read_conv(scope, node_of(scope, "c"))
+    value = made.conv(made.input("x", [1, 4, 8, 8]), "c", 6, 4)
+    made.node("MaxPool", [value], "y", kernel_shape=[2, 2], dilations=[2, 2])
+    assert "dilations [2, 2]" in reason(made.model("y"))
+
+
+def test_refuses_depthwise_convolutions():
+    made = Net()
+    made.conv(made.input("x", [1, 4, 5, 5]), "y", 4, 1, group=4)
+    assert "is depthwise" in reason(made.model("y"))
+
+
+def test_refuses_weights_that_are_not_constant():
+    made = Net()
+    made.node("Conv", [made.input("x", [1, 4, 5, 5]), made.input("w", [2, 4, 3, 3])], "y")
+    assert reason(made.model("y")) == "weights 'w' of Conv 'y_node' is not constant"
+
+
+def test_refuses_weights_that_are_not_finite():
+    made = net()
+    infinite = np.full((6, 4, 3, 2), np.inf, np.float32)
+    made.initializers[0].CopyFrom(numpy_helper.from_array(infinite, made.initializers[0].name))
+    assert "are not all finite" in reason(made.model("y"), no_verify=True)

@@ -13,6 +13,7 @@ from tests.rewrite.rules.test_conv_add_relu import net
 
 def test_names():
     assert set(rule_names()) == {
+        "conv",
         "conv_relu",
         "conv_relu_pool",
         "conv_pool",
