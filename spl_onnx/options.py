@@ -9,7 +9,7 @@ from spl_onnx.errors import UsageError
 
 PREDICTORS = ("auto", "int8", "pruned")
 OBJECTIVES = ("time", "none")
-CHOICES = ("predict", "lossless", "dense")
+CHOICES = ("predict", "lossless", "truncate", "dense")
 DEFAULT_KEEP = 0.25
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spl_onnx.errors import UsageError
-from spl_onnx.predictors.weights import PredictorWeights, layer_weights, per_output, per_weight
+from spl_onnx.predictors.weights import Float, PredictorWeights, layer_weights, per_output, per_weight
 
 
 def kept_count(products: int, keep: float) -> int:
@@ -53,17 +53,27 @@ def build_pruned(
         RuleError: Shapes that do not fit, or values that are not finite.
     """
     weights = layer_weights(w)
-    rows = weights.reshape(weights.shape[0], -1)
-    importance = np.abs(rows.astype(np.float64))
-    if input_rms is not None:
-        importance = importance * np.abs(per_weight("input_rms", input_rms, weights))
-    chosen = np.argsort(-importance, axis=1, kind="stable")[:, : kept_count(rows.shape[1], keep)]
-    kept = np.zeros_like(rows)
-    np.put_along_axis(kept, chosen, np.take_along_axis(rows, chosen, axis=1), axis=1)
-
+    kept = prune(weights, keep, input_rms)
     outputs = weights.shape[0]
     bp = per_output("bias", b, outputs) - per_output("threshold", threshold, outputs)
     if input_mean is not None:
-        dropped = (rows - kept).astype(np.float64)
+        dropped = (weights - kept).reshape(outputs, -1).astype(np.float64)
         bp = bp + (dropped * per_weight("input_mean", input_mean, weights)).sum(axis=1)
-    return PredictorWeights(kept.reshape(weights.shape), bp.astype(np.float32))
+    return PredictorWeights(kept, bp.astype(np.float32))
+
+
+def prune(weights: Float, keep: float, input_rms: NDArray[Any] | None = None) -> Float:
+    """Weights with the less important ones 0; arguments and errors as for `build_pruned`."""
+    rows = weights.reshape(weights.shape[0], -1)
+    count = kept_count(rows.shape[1], keep)
+    if count == rows.shape[1]:
+        return weights
+    importance = np.abs(rows.astype(np.float64))
+    if input_rms is not None:
+        importance = importance * np.abs(per_weight("input_rms", input_rms, weights))
+    least = -np.partition(-importance, count - 1, axis=1)[:, count - 1, None]
+    above, tied = importance > least, importance == least
+    # Networks with repeated weights have many of exactly the least importance kept.
+    wanted = count - above.sum(axis=1, keepdims=True)
+    chosen = above | (tied & (np.cumsum(tied, axis=1) <= wanted))
+    return np.where(chosen, rows, np.float32(0)).reshape(weights.shape)

@@ -49,7 +49,9 @@ class Editor:
             if candidate.match is None or candidate.rule is None:
                 continue
             entry, predicts = candidate.entry, candidate.rule.predicts
-            if not fixed:
+            if fixed:
+                entry.validate()
+            else:
                 entry.settings = default_settings(self._options) if predicts else {}
                 entry.choice = "predict" if predicts and not self._options.lossless else "lossless"
                 entry.reason = f"{entry.reason}; {describe(entry.settings)}"

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from spl_onnx.errors import UsageError
-from spl_onnx.options import CHOICES, PREDICTORS
+from spl_onnx.options import CHOICES
+from spl_onnx.rewrite.plan_settings import validate_settings
 
-SETTINGS = ("predictor", "keep", "threshold", "floor")
 PLAN_VERSION = 1
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 @dataclass
@@ -26,9 +21,12 @@ class SitePlan:
     Attributes:
         site: Name of its output tensor.
         rule: The rule that found it; "none" where no rule's pattern fits.
-        choice: "predict" (SPLPredict and SRMM), "lossless" (SRMM alone) or "dense" (left as it is).
-        settings: How it is predicted: predictor ("int8", "pruned"), keep, threshold (a number or one per
-            channel), floor.
+        choice: "predict" (SPLPredict and SRMM), "lossless" (SRMM alone, exact), "truncate" (SRMM alone;
+            outputs up to a floor above 0 become 0) or "dense" (left as it is).
+        settings: How it is predicted: predictor ("int8", "pruned"); keep, the kept share of the weights;
+            threshold, a number or one per output channel; correction, one per output channel, added to the
+            bias; input_rms, one per input channel, makes the importance of a weight |w| * rms; xscale, [scale,
+            zero point] of int8 inputs that do not have their own; floor, outputs up to it become 0.
         reason: Why.
         layer: The node that holds the weights.
         macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.
@@ -62,33 +60,9 @@ class SitePlan:
         """Check the settings of an entry that somebody may have edited.
 
         Raises:
-            UsageError: A setting is unknown or out of range, or the predictor is missing.
+            UsageError: A setting is unknown, out of range, missing, or does not fit the choice.
         """
-        where = f"plan, site '{self.site}'"
-        if not isinstance(self.settings, dict):
-            raise UsageError(f"{where}: settings is {self.settings!r}, wanted an object")
-        unknown = sorted(set(self.settings) - set(SETTINGS))
-        if unknown:
-            raise UsageError(
-                f"{where}: unknown settings {', '.join(unknown)}; known are {', '.join(SETTINGS)}"
-            )
-        predictor = self.settings.get("predictor")
-        if predictor is not None and predictor not in PREDICTORS[1:]:
-            raise UsageError(
-                f"{where}: predictor is {predictor!r}, wanted one of {', '.join(PREDICTORS[1:])}"
-            )
-        if self.choice == "predict" and predictor is None:
-            raise UsageError(f"{where}: choice predict needs a predictor, one of {', '.join(PREDICTORS[1:])}")
-        keep, floor = self.settings.get("keep", 1.0), self.settings.get("floor", 0.0)
-        if not (_is_number(keep) and 0.0 < keep <= 1.0):
-            raise UsageError(f"{where}: keep is {keep!r}, wanted a fraction above 0 and up to 1")
-        if not (_is_number(floor) and floor >= 0.0):
-            raise UsageError(f"{where}: floor is {floor!r}, wanted a number >= 0")
-        threshold = self.settings.get("threshold", 0.0)
-        if not all(
-            _is_number(value) for value in (threshold if isinstance(threshold, list) else [threshold])
-        ):
-            raise UsageError(f"{where}: threshold is {threshold!r}, wanted a number or one per channel")
+        validate_settings(f"plan, site '{self.site}'", self.choice, self.settings)
 
     @property
     def is_rewritten(self) -> bool:

@@ -1,4 +1,4 @@
-"""From the settings of a site to the weights of its predictor."""
+"""Settings of a site: those without data, their words, whether they fit the site, and what they build."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from spl_onnx.errors import RuleError
 from spl_onnx.options import RewriteOptions
-from spl_onnx.predictors.int8 import build_int8
-from spl_onnx.predictors.pruned import build_pruned
-from spl_onnx.predictors.weights import PredictorWeights
+from spl_onnx.predictors.settings import predictor_weights, spread_inputs
+from spl_onnx.predictors.weights import PredictorWeights, per_output
 from spl_onnx.rewrite.rules.base import Refused, Site, label
+from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 
-#: The longest dot product whose int8 sum fits 32 bits; see docs/operators.md.
-MAX_INT8_LENGTH = 65536
+__all__ = ["build_predictor", "check_settings", "default_settings", "describe", "predictor_weights"]
 
 
 def default_settings(options: RewriteOptions) -> dict[str, Any]:
@@ -28,38 +28,42 @@ def default_settings(options: RewriteOptions) -> dict[str, Any]:
 def describe(settings: dict[str, Any]) -> str:
     """Settings in words, for the reason of an accepted site."""
     if not settings.get("predictor"):
-        return "exact (lossless)"
+        return f"outputs up to {settings['floor']:.4g} become 0" if "floor" in settings else "exact (lossless)"
+    keep = settings.get("keep", 1.0)
+    kept = f" keeping {keep:g} of the weights"
     if settings["predictor"] == "int8":
-        return "int8 predictor"
-    return (
-        f"pruned predictor keeping {settings.get('keep'):g} of the weights, without mean correction (no data)"
-    )
+        return f"int8 predictor{kept if keep < 1.0 else ''}"
+    corrected = "with" if "correction" in settings else "without"
+    return f"pruned predictor{kept}, {corrected} mean correction{'' if corrected == 'with' else ' (no data)'}"
 
 
 def check_settings(site: Site, settings: dict[str, Any]) -> None:
-    """Refuse a predictor that cannot serve `site`.
+    """Refuse settings that cannot serve `site`.
 
     Raises:
-        Refused: The weights are not finite, the dot products too long for int8, or a floor has no meaning.
+        Refused: The weights are not finite, the dot products too long for int8, a floor has no meaning, or a
+            list has not one number per channel.
     """
+    name = label(site.match.anchor)
     length = int(np.prod(site.w.shape[1:]))
     if not (np.isfinite(site.w).all() and np.isfinite(site.b).all()):
-        raise Refused(f"weights of {label(site.match.anchor)} are not all finite")
+        raise Refused(f"weights of {name} are not all finite")
     if settings.get("floor", 0.0) > 0.0 and site.activation.clip_min != 0.0:
-        raise Refused(f"{label(site.match.anchor)} has outputs below 0, so a floor would change them")
-    if settings.get("predictor") == "int8" and length > MAX_INT8_LENGTH:
+        raise Refused(f"{name} has outputs below 0, so a floor would change them")
+    if settings.get("predictor") == "int8" and length > MAX_INT8_PRODUCTS:
         raise Refused(
-            f"{label(site.match.anchor)} sums {length} products, "
-            f"the int8 predictor at most {MAX_INT8_LENGTH}; "
+            f"{name} sums {length} products, the int8 predictor at most {MAX_INT8_PRODUCTS}; "
             "use --predictor pruned"
         )
+    try:
+        for part in ("threshold", "correction"):
+            per_output(part, settings.get(part), len(site.w))
+        if "input_rms" in settings:
+            spread_inputs(np.array(settings["input_rms"]), site.w.shape)
+    except RuleError as error:
+        raise Refused(f"{name}: {error}") from error
 
 
 def build_predictor(site: Site, settings: dict[str, Any]) -> PredictorWeights:
     """Weights of the predictor that `settings` describe."""
-    threshold = settings.get("threshold", 0.0)
-    if isinstance(threshold, list):
-        threshold = np.array(threshold, np.float32)
-    if settings["predictor"] == "int8":
-        return build_int8(site.w, site.b, threshold=threshold)
-    return build_pruned(site.w, site.b, settings.get("keep", 1.0), threshold=threshold)
+    return predictor_weights(site.w, site.b, settings)
