@@ -106,8 +106,12 @@ def write_json(content: Any, path: str | Path) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
-    plain = json.loads(json.dumps(content, default=_plain), parse_constant=_no_number)
-    write_text(path, json.dumps(plain, indent=2, allow_nan=False) + "\n", "--json")
+    write_text(path, json.dumps(plain_report(content), indent=2, allow_nan=False) + "\n", "--json")
+
+
+def plain_report(content: Any) -> Any:
+    """A report as JSON holds it: NumPy values are numbers, those that are no number are null."""
+    return json.loads(json.dumps(content, default=_plain), parse_constant=_no_number)
 
 
 def _no_number(constant: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 def percent(value: float | None, digits: int = 1) -> str | None:
     """A fraction in percent."""
@@ -28,10 +30,30 @@ def size(value: int | None) -> str | None:
     return f"{value} B"
 
 
+def milliseconds(value: float | None) -> str | None:
+    """A time to three digits, at most four behind the point."""
+    if value is None:
+        return None
+    digits = 4 if value <= 0 else min(4, max(0, 2 - math.floor(math.log10(value))))
+    return f"{value:.{digits}f} ms" if value else "0 ms"
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric counts samples: its values are fractions, its drops percentage points."""
+    return name.startswith(("top", "agreement"))
+
+
 def metric_value(name: str, value: float | None) -> str | None:
     """A metric's mean in its usual unit."""
     if value is None:
         return None
-    if name.startswith(("top", "agreement")):
+    if is_share(name):
         return percent(value, 2)
     return f"{value:.3f} dB" if name == "psnr" else f"{value:.4g}"
+
+
+def metric_drop(name: str, value: float | None) -> str | None:
+    """A loss of a metric's mean: points of a hundred where the metric counts samples."""
+    if value is None:
+        return None
+    return f"{100 * value:.2f} points" if is_share(name) else f"{value:.4g}"
