@@ -81,7 +81,7 @@ def measured_rewrite(
     with stages("measuring", None) as progress:
         measured = measure(original.model, result.model, inner, reading, progress)
     note_densities(result.plan, measured)
-    result.report = {**result.report, **_report(original.model, result, measured)}
+    result.report = {**result.report, **_report(original.model, result, measured, options.max_drop)}
     if measured.comparison is not None:
         check_drop(measured.comparison, options.max_drop)
     if options.plan_out is not None:
@@ -198,7 +198,9 @@ def note_densities(plan: Plan, measured: Measured) -> None:
             site.density, site.zeros = counts.density, counts.zero_share
 
 
-def _report(original: onnx.ModelProto, result: RewriteResult, measured: Measured) -> dict[str, Any]:
+def _report(
+    original: onnx.ModelProto, result: RewriteResult, measured: Measured, max_drop: float
+) -> dict[str, Any]:
     return build_report(
         result.plan,
         summarise(original),
@@ -207,6 +209,7 @@ def _report(original: onnx.ModelProto, result: RewriteResult, measured: Measured
         measured.reduction,
         measured.comparison,
         densities_measured=measured.counting is not None,
+        max_drop=max_drop,
     )
 
 

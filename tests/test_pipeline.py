@@ -10,6 +10,7 @@ import pytest
 from spl_onnx.data import DataOptions
 from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.measure.compare import Comparison
+from spl_onnx.measure.confidence import Confidence
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import check_drop, measured_rewrite, rewrite_and_measure
 from spl_onnx.rewrite.model_io import read_model
@@ -108,7 +109,7 @@ def test_unknown_options():
 
 
 def comparison(drop):
-    return Comparison("top1", 0.9, 0.9 - drop, drop, (0.0, 0.1), 200)
+    return Comparison("top1", 0.9, 0.9 - drop, Confidence(drop, 200, (0.0, 0.1), 0.1, lambda images: 0.1))
 
 
 def test_the_limit_itself_is_allowed():

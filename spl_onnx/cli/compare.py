@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.measure.sessions import create_session, run
     from spl_onnx.report.build import accuracy_entry, write_json
     from spl_onnx.report.console import Terminal
-    from spl_onnx.report.rewrite_tables import accuracy_table
+    from spl_onnx.report.rewrite_tables import accuracy_table, confidence_line
     from spl_onnx.rewrite.model_io import load_model
 
     terminal = Terminal(args.quiet)
@@ -46,8 +46,9 @@ def run(args: argparse.Namespace) -> int:
     sessions = [create_session(model, threads=args.threads) for model in (first, second)]
     with terminal.progress("comparing", len(reader)) as progress:
         result = compare(partial(run, sessions[0]), partial(run, sessions[1]), reader, args.metric, progress)
-    entry = accuracy_entry(result)
+    entry = accuracy_entry(result, args.max_drop)
     terminal.table(accuracy_table(entry))
+    terminal.line(confidence_line(entry))
     terminal.line(f"largest difference of an output value: {entry['largest_difference']:.3g}")
     if args.json:
         content = {"first": args.first, "second": args.second, "accuracy": entry, "versions": versions()}

@@ -152,6 +152,7 @@ def _print(
     from spl_onnx.report.rewrite_tables import (
         accuracy_table,
         before_after_table,
+        confidence_line,
         flops_table,
         rules_line,
         search_line,
@@ -169,6 +170,7 @@ def _print(
         terminal.table(flops_table(report["flops"]))
     if report["accuracy"] is not None:
         terminal.table(accuracy_table(report["accuracy"]))
+        terminal.line(confidence_line(report["accuracy"]))
     if "search" in report:
         terminal.line(search_line(report["search"]))
     for note in report.get("notes", []):

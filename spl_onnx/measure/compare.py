@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from spl_onnx.data.reader import Reader
 from spl_onnx.errors import DataError
+from spl_onnx.measure.confidence import Confidence, Values
 from spl_onnx.measure.evaluate import Progress, Runner, batches, check_labels, is_classes, silent
-from spl_onnx.measure.metrics import TABLE, Metric, Values, agreement, bootstrap_interval, check_metric, top_k
+from spl_onnx.measure.metrics import TABLE, Metric, agreement, check_metric, top_k
 
 
 @dataclass(frozen=True)
@@ -22,19 +23,30 @@ class Comparison:
         metric: name of the metric.
         before: mean of the metric for the original; None where it compares with the original itself.
         after: mean of the metric for the other network.
-        drop: mean loss, above 0 when the other network is worse.
-        interval: 95 % interval of the drop, paired.
-        images: number of samples.
+        confidence: the mean loss and how well it is known, paired.
         extras: further means: agreement, top5_before, top5_after, largest absolute difference.
     """
 
     metric: str
     before: float | None
     after: float
-    drop: float
-    interval: tuple[float, float]
-    images: int
+    confidence: Confidence
     extras: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def drop(self) -> float:
+        """Mean loss, above 0 when the other network is worse."""
+        return self.confidence.drop
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Two-sided 95 % interval of the drop."""
+        return self.confidence.interval
+
+    @property
+    def images(self) -> int:
+        """Number of samples."""
+        return self.confidence.images
 
 
 def choose_metric(name: str, labels: NDArray[Any] | None, outputs: NDArray[Any]) -> Metric:
@@ -109,15 +121,12 @@ class _Pairs:
         assert self.metric is not None
         joined = {name: np.concatenate(parts) for name, parts in self._values.items()}
         before, after = joined.pop("before"), joined.pop("after")
-        drops = self.metric.drop(before, after)
         mean_before = float(before.mean())
         return Comparison(
             metric=self.metric.name,
             before=mean_before if np.isfinite(mean_before) else None,
             after=float(after.mean()),
-            drop=float(drops.mean()),
-            interval=bootstrap_interval(drops),
-            images=len(after),
+            confidence=self.metric.confidence(before, after),
             extras={**{n: float(v.mean()) for n, v in joined.items()}, "largest_difference": self._largest},
         )
 

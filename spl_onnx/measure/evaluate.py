@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError
-from spl_onnx.measure.metrics import Values, bootstrap_interval, psnr, top_k
+from spl_onnx.measure.confidence import Values, bootstrap_interval
+from spl_onnx.measure.metrics import psnr, top_k
 
 #: Runs one batch and gives the network's outputs; the first one is judged.
 Runner = Callable[[Feeds], list[NDArray[Any]]]

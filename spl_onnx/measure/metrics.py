@@ -14,12 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.errors import UsageError
+from spl_onnx.measure.confidence import Confidence, Values, of_decisions, of_differences
 
-Values = NDArray[np.float64]
 METRICS = ("top1", "agreement", "mse", "cosine", "psnr")
-
-_RESAMPLES = 2000
-_CONFIDENCE = 0.95
 
 
 def _rows(x: NDArray[Any]) -> Values:
@@ -92,12 +89,14 @@ class Metric:
         measure: (outputs, truth) to one value per sample.
         sign: 1 when more is better, -1 when less is.
         perfect: value of a network compared with itself.
+        decides: whether the value of a sample is 0 or 1.
     """
 
     name: str
     measure: Callable[[NDArray[Any], NDArray[Any]], Values]
     sign: int
     perfect: float
+    decides: bool = False
 
     def drop(self, before: Values, after: Values) -> Values:
         """Loss of each sample, above 0 when `after` is worse.
@@ -109,10 +108,14 @@ class Metric:
             return np.asarray(10.0 ** (-after / 20.0))
         return np.asarray(self.sign * (before - after))
 
+    def confidence(self, before: Values, after: Values) -> Confidence:
+        """The mean drop over paired samples and how well it is known."""
+        return of_decisions(before, after) if self.decides else of_differences(self.drop(before, after))
+
 
 TABLE = {
-    "top1": Metric("top1", top1, 1, 1.0),
-    "agreement": Metric("agreement", agreement, 1, 1.0),
+    "top1": Metric("top1", top1, 1, 1.0, decides=True),
+    "agreement": Metric("agreement", agreement, 1, 1.0, decides=True),
     "mse": Metric("mse", mse, -1, 0.0),
     "cosine": Metric("cosine", cosine, 1, 1.0),
     "psnr": Metric("psnr", psnr, 1, float("inf")),
@@ -127,18 +130,3 @@ def check_metric(name: str) -> None:
     """
     if name != "auto" and name not in TABLE:
         raise UsageError(f"--metric: got {name!r}, wanted one of {', '.join(METRICS)}")
-
-
-def bootstrap_interval(values: Values, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean, from resampled samples; paired when `values` are differences.
-
-    Args:
-        values: [n], n >= 1.
-        seed: of the resampling; the same seed gives the same interval.
-    """
-    generator = np.random.default_rng(seed)
-    count = len(values)
-    means = [float(values[generator.integers(count, size=count)].mean()) for _ in range(_RESAMPLES)]
-    tail = (1.0 - _CONFIDENCE) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
-    return float(low), float(high)

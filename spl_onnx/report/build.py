@@ -55,14 +55,24 @@ def flops_entry(work: Reduction, measured: bool) -> dict[str, Any]:
     }
 
 
-def accuracy_entry(comparison: Comparison) -> dict[str, Any]:
-    """What the rewritten model loses."""
+def accuracy_entry(comparison: Comparison, max_drop: float | None = None) -> dict[str, Any]:
+    """What the rewritten model loses, how well that is known, and whether it proves the limit.
+
+    Args:
+        comparison: the loss.
+        max_drop: the limit; None leaves the entries about it null.
+    """
+    known = comparison.confidence
     return {
         "metric": comparison.metric,
         "before": comparison.before,
         "after": comparison.after,
         "drop": comparison.drop,
         "interval": list(comparison.interval),
+        "confidence_upper": known.upper,
+        "max_drop": max_drop,
+        "proves_max_drop": None if max_drop is None else known.proves(max_drop),
+        "images_needed": None if max_drop is None else known.images_needed(max_drop),
         "images": comparison.images,
         **comparison.extras,
     }
@@ -76,6 +86,7 @@ def build_report(
     totals: Reduction | None,
     comparison: Comparison | None,
     densities_measured: bool,
+    max_drop: float | None = None,
 ) -> dict[str, Any]:
     """The report of a rewrite.
 
@@ -87,6 +98,7 @@ def build_report(
         totals: its operations with the densities; None where shapes are not all known.
         comparison: its accuracy; None without data.
         densities_measured: whether the densities in `totals` come from data.
+        max_drop: loss that was allowed.
     """
     counts = plan.counts()
     return {
@@ -94,7 +106,7 @@ def build_report(
         "rules": counts,
         "sites": [site_entry(site, work) for site in plan.sites],
         "flops": None if totals is None else flops_entry(totals, densities_measured),
-        "accuracy": None if comparison is None else accuracy_entry(comparison),
+        "accuracy": None if comparison is None else accuracy_entry(comparison, max_drop),
         "model": {"before": before.as_dict(), "after": after.as_dict()},
         "versions": versions(),
     }

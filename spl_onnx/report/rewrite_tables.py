@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from spl_onnx.report.console import add_row, make_table
-from spl_onnx.report.formats import metric_value, operations, percent, size
+from spl_onnx.report.formats import metric_drop, metric_value, operations, percent, size
 from spl_onnx.report.summary import ModelSummary
 
 _SHOWN_OPERATORS = 12
@@ -156,3 +156,24 @@ def accuracy_table(accuracy: Mapping[str, Any]) -> Table:
         same = accuracy["agreement"]
         add_row(table, "agreement", None, percent(same, 2), percent(1 - same, 2), None)
     return table
+
+
+def confidence_line(accuracy: Mapping[str, Any]) -> str:
+    """What the samples say about the true drop, and how many would show the limit, in one line."""
+
+    def drop(key: str) -> str | None:
+        return metric_drop(accuracy["metric"], accuracy[key])
+
+    seen = f"drop {drop('drop')} on {accuracy['images']} samples"
+    known = f"with 95 % confidence the true drop is below {drop('confidence_upper')}"
+    return f"{seen}; {known}{_limit_text(accuracy, drop('max_drop'))}"
+
+
+def _limit_text(accuracy: Mapping[str, Any], limit: str | None) -> str:
+    if limit is None:
+        return ""
+    if accuracy["proves_max_drop"]:
+        return f", within the limit of {limit}"
+    if accuracy["images_needed"] is None:
+        return f"; no number of such samples would show at most {limit}"
+    return f"; about {accuracy['images_needed']} such samples would be needed to show at most {limit}"

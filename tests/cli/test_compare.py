@@ -18,7 +18,15 @@ def other(tmp_path):
 def test_a_model_and_itself(report, model, data):
     accuracy = report("compare", model, model, "--data", data)["accuracy"]
     assert accuracy["metric"] == "top1" and accuracy["drop"] == 0 and accuracy["agreement"] == 1
-    assert accuracy["interval"] == [0, 0] and accuracy["largest_difference"] == 0
+    assert accuracy["largest_difference"] == 0
+    # 20 samples without one difference say little, and the interval says so.
+    assert accuracy["interval"][0] < -0.1 and 0.1 < accuracy["confidence_upper"] < accuracy["interval"][1]
+
+
+def test_what_the_samples_prove(call, report, model, data):
+    accuracy = report("compare", model, model, "--data", data, "--max-drop", "0.01")["accuracy"]
+    assert accuracy["proves_max_drop"] is False and accuracy["images_needed"] > 20
+    assert "with 95 % confidence the true drop is below" in call("compare", model, model, "--data", data)[1]
 
 
 def test_a_rewritten_model(plugin_path, report, model, rewritten, data):

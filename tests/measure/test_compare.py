@@ -33,10 +33,18 @@ def test_drop_agreement_and_interval(tmp_path):
 
 
 def test_the_interval_is_paired(tmp_path):
-    """Both networks are wrong about the same samples: the drop is 0 for certain, whatever the accuracy is."""
+    """Only decisions that differ widen it: where both networks are wrong together does not matter."""
     result = compare(turned, turned, reader_of(tmp_path, X, [0, 1, 2, 0, 1, 2, 0, 1]))
-    assert result.before == result.after == pytest.approx(5 / 8)
-    assert result.drop == 0 and result.interval == (0, 0)
+    right = compare(same, same, reader_of(tmp_path, X, [0, 1, 2, 0, 1, 2, 0, 1]))
+    assert result.before == result.after == pytest.approx(5 / 8) and right.after == 1
+    assert result.drop == 0 and result.interval == right.interval
+    low, high = result.interval
+    assert low == -high < 0, "8 samples without a difference are no proof of 0"
+
+
+def test_values_that_are_no_decisions_are_resampled(tmp_path):
+    result = compare(same, same, reader_of(tmp_path, X), "mse")
+    assert result.interval == (0, 0) and result.confidence.upper == 0
 
 
 def test_without_labels_the_original_is_the_truth(tmp_path):

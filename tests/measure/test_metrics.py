@@ -8,7 +8,6 @@ import pytest
 from spl_onnx.measure.metrics import (
     TABLE,
     agreement,
-    bootstrap_interval,
     cosine,
     decisions,
     mse,
@@ -76,15 +75,7 @@ def test_drops_are_above_zero_when_worse():
     assert TABLE["psnr"].drop(np.array([np.inf]), np.array([40.0]))[0] == pytest.approx(0.01)
 
 
-def test_interval_is_seeded_and_covers():
-    values = np.random.default_rng(0).normal(0.3, 1.0, 400)
-    low, high = bootstrap_interval(values)
-    assert bootstrap_interval(values) == (low, high) != bootstrap_interval(values, seed=1)
-    # The interval of a mean is mean +- 1.96 * deviation / sqrt(n); 2000 resamples give it to some 5 %.
-    half = 1.96 * values.std() / 20
-    assert (high - low) / 2 == pytest.approx(half, rel=0.1)
-    assert low < values.mean() < high
-
-
-def test_interval_of_equal_values_has_no_width():
-    assert bootstrap_interval(np.full(10, 0.25)) == (0.25, 0.25)
+def test_confidence_counts_decisions_and_resamples_the_rest():
+    right, wrong = np.ones(40), np.zeros(40)
+    assert TABLE["top1"].confidence(right, right).upper > 0 == TABLE["cosine"].confidence(right, right).upper
+    assert TABLE["agreement"].confidence(right, wrong).drop == 1

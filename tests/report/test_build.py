@@ -9,8 +9,16 @@ import pytest
 
 from spl_onnx.errors import UsageError
 from spl_onnx.measure.compare import Comparison
+from spl_onnx.measure.confidence import Confidence
 from spl_onnx.measure.flops import ModelWork, Reduction, SiteWork
-from spl_onnx.report.build import build_report, flops_entry, site_entry, write_json, write_text
+from spl_onnx.report.build import (
+    accuracy_entry,
+    build_report,
+    flops_entry,
+    site_entry,
+    write_json,
+    write_text,
+)
 from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from tests.small_models import small_cnn
@@ -49,8 +57,11 @@ def test_site_entries():
 def test_report_holds_what_is_documented():
     plan = Plan([SitePlan("a", "conv_relu", "predict"), SitePlan("b", "conv_relu", "dense", reason="no")])
     summary = summarise(small_cnn())
-    comparison = Comparison("top1", 0.9, 0.8, 0.1, (0.0, 0.2), 50, {"agreement": 0.95})
-    report = build_report(plan, summary, summary, None, WORK, comparison, densities_measured=True)
+    confidence = Confidence(0.1, 50, (0.0, 0.2), 0.15, lambda images: 0.1 + 0.05 * 50 / images)
+    comparison = Comparison("top1", 0.9, 0.8, confidence, {"agreement": 0.95})
+    report = build_report(
+        plan, summary, summary, None, WORK, comparison, densities_measured=True, max_drop=0.125
+    )
     assert report["rewritten"] == 1 and report["rules"] == {"conv_relu": 1}
     assert {"sites", "flops", "accuracy", "versions"} <= set(report)
     assert {"dense", "selected", "predictor", "reduction"} <= set(report["flops"])
@@ -60,9 +71,15 @@ def test_report_holds_what_is_documented():
         "after": 0.8,
         "drop": 0.1,
         "interval": [0.0, 0.2],
+        "confidence_upper": 0.15,
+        "max_drop": 0.125,
+        "proves_max_drop": False,
+        "images_needed": 100,
         "images": 50,
     }
     assert wanted.items() <= report["accuracy"].items() and report["accuracy"]["agreement"] == 0.95
+    unlimited = accuracy_entry(comparison)
+    assert unlimited["proves_max_drop"] is None and unlimited["images_needed"] is None
     empty = build_report(Plan(), summary, summary, None, None, None, densities_measured=False)
     assert empty["flops"] is None and empty["accuracy"] is None and empty["rewritten"] == 0
 

@@ -11,6 +11,7 @@ from spl_onnx.report.console import Terminal
 from spl_onnx.report.rewrite_tables import (
     accuracy_table,
     before_after_table,
+    confidence_line,
     flops_table,
     fold_refused,
     rules_line,
@@ -99,6 +100,21 @@ def test_accuracy(printed):
         "images": 2,
     }
     assert "41.000 dB" in "\n".join(printed(accuracy_table(psnr)))
+
+
+def test_confidence_in_a_line():
+    entry = {"metric": "top1", "drop": 0.004, "images": 500, "confidence_upper": 0.016}
+    known = "drop 0.40 points on 500 samples; with 95 % confidence the true drop is below 1.60 points"
+    no_limit = {"max_drop": None, "proves_max_drop": None, "images_needed": None}
+    assert confidence_line(entry | no_limit) == known
+    limit = {"max_drop": 0.01, "proves_max_drop": False, "images_needed": 1800}
+    shown = "about 1800 such samples would be needed to show at most 1.00 points"
+    assert confidence_line(entry | limit) == f"{known}; {shown}"
+    never = "no number of such samples would show at most 1.00 points"
+    assert confidence_line(entry | limit | {"images_needed": None}) == f"{known}; {never}"
+    assert confidence_line(entry | limit | {"proves_max_drop": True}).endswith(
+        "within the limit of 1.00 points"
+    )
 
 
 def test_rules_in_a_line():
