@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spl_onnx.report.formats import size
-from spl_onnx.report.html.blocks import Column, code, facts, note, section, table
+from spl_onnx.report.html.blocks import Column, code, facts, missing, note, section, table
 from spl_onnx.report.html.escape import Html, Part, tag
 
 Report = Mapping[str, Any]
@@ -64,15 +64,15 @@ def model_section(report: Report) -> Html:
         ("checked", _verification(report)),
     ]
     notes = (note(text) for text in report.get("notes") or [])
-    folded = tag("details", tag("summary", "Operators"), table(columns, rows))
+    folded = tag("details", tag("summary", "Nodes, weights, operators"), table(columns, rows, "plain"))
     return section("Model", facts(ends), *notes, folded, name="model")
 
 
 def _verification(report: Report) -> str | None:
     verification = report.get("verification")
     if not verification:
-        return "not with random input"
-    return f"ONNX checker {verification.get('checker', '?')}, outputs on random input compared"
+        return "no"
+    return f"ONNX checker {verification.get('checker', '?')}, random input"
 
 
 def machine_section(report: Report) -> Html:
@@ -80,4 +80,5 @@ def machine_section(report: Report) -> Html:
     machine, versions = report.get("machine") or {}, report.get("versions") or {}
     named = {"isa": "instruction set", "cpu": "processor"}
     entries = [(named.get(name, name), value) for name, value in {**machine, **versions}.items()]
-    return section("Versions and machine", facts(entries), name="machine")
+    content = facts(entries) if entries else missing("Not recorded.")
+    return section("Versions and machine", content, name="machine")

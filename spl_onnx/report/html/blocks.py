@@ -65,8 +65,8 @@ def scroll(*parts: Part) -> Html:
     return tag("div", *parts, class_="scroll", tabindex="0")
 
 
-def table(columns: Sequence[Column], rows: Iterable[Sequence[Part | Cell]], class_: str = "") -> Html:
-    """A table; None is a dash. On narrow screens class `cards` makes a card of each row."""
+def table(columns: Sequence[Column], rows: Iterable[Sequence[Part | Cell]], class_: str = "cards") -> Html:
+    """A table; None is a dash. On narrow screens class `cards` makes a card of each row, others scroll."""
     head = (tag("th", column.title, class_=column.kind, scope="col", title=column.hint) for column in columns)
     body = (
         tag("tr", *(_cell(column, value) for column, value in zip(columns, row, strict=True))) for row in rows

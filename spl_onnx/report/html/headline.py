@@ -63,12 +63,19 @@ def _accuracy(report: Report) -> Html:
         return _tile("Accuracy", "not measured", "there was no data")
     metric = accuracy["metric"]
     before, after = (metric_value(metric, accuracy.get(key)) for key in ("before", "after"))
-    value = f"{before} → {after}" if before is not None else after or "equal"
+    value = _change(before, after) if before is not None else after or "equal"
     low = interval_text(accuracy)
     drop = f"drop {metric_drop(metric, accuracy.get('drop'))}" if accuracy.get("drop") is not None else None
     images = accuracy.get("images")
     what = f"{metric} on {images} samples" if images is not None else metric
     return _tile(what, value, drop, low and f"95 % interval {low}")
+
+
+def _change(before: str, after: str | None) -> str:
+    """Two values with one unit."""
+    unit = before.partition(" ")[2]
+    short = before.removesuffix(f" {unit}") if unit and after and after.endswith(f" {unit}") else before
+    return f"{short} → {after}"
 
 
 def _flops(report: Report) -> Html:
@@ -78,6 +85,8 @@ def _flops(report: Report) -> Html:
     reduction = flops.get("reduction")
     if reduction is None:
         return _tile("FLOPs", "not measured", "how much is computed depends on data")
+    if not reduction and not flops["predictor"]:
+        return _tile("FLOPs", "unchanged", "nothing is predicted")
     value = f"{percent(abs(reduction))} {'fewer' if reduction >= 0 else 'more'}"
     free = (flops.get("predictor_free") or {}).get("reduction")
     more = f"{percent(free)} fewer if it is not counted" if free is not None and flops["predictor"] else None

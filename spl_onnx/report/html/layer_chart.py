@@ -15,7 +15,7 @@ Site = Mapping[str, Any]
 _LEFT = 80.0
 _RIGHT = 10.0
 _TOP = 26.0
-_TIMES = 150.0
+_TIMES = 180.0
 _STRIP = 26.0
 _GAP = 14.0
 _WIDTH = 990.0
@@ -63,8 +63,8 @@ def _hint(index: int, site: Site, words: str) -> str:
 def _times(sites: Sequence[Site], longest: float, slot: float, top: float) -> Html:
     """Pairs of bars: the original's time, and the time now in the colour of the choice."""
     bottom, right = top + _TIMES, _LEFT + slot * len(sites)
-    values = ticks(0.0, longest, 4)
-    scale = Scale(0.0, values[-1], bottom, top)
+    scale = Scale(0.0, longest, bottom, top)
+    values = [value for value in ticks(0.0, longest, 4) if value <= longest]
     parts = [value_axis(values, scale, _LEFT, right, "ms")]
     wide = min((slot - 2.0) / 2, 16.0)
     for index, site in enumerate(sites):
@@ -118,5 +118,5 @@ def _numbers(count: int, slot: float, y: float) -> Html:
     """Numbers of the layers, as many as there is room for."""
     width = (len(str(count)) + 1) * CHARACTER
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, count) if step * slot >= width or step == count)
-    shown = [index for index in range(count) if (index + 1) % step == 0 or index == 0]
+    shown = [index for index in range(count) if (index + 1) % step == 0 or (index == 0 and step > 2)]
     return join(label(_LEFT + slot * (i + 0.5), y + 2, str(i + 1), "middle") for i in shown)

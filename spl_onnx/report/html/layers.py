@@ -25,9 +25,9 @@ Report = Mapping[str, Any]
 Site = Mapping[str, Any]
 
 _COLUMNS = (
-    Column("#", hint="order of the network"),
-    Column("layer", "text"),
-    Column("choice", "text", "what became of it"),
+    Column("#", "number index", "order of the network"),
+    Column("layer", "text name"),
+    Column("choice", "text choice", "what became of it"),
     Column("work", "number", "share of the model's FLOPs"),
     Column("computed", "bar", "share of the outputs that are computed (density)"),
     Column("kept", "number", "share of the weights that the pruned predictor keeps"),
@@ -58,7 +58,7 @@ def layers_section(report: Report) -> Html:
     else:
         used = {"original", *(site["choice"] for site in sites)}
         drawn = join((legend(entry for entry in _COLOURS if entry[0] in used), scroll(chart)))
-    shown = [i for i, column in enumerate(_COLUMNS) if column.kind == "text" or _known(sites, i)]
+    shown = [i for i, column in enumerate(_COLUMNS) if column.kind.startswith("text") or _known(sites, i)]
     rows = [[cells[i] for i in shown] for cells in (_row(n, site) for n, site in enumerate(sites))]
     made = table([_COLUMNS[i] for i in shown], rows, "cards sortable")
     return section("Layers", drawn, made, name="layers")
@@ -110,6 +110,8 @@ def dense_section(report: Report) -> Html:
     numbered = [(n + 1, site) for n, site in enumerate(report.get("sites") or [])]
     dense = [(n, site) for n, site in numbered if site["choice"] == "dense"]
     title = "Left dense, and why"
+    if not numbered:
+        return section(title, missing("There is no layer."), name="dense")
     if not dense:
         words = "Nothing: every layer that a rule looks at was converted."
         return section(title, note(words), name="dense")
@@ -118,15 +120,19 @@ def dense_section(report: Report) -> Html:
     parts: list[Part] = []
     if timed:
         total = milliseconds(sum(site["dense_ms"] for _, site in timed))
-        parts += [tag("h3", f"Dense is quicker: {len(timed)} layers, together {total}"), _timed_table(timed)]
+        parts += [tag("h3", f"Dense is quicker: {_count(timed)}, together {total}"), _timed_table(timed)]
     if other:
-        parts += [tag("h3", f"Not convertible: {len(other)} layers"), _reason_table(other)]
+        parts += [tag("h3", f"Not convertible: {_count(other)}"), _reason_table(other)]
     return section(title, *parts, name="dense")
+
+
+def _count(sites: Sequence[Any]) -> str:
+    return f"{len(sites)} layer{'' if len(sites) == 1 else 's'}"
 
 
 def _timed_table(sites: Sequence[tuple[int, Site]]) -> Html:
     slowest = sorted(sites, key=lambda entry: -entry[1]["dense_ms"])
-    columns = (Column("#"), Column("layer", "text"), Column("time"), Column("reason", "text"))
+    columns = (Column("#", "number index"), Column("layer", "text"), Column("time"), Column("reason", "text"))
     return table(
         columns,
         (

@@ -68,8 +68,7 @@ def _content(report: Mapping[str, Any], title: str) -> list[Html]:
         tag("h1", tag("bdi", title)),
         tag("p", join(tag("bdi", name) if name != "→" else " → " for name in _arrows(files))),
     )
-    version = (report.get("versions") or {}).get("spl_onnx")
-    footer = tag("footer", f"spl-onnx {version or ''}. Times hold for the machine named above.")
+    footer = tag("footer", "Times hold for the machine named above.")
     return [header, headline(report), *(make(report) for make in _SECTIONS), footer]
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spl_onnx.report.formats import metric_drop, percent
+from spl_onnx.report.formats import is_share, metric_drop, percent
 from spl_onnx.report.html.escape import Html, join
 from spl_onnx.report.html.svg import Scale, dot, label, line, picture, polyline, ticks, value_axis
 
 Step = Mapping[str, Any]
 
-_LEFT = 64.0
+_LEFT = 48.0
 _RIGHT = 24.0
 _HEIGHT = 130.0
 _TOP = 30.0
@@ -36,7 +36,9 @@ def path_chart(steps: Sequence[Step], metric: str, budget: float | None, cost_na
     right = _LEFT + slot * max(len(steps) - 1, 1)
     xs = [_LEFT + slot * index for index in range(len(steps))]
     dropped = any(step.get("drop") is not None for step in steps)
-    key, name = ("drop", f"drop of {metric}") if dropped else ("loss", "loss")
+    key, name = (
+        ("drop", f"drop of {metric}{', points' if is_share(metric) else ''}") if dropped else ("loss", "loss")
+    )
     below = _TOP + _HEIGHT + _GAP
     parts = [
         _panel(steps, xs, right, _TOP, "cost", cost_name, None, metric),
@@ -68,8 +70,11 @@ def _panel(
     values = ticks(lowest, highest, 4)
     bottom = top + _HEIGHT
     scale = Scale(values[0], values[-1], bottom, top)
-    in_percent = key == "cost" or (key == "drop" and metric_drop(metric, 0.0) == "0.00 points")
-    axis = _percent_axis(values, scale, right) if in_percent else value_axis(values, scale, _LEFT, right)
+    if key == "cost" or (key == "drop" and is_share(metric)):
+        hundred = Scale(100 * scale.low, 100 * scale.high, scale.start, scale.end)
+        axis = value_axis([100 * value for value in values], hundred, _LEFT, right)
+    else:
+        axis = value_axis(values, scale, _LEFT, right)
     parts = [label(_LEFT, top - 12, name, class_="strong"), axis]
     if budget is not None:
         words = f"allowed {metric_drop(metric, budget)}"
@@ -82,11 +87,6 @@ def _panel(
         kind = "kept" if step.get("kept", True) else "dropped"
         parts.append(dot(x, scale(step[key]), 3.5 if len(steps) < 120 else 2.5, kind, _hint(step, metric)))
     return join(parts)
-
-
-def _percent_axis(values: Sequence[float], scale: Scale, right: float) -> Html:
-    hundred = Scale(100 * scale.low, 100 * scale.high, scale.start, scale.end)
-    return value_axis([100 * value for value in values], hundred, _LEFT, right, "%")
 
 
 def _hint(step: Step, metric: str) -> str:

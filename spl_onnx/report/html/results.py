@@ -56,17 +56,25 @@ def _accuracy_notes(report: Report) -> list[Html]:
     accuracy, search = report["accuracy"], report.get("search") or {}
     images, notes = accuracy.get("images"), []
     if images is not None:
-        notes.append(note(f"On {images} samples, the same for both models{_apart(search)}."))
-    limit = (report.get("settings") or {}).get("max_drop", search.get("budget"))
-    if limit is not None:
-        notes.append(note(f"Allowed: a drop of {metric_drop(accuracy['metric'], limit)}."))
+        notes.append(note(f"On {images} samples, the same for both models{_apart(search)}{_limit(report)}."))
     interval = accuracy.get("interval")
-    if images and is_share(accuracy["metric"]) and interval and interval[0] == interval[1] == 0.0:
+    if report.get("rewritten") == 0:
+        notes.append(note("Nothing was converted, so both are the same model."))
+    elif images and is_share(accuracy["metric"]) and interval and interval[0] == interval[1] == 0.0:
         bound = metric_drop("top1", min(_RULE_OF_THREE / images, 1.0))
         notes.append(
             note(f"No sample was lost; {images} samples without a loss still allow one of {bound} (95 %).")
         )
     return notes
+
+
+def _limit(report: Report) -> str:
+    """The drop that was allowed."""
+    settings, search = report.get("settings") or {}, report.get("search") or {}
+    limit = settings.get("max_drop", search.get("budget"))
+    if limit is None:
+        return ""
+    return f"; a drop of {metric_drop(report['accuracy']['metric'], limit)} was allowed"
 
 
 def _apart(search: Mapping[str, Any]) -> str:
@@ -99,7 +107,8 @@ def work_section(report: Report) -> Html:
         Column("reduction"),
     )
     rows = _work_rows(flops)
-    colours = (("original", "original"), ("lossless", "computed exactly"), ("predict", "predictor"))
+    colours = [("original", "original"), ("lossless", "computed exactly")]
+    colours += [("predict", "predictor")] if len(rows) > 2 else []
     return section("Work", legend(colours), table(columns, rows), *_work_notes(flops), name="work")
 
 
@@ -128,16 +137,14 @@ def _work_rows(flops: Mapping[str, Any]) -> list[list[Part]]:
 def _work_notes(flops: Mapping[str, Any]) -> list[Html]:
     zeros, selected = flops.get("zero_inputs"), flops["selected"]
     notes = []
-    if zeros is not None and selected:
+    if zeros and selected:
         notes.append(
             note(
                 f"Of the exact work, {operations(zeros)} ({percent(zeros / selected)}) has an input that is "
                 "zero and is skipped too; the reductions above leave that out."
             )
         )
-    notes.append(
-        note("A multiply-accumulate counts 2. Fewer FLOPs are not by themselves less time: see below.")
-    )
+    notes.append(note("A multiply-accumulate counts 2. Fewer FLOPs are not by themselves less time."))
     return notes
 
 
@@ -179,9 +186,8 @@ def _why_no_time(report: Report) -> str:
 
 def _time_words(search: Mapping[str, Any]) -> str:
     images, noise = search.get("images"), search.get("noise")
-    samples = images.get("search") if isinstance(images, Mapping) else images
     words = ["Both in turn, sample by sample"]
-    words += [f"{samples} samples"] if samples is not None else []
+    words += [f"{images} samples"] if isinstance(images, int) else []
     words += [text] if (text := threads_text(search)) else []
     words += [f"noise {percent(noise)}"] if noise is not None else []
     return ", ".join(words) + "."

@@ -12,7 +12,7 @@ from spl_onnx.report.html.path_chart import path_chart
 
 Report = Mapping[str, Any]
 
-_COSTS = {"time": "time, of the original's", "flops": "FLOPs, of the original's"}
+_COSTS = {"time": "time, % of the original's", "flops": "FLOPs, % of the original's"}
 _MARKS = (("round", "kept"), ("hollow", "tried, not kept"))
 
 
@@ -20,7 +20,7 @@ def search_section(report: Report) -> Html:
     """What the search looked for, and its way there."""
     search = report.get("search")
     if not search:
-        words = "There was none: without data the rules say what is converted."
+        words = "There was none: the rules or a plan said what is converted."
         return section("Search", missing(words), name="search")
     metric = str(search.get("metric") or (report.get("accuracy") or {}).get("metric") or "accuracy")
     steps = search.get("path") or []
