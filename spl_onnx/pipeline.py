@@ -22,7 +22,8 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import RewriteOptions
-from spl_onnx.report.build import build_report, write_text
+from spl_onnx.report.build import build_report, settings_entry, write_json, write_text
+from spl_onnx.report.html import write_html
 from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.model_io import LoadedModel, read_model
 from spl_onnx.rewrite.plan import Plan
@@ -81,12 +82,26 @@ def measured_rewrite(
     with stages("measuring", None) as progress:
         measured = measure(original.model, result.model, inner, reading, progress)
     note_densities(result.plan, measured)
-    result.report = {**result.report, **_report(original.model, result, measured, options.max_drop)}
+    result.report = {
+        "input": None if original.path is None else str(original.path),
+        **result.report,
+        **_report(original.model, result, measured, options.max_drop),
+        "settings": settings_entry(options),
+    }
     if measured.comparison is not None:
         check_drop(measured.comparison, options.max_drop)
+    _write_files(result, options)
+    return result
+
+
+def _write_files(result: RewriteResult, options: RewriteOptions) -> None:
+    """The plan and the reports that the options name."""
     if options.plan_out is not None:
         write_text(options.plan_out, result.plan.to_json(), "--plan-out")
-    return result
+    if options.json is not None:
+        write_json(result.report, options.json)
+    if options.html is not None:
+        write_html(result.report, options.html)
 
 
 def rewrite_by_time(

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_time_flags(parser)
     _add_check_flags(parser)
     parser.add_argument("--plan-out", metavar="P", help="write every site and its choice to this file")
+    parser.add_argument("--html", metavar="R", help="write a report to this file, as a page for a browser")
     parser.add_argument("--dry-run", action="store_true", help="decide and report, write no model")
     add_shape_flag(parser)
     add_data_flags(parser)
@@ -97,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.pipeline import measured_rewrite
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
+    from spl_onnx.report.html import write_html
     from spl_onnx.rewrite.model_io import read_model
 
     options, reading = rewrite_options(args), data_options(args)
@@ -106,8 +108,11 @@ def run(args: argparse.Namespace) -> int:
     if not args.dry_run:
         result.save(args.output)
     _print(terminal, args, original, result)
+    report = {**result.report, "input": args.input, "output": args.output}
     if args.json:
-        write_json({"input": args.input, "output": args.output, **result.report}, args.json)
+        write_json(report, args.json)
+    if args.html:
+        write_html(report, args.html)
     return 0
 
 
@@ -115,9 +120,11 @@ def rewrite_options(args: argparse.Namespace) -> RewriteOptions:
     """The options of the flags; a field and its flag have the same name.
 
     A dry run rewrites in memory like any other, so that its report is complete; only the file is not written.
+    Reports are written here, once the model is: they name its file.
     """
     given = {name: getattr(args, name) for name in RewriteOptions.names() if hasattr(args, name)}
-    return RewriteOptions(**{**given, "input_shape": dict(args.input_shape), "dry_run": False})
+    ours = {"input_shape": dict(args.input_shape), "dry_run": False, "json": None, "html": None}
+    return RewriteOptions(**{**given, **ours})
 
 
 def _check_paths(args: argparse.Namespace) -> None:
@@ -129,6 +136,7 @@ def _check_paths(args: argparse.Namespace) -> None:
     outputs = {
         "output": None if args.dry_run else args.output,
         "--json": args.json,
+        "--html": args.html,
         "--plan-out": args.plan_out,
     }
     for flag, path in outputs.items():

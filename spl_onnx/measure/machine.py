@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -32,6 +33,12 @@ def package_version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def machine() -> dict[str, str | int | None]:
+    """The machine for reports: cpu, cores, system."""
+    system = f"{platform.system()} {platform.machine()}"
+    return {"cpu": cpu_name(), "cores": os.cpu_count(), "system": system}
 
 
 def versions() -> dict[str, str | None]:

@@ -12,9 +12,13 @@ import numpy as np
 from spl_onnx.errors import UsageError
 from spl_onnx.measure.compare import Comparison
 from spl_onnx.measure.flops import ModelWork, Reduction
-from spl_onnx.measure.machine import versions
+from spl_onnx.measure.machine import machine, versions
+from spl_onnx.options import RewriteOptions
 from spl_onnx.report.summary import ModelSummary
+from spl_onnx.rewrite.model_io import temporary_name
 from spl_onnx.rewrite.plan import Plan, SitePlan
+
+_FILES = ("data", "plan", "plan_out", "json", "html", "dry_run")
 
 
 def site_entry(site: SitePlan, work: ModelWork | None) -> dict[str, Any]:
@@ -109,7 +113,14 @@ def build_report(
         "accuracy": None if comparison is None else accuracy_entry(comparison, max_drop),
         "model": {"before": before.as_dict(), "after": after.as_dict()},
         "versions": versions(),
+        "machine": machine(),
     }
+
+
+def settings_entry(options: RewriteOptions) -> dict[str, Any]:
+    """The options that decide what becomes of a model; the files that are read and written are left out."""
+    names = (name for name in RewriteOptions.names() if name not in _FILES)
+    return {name: getattr(options, name) for name in names}
 
 
 def write_json(content: Any, path: str | Path) -> None:
@@ -138,7 +149,7 @@ def _plain(value: Any) -> Any:
 
 
 def write_text(path: str | Path, text: str, flag: str) -> None:
-    """Write a text file.
+    """Write a text file, all or nothing.
 
     Args:
         path: the file.
@@ -148,9 +159,23 @@ def write_text(path: str | Path, text: str, flag: str) -> None:
     Raises:
         UsageError: the file cannot be written.
     """
+    target = Path(path)
     try:
-        Path(path).write_text(text, encoding="utf-8")
+        if target.exists() and not target.is_file() and not target.is_dir():
+            target.write_text(text, encoding="utf-8")  # a pipe or a terminal is not replaced
+        else:
+            _replace_with(target, text)
     except OSError as error:
         raise UsageError(
             f"{flag} {path}: cannot be written ({error.strerror}): choose another path"
         ) from error
+
+
+def _replace_with(target: Path, text: str) -> None:
+    """Put a complete file into place in one step."""
+    temporary = temporary_name(target)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)

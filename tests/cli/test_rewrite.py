@@ -203,5 +203,5 @@ def test_every_option_of_today_has_its_flag(call):
         for word in out.split()
         if word.startswith(("--", "[--"))
     }
-    later = {"scheme", "html", "seed", "external_data", "external_data_threshold"}
+    later = {"scheme", "seed", "external_data", "external_data_threshold"}
     assert set(RewriteOptions.names()) - flags == later

@@ -18,20 +18,15 @@ def settings_section(report: Report) -> Html:
     parts: list[Part] = []
     if settings:
         parts.append(facts((f"--{name.replace('_', '-')}", _value(v)) for name, v in settings.items()))
-    rows = [
-        [code(site["name"]), *(_value(site["settings"].get(key)) for key in _SITE_SETTINGS)]
-        for site in report.get("sites") or []
-        if site.get("settings")
-    ]
-    if rows:
-        columns = (Column("layer", "text"), *(Column(key) for key in _SITE_SETTINGS))
-        parts += [tag("h3", "Predicted layers"), table(columns, rows)]
+    sites = [site for site in report.get("sites") or [] if site.get("settings")]
+    if sites:
+        names = list(dict.fromkeys(name for site in sites for name in site["settings"]))
+        rows = ([code(site["name"]), *(_value(site["settings"].get(n)) for n in names)] for site in sites)
+        columns = (Column("layer", "text name"), *(Column(name) for name in names))
+        parts += [tag("h3", "Of single layers"), table(columns, rows)]
     else:
-        parts.append(note("No layer is predicted, so none has settings of its own."))
+        parts.append(note("No layer is predicted or truncated, so none has settings of its own."))
     return section("Settings", *parts, name="settings")
-
-
-_SITE_SETTINGS = ("predictor", "keep", "threshold", "floor")
 
 
 def _value(value: Any) -> Part:
@@ -39,9 +34,9 @@ def _value(value: Any) -> Part:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        if value and all(isinstance(entry, int | float) for entry in value):
+        if len(value) > 2 and all(isinstance(entry, int | float) for entry in value):
             return f"{min(value):.3g} to {max(value):.3g}, by channel"
-        return ", ".join(str(entry) for entry in value) or None
+        return ", ".join(str(_value(entry)) for entry in value) or None
     return f"{value:g}" if isinstance(value, float) else value
 
 

@@ -50,6 +50,11 @@ def note(*parts: Part) -> Html:
     return tag("p", *parts, class_="note")
 
 
+def sentence(words: str) -> Html:
+    """A line of the terminal as a sentence."""
+    return note(f"{words[:1].upper()}{words[1:]}.")
+
+
 def missing(*parts: Part) -> Html:
     """The sentence that stands where something was not measured."""
     return tag("p", *parts, class_="missing")

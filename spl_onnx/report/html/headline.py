@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spl_onnx.report.formats import metric_drop, metric_value, milliseconds, percent
+from spl_onnx.report.html.choices import NAMES, choice_of
 from spl_onnx.report.html.escape import Html, Part, tag
 
 Report = Mapping[str, Any]
@@ -96,8 +97,7 @@ def _flops(report: Report) -> Html:
 
 def _layers(report: Report) -> Html:
     sites = report.get("sites") or []
-    counts = Counter(site["choice"] for site in sites)
-    names = (("lossless", "lossless"), ("predict", "predicted"), ("dense", "left dense"))
-    more = ", ".join(f"{counts[choice]} {words}" for choice, words in names if counts[choice])
+    counts = Counter(choice_of(site) for site in sites)
+    more = ", ".join(f"{counts[choice]} {name}" for choice, (name, _) in NAMES.items() if counts[choice])
     converted = len(sites) - counts["dense"]
     return _tile("Layers converted", f"{converted} of {len(sites)}", more)

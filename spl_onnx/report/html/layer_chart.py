@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from spl_onnx.report.formats import milliseconds, percent
+from spl_onnx.report.html.choices import choice_of, kept_ratio
 from spl_onnx.report.html.escape import Html, join
 from spl_onnx.report.html.svg import CHARACTER, Scale, bar, label, line, picture, shorten, ticks, value_axis
 
@@ -21,12 +22,6 @@ _GAP = 14.0
 _WIDTH = 990.0
 _SLOTS = (10.0, 56.0)
 _NAME = 320.0
-
-
-def kept_ratio(site: Site) -> float | None:
-    """Fraction of the weights that the predictor of a site keeps; None where nothing was pruned."""
-    keep = (site.get("settings") or {}).get("keep")
-    return float(keep) if keep is not None and site.get("choice") == "predict" else None
 
 
 def layer_chart(sites: Sequence[Site]) -> Html | None:
@@ -57,7 +52,7 @@ def _times_of(site: Site) -> list[float]:
 
 
 def _hint(index: int, site: Site, words: str) -> str:
-    return f"{index + 1}: {shorten(str(site.get('name', '')), _NAME)}, {site.get('choice')}, {words}"
+    return f"{index + 1}: {shorten(str(site.get('name', '')), _NAME)}, {choice_of(site)}, {words}"
 
 
 def _times(sites: Sequence[Site], longest: float, slot: float, top: float) -> Html:
@@ -74,7 +69,7 @@ def _times(sites: Sequence[Site], longest: float, slot: float, top: float) -> Ht
         if before is not None:
             parts.append(bar(middle - wide, wide, scale(before), bottom, "original", hint))
         if now is not None:
-            parts.append(bar(middle, wide, scale(now), bottom, str(site.get("choice")), hint))
+            parts.append(bar(middle, wide, scale(now), bottom, choice_of(site), hint))
     return join([*parts, line(_LEFT, bottom, right, bottom, "axis")])
 
 
@@ -108,7 +103,7 @@ class _Strip:
 
 
 _STRIPS = (
-    _Strip("computed", lambda site: site.get("density"), lambda site: str(site.get("choice"))),
+    _Strip("computed", lambda site: site.get("density"), choice_of),
     _Strip("kept", kept_ratio, lambda site: "predict"),
     _Strip("input zeros", lambda site: site.get("zeros"), lambda site: "neutral"),
 )

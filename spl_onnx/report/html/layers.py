@@ -18,8 +18,9 @@ from spl_onnx.report.html.blocks import (
     share,
     table,
 )
+from spl_onnx.report.html.choices import NAMES, choice_of, kept_ratio
 from spl_onnx.report.html.escape import Html, Part, join, tag
-from spl_onnx.report.html.layer_chart import kept_ratio, layer_chart
+from spl_onnx.report.html.layer_chart import layer_chart
 
 Report = Mapping[str, Any]
 Site = Mapping[str, Any]
@@ -36,13 +37,6 @@ _COLUMNS = (
     Column("now", "number", "time of the nodes in their place"),
     Column("ratio", "number", "before / now"),
 )
-_NAMES = {"predict": "predicted"}
-_COLOURS = (
-    ("original", "original"),
-    ("lossless", "lossless: only zero inputs are skipped"),
-    ("predict", "predicted: outputs that do not matter are skipped"),
-    ("dense", "left dense"),
-)
 
 
 def layers_section(report: Report) -> Html:
@@ -56,8 +50,9 @@ def layers_section(report: Report) -> Html:
         words = "Densities and times of the layers were not measured: they need --data."
         drawn: Html = missing(words)
     else:
-        used = {"original", *(site["choice"] for site in sites)}
-        drawn = join((legend(entry for entry in _COLOURS if entry[0] in used), scroll(chart)))
+        used = {choice_of(site) for site in sites}
+        colours = [(choice, words) for choice, (_, words) in NAMES.items() if choice in used]
+        drawn = join((legend([("original", "original"), *colours]), scroll(chart)))
     shown = [i for i, column in enumerate(_COLUMNS) if column.kind.startswith("text") or _known(sites, i)]
     rows = [[cells[i] for i in shown] for cells in (_row(n, site) for n, site in enumerate(sites))]
     made = table([_COLUMNS[i] for i in shown], rows, "cards sortable")
@@ -71,7 +66,7 @@ def _known(sites: Sequence[Site], column: int) -> bool:
 
 
 def _row(index: int, site: Site) -> list[Part | Cell]:
-    before, now, keep, choice = site.get("dense_ms"), site.get("now_ms"), kept_ratio(site), site["choice"]
+    before, now, keep, choice = site.get("dense_ms"), site.get("now_ms"), kept_ratio(site), choice_of(site)
     work = site.get("work_share")
     ratio = before / now if before and now and choice != "dense" else None
     return [
@@ -90,16 +85,16 @@ def _row(index: int, site: Site) -> list[Part | Cell]:
 
 def _about(site: Site) -> str:
     """The rule and, for converted layers, the reason; those of the others have their own list."""
-    reason = site.get("reason") if site["choice"] != "dense" else None
+    reason = site.get("reason") if choice_of(site) != "dense" else None
     return f"{site['rule']}: {reason}" if reason else str(site["rule"])
 
 
 def _badge(site: Site) -> Html:
-    choice = str(site["choice"])
+    choice = choice_of(site)
     predictor = (site.get("settings") or {}).get("predictor") if choice == "predict" else None
     return join(
         (
-            tag("span", _NAMES.get(choice, choice), class_=f"badge {choice}"),
+            tag("span", NAMES[choice][0].removeprefix("left "), class_=f"badge {choice}"),
             None if predictor is None else tag("small", predictor),
         )
     )
@@ -108,7 +103,7 @@ def _badge(site: Site) -> Html:
 def dense_section(report: Report) -> Html:
     """What was left dense: layers whose times decided, then the others by reason."""
     numbered = [(n + 1, site) for n, site in enumerate(report.get("sites") or [])]
-    dense = [(n, site) for n, site in numbered if site["choice"] == "dense"]
+    dense = [(n, site) for n, site in numbered if choice_of(site) == "dense"]
     title = "Left dense, and why"
     if not numbered:
         return section(title, missing("There is no layer."), name="dense")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from spl_onnx.report.formats import is_share, metric_drop, metric_value, milliseconds, operations, percent
-from spl_onnx.report.html.blocks import Column, bars, legend, missing, note, section, table
+from spl_onnx.report.formats import metric_drop, metric_value, milliseconds, operations, percent
+from spl_onnx.report.html.blocks import Column, bars, legend, missing, note, section, sentence, table
+from spl_onnx.report.html.choices import NAMES, choice_of
 from spl_onnx.report.html.escape import Html, Part
 from spl_onnx.report.html.headline import interval_text, threads_text
+from spl_onnx.report.rewrite_tables import confidence_line
 
 Report = Mapping[str, Any]
-
-_CHOICES = (("lossless", "lossless"), ("predict", "predicted"), ("dense", "left dense"))
-#: 95 % of samples of n draws show an event at least once if its share is above this over n.
-_RULE_OF_THREE = 3.0
 
 
 def accuracy_section(report: Report) -> Html:
@@ -54,27 +52,14 @@ def _accuracy_rows(accuracy: Mapping[str, Any]) -> list[list[Part]]:
 
 def _accuracy_notes(report: Report) -> list[Html]:
     accuracy, search = report["accuracy"], report.get("search") or {}
+    if report.get("rewritten") == 0:
+        return [note("Nothing was converted, so both are the same model.")]
     images, notes = accuracy.get("images"), []
     if images is not None:
-        notes.append(note(f"On {images} samples, the same for both models{_apart(search)}{_limit(report)}."))
-    interval = accuracy.get("interval")
-    if report.get("rewritten") == 0:
-        notes.append(note("Nothing was converted, so both are the same model."))
-    elif images and is_share(accuracy["metric"]) and interval and interval[0] == interval[1] == 0.0:
-        bound = metric_drop("top1", min(_RULE_OF_THREE / images, 1.0))
-        notes.append(
-            note(f"No sample was lost; {images} samples without a loss still allow one of {bound} (95 %).")
-        )
+        notes.append(note(f"On {images} samples, the same for both models{_apart(search)}."))
+    if accuracy.get("confidence_upper") is not None:
+        notes.append(sentence(confidence_line(accuracy)))
     return notes
-
-
-def _limit(report: Report) -> str:
-    """The drop that was allowed."""
-    settings, search = report.get("settings") or {}, report.get("search") or {}
-    limit = settings.get("max_drop", search.get("budget"))
-    if limit is None:
-        return ""
-    return f"; a drop of {metric_drop(report['accuracy']['metric'], limit)} was allowed"
 
 
 def _apart(search: Mapping[str, Any]) -> str:
@@ -164,7 +149,7 @@ def time_section(report: Report) -> Html:
     columns = (Column("whole network", "text"), Column("", "bar wide"), Column("median time"))
     parts: list[Part] = [table(columns, rows), note(_time_words(search))]
     if search.get("note"):
-        parts.insert(0, note(str(search["note"]).capitalize() + "."))
+        parts.insert(0, sentence(str(search["note"])))
     by_choice = _choice_rows(report.get("sites") or [])
     if by_choice and faster:
         heads = (Column("layers", "text"), Column("number"), Column("before"), Column("now"), Column("ratio"))
@@ -195,11 +180,11 @@ def _time_words(search: Mapping[str, Any]) -> str:
 
 def _choice_rows(sites: Sequence[Mapping[str, Any]]) -> list[list[Part]]:
     rows: list[list[Part]] = []
-    for choice, name in _CHOICES:
+    for choice, (name, _) in NAMES.items():
         timed = [
             (site["dense_ms"], site["now_ms"])
             for site in sites
-            if site.get("choice") == choice
+            if choice_of(site) == choice
             and site.get("dense_ms") is not None
             and site.get("now_ms") is not None
         ]
