@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import onnx
 import pytest
 
 from spl_onnx.data import DataOptions
@@ -13,6 +14,7 @@ from spl_onnx.measure.compare import Comparison
 from spl_onnx.measure.confidence import Confidence
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import check_drop, measured_rewrite, rewrite_and_measure
+from spl_onnx.report.build import plain_report
 from spl_onnx.rewrite.model_io import read_model
 from tests.small_models import small_cnn, small_images
 
@@ -88,6 +90,24 @@ def test_the_plan_holds_what_was_measured_and_can_be_applied(plugin_path, data, 
     assert json.loads((tmp_path / "plan.json").read_text())["sites"][0]["density"] > 0
     again = rewrite_and_measure(small_cnn(), None, {"plan": plan})
     assert again.model.SerializeToString() == first.model.SerializeToString()
+
+
+def test_reports_are_written_from_python_too(tmp_path):
+    onnx.save(small_cnn(), tmp_path / "in.onnx")
+    files = {"json": str(tmp_path / "r.json"), "html": str(tmp_path / "r.html")}
+    result = rewrite_and_measure(str(tmp_path / "in.onnx"), None, files)
+    assert json.loads((tmp_path / "r.json").read_text()) == plain_report(result.report)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>") and "in.onnx: spl-onnx" in page
+    assert rewrite_and_measure(small_cnn(), None, {}).report["input"] is None
+
+
+def test_a_drop_above_the_limit_writes_no_report(plugin_path, data, tmp_path):
+    options = {"rules": "all", "predictor": "pruned", "keep": 0.02, "metric": "mse", "max_drop": 1e-9}
+    options |= {"objective": "none", "json": str(tmp_path / "r.json"), "html": str(tmp_path / "r.html")}
+    with pytest.raises(VerificationError):
+        rewrite_and_measure(small_cnn(), data, options)
+    assert not (tmp_path / "r.json").exists() and not (tmp_path / "r.html").exists()
 
 
 def test_a_dry_run_with_data_is_measured_too(plugin_path, data):

@@ -107,6 +107,13 @@ def test_report(report, model, tmp_path):
     assert set(content["versions"]) >= {"spl_onnx", "onnx", "onnxruntime", "numpy", "python", "isa"}
 
 
+def test_page(call, model, tmp_path):
+    code, _, err = call("rewrite", model, tmp_path / "out.onnx", "--html", tmp_path / "r.html", "-q")
+    assert (code, err) == (0, "")
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "in.onnx: spl-onnx" in page and str(tmp_path / "out.onnx") in page and "pooled" in page
+
+
 def test_data_adds_accuracy_and_densities(plugin_path, report, call, model, data, tmp_path):
     flags = ("--data", data, "--max-drop", "0.3", "--batch", "7", "--rules", "all", "--objective", "none")
     content = report("rewrite", model, tmp_path / "out.onnx", *flags)
@@ -167,6 +174,8 @@ def test_rules_are_listed(call):
         (("{model}", "{out}", "--plan", "{out}.json"), "--plan"),
         (("{model}", "{out}", "--json", "{out}"), "--json"),
         (("{model}", "{out}", "--plan-out", "{model}"), "--plan-out"),
+        (("{model}", "{out}", "--html", "{model}"), "--html"),
+        (("{model}", "{out}", "--html", "{out}.d/r.html"), "--html"),
         (("{model}", "{out}", "--metric", "bleu"), "--metric"),
         (("{model}", "{out}", "--objective", "flops"), "--objective"),
         (("{model}", "{out}", "--choices", "sparse"), "--choices"),

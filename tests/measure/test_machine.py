@@ -40,3 +40,9 @@ def test_cpu_has_a_name(monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.read_text", fail)
     assert machine.cpu_name()
+
+
+def test_machine():
+    known = machine.machine()
+    assert known["cpu"] == machine.cpu_name() and known["cores"] >= 1
+    assert str(known["system"]).startswith(platform.system())

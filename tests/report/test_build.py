@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ from spl_onnx.errors import UsageError
 from spl_onnx.measure.compare import Comparison
 from spl_onnx.measure.confidence import Confidence
 from spl_onnx.measure.flops import ModelWork, Reduction, SiteWork
+from spl_onnx.options import RewriteOptions
 from spl_onnx.report.build import (
     accuracy_entry,
     build_report,
     flops_entry,
+    plain_report,
+    settings_entry,
     site_entry,
     write_json,
     write_text,
@@ -98,3 +103,29 @@ def test_files_that_cannot_be_written(tmp_path):
         write_json({}, tmp_path / "no" / "r.json")
     with pytest.raises(UsageError, match=r"--plan-out .*: cannot be written"):
         write_text(tmp_path, "", "--plan-out")
+
+
+def test_an_old_file_stays_whole_until_the_new_one_is_complete(tmp_path):
+    target = tmp_path / "r.json"
+    target.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(target, "new \ud800", "--json")
+    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
+    write_text(target, "new", "--json")
+    assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
+
+
+def test_a_pipe_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=write_text, args=(tmp_path / "pipe", "content", "--json"), daemon=True)
+    writer.start()
+    assert (tmp_path / "pipe").read_text() == "content"
+    writer.join(10)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_settings_name_what_decides():
+    entry = settings_entry(RewriteOptions(data="d", json="r", html="h", plan_out="p", max_drop=0.5))
+    assert entry["max_drop"] == 0.5 and entry["rules"] == "default"
+    assert not {"data", "json", "html", "plan_out", "dry_run"} & set(entry)
+    assert plain_report(entry)["choices"] == ["dense", "lossless", "predict"]

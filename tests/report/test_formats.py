@@ -2,7 +2,7 @@
 
 import pytest
 
-from spl_onnx.report.formats import metric_value, operations, percent, size
+from spl_onnx.report.formats import metric_drop, metric_value, milliseconds, operations, percent, size
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,32 @@ def test_size(value, text):
 )
 def test_metric_value(name, value, text):
     assert metric_value(name, value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, None),
+        (0.0, "0 ms"),
+        (1234.5, "1234 ms"),
+        (50.61, "50.6 ms"),
+        (5.0, "5.00 ms"),
+        (0.08951, "0.0895 ms"),
+        (0.000123, "0.0001 ms"),
+    ],
+)
+def test_milliseconds(value, text):
+    assert milliseconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("top1", 0.0123, "1.23 points"),
+        ("agreement", -0.01, "-1.00 points"),
+        ("mse", 0.00001234, "1.234e-05"),
+        ("top1", None, None),
+    ],
+)
+def test_metric_drop(name, value, text):
+    assert metric_drop(name, value) == text

@@ -33,6 +33,8 @@ def _value(value: Any) -> Part:
     """A setting as the command line has it; a list of numbers as its range."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {_value(entry)}" for name, entry in value.items()) or None
     if isinstance(value, list | tuple):
         if len(value) > 2 and all(isinstance(entry, int | float) for entry in value):
             return f"{min(value):.3g} to {max(value):.3g}, by channel"
