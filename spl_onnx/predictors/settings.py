@@ -1,6 +1,6 @@
 """From the settings of a site, as a plan holds them, to the weights of its predictor. Needs no data.
 
-Everything that data said is in the settings, so the same settings give the same bits wherever they are applied.
+Everything that data said is in the settings, so the same settings always give the same bits.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def predictor_weights(w: Array, b: Array | None, settings: Mapping[str, Any]) ->
         w: Weights of the layer, `[O,kH,kW,C/group]` or `[O,K]`, float32, finite.
         b: Bias, `[O]`; None is 0.
         settings: `predictor` ("int8" or "pruned"), and optionally `keep`, `threshold` (one number or `[O]`),
-            `correction` (`[O]`, added to the bias), `input_rms` (`[C]` or `[K]`), `xscale` (scale, zero point;
-            int8 only).
+            `correction` (`[O]`, added to the bias), `input_rms` (`[C]` or `[K]`), `xscale` (scale, zero
+            point; int8 only).
 
     Raises:
         RuleError: The settings do not fit the layer.

@@ -25,8 +25,8 @@ class SitePlan:
             outputs up to a floor above 0 become 0) or "dense" (left as it is).
         settings: How it is predicted: predictor ("int8", "pruned"); keep, the kept share of the weights;
             threshold, a number or one per output channel; correction, one per output channel, added to the
-            bias; input_rms, one per input channel, makes the importance of a weight |w| * rms; xscale, [scale,
-            zero point] of int8 inputs that do not have their own; floor, outputs up to it become 0.
+            bias; input_rms, one per input channel, makes the importance of a weight |w| * rms; xscale,
+            [scale, zero point] of all int8 inputs (else each has its own); floor, outputs up to it become 0.
         reason: Why.
         layer: The node that holds the weights.
         macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.

@@ -59,7 +59,7 @@ def _check_choice(where: str, choice: str, settings: Mapping[str, Any]) -> None:
         )
     if choice == "lossless" and settings.get("floor"):
         raise UsageError(
-            f"{where}: choice lossless is exact, got floor {settings['floor']!r}; wanted choice truncate for it"
+            f"{where}: choice lossless is exact, got floor {settings['floor']!r}; wanted choice truncate"
         )
 
 

@@ -28,7 +28,8 @@ def default_settings(options: RewriteOptions) -> dict[str, Any]:
 def describe(settings: dict[str, Any]) -> str:
     """Settings in words, for the reason of an accepted site."""
     if not settings.get("predictor"):
-        return f"outputs up to {settings['floor']:.4g} become 0" if "floor" in settings else "exact (lossless)"
+        floor = settings.get("floor")
+        return f"outputs up to {floor:.4g} become 0" if floor else "exact (lossless)"
     keep = settings.get("keep", 1.0)
     kept = f" keeping {keep:g} of the weights"
     if settings["predictor"] == "int8":

@@ -1,0 +1,1 @@
+"""Settings of one site from samples of its input: thresholds, corrections, floors, and what they cost."""

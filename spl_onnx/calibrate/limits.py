@@ -1,0 +1,98 @@
+"""Which thresholds and floor reach a wanted error, for each way a predictor can be limited."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.calibrate.curves import Curves
+from spl_onnx.calibrate.levels import Effect, Levels
+from spl_onnx.calibrate.outcomes import Outcomes
+
+Float = NDArray[np.float32]
+Settings = dict[str, Any]
+
+
+class Limits(ABC):
+    """Settings by error, for one predictor of one site.
+
+    Args:
+        seen: What becomes of the sampled windows.
+    """
+
+    def __init__(self, seen: Outcomes) -> None:
+        self._seen = seen
+
+    @abstractmethod
+    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+        """Thresholds and floor for a relative L2 error, and what they do; None is the threshold 0."""
+
+    def _at_zero(self) -> tuple[Settings, Effect]:
+        return {}, Levels(self._seen, self._seen.score, self._seen.place_score).effect(0.0)
+
+
+class AllSelected(Limits):
+    """Every window is computed somewhere: outputs below 0 count too, so that no threshold has a meaning."""
+
+    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+        """No settings; what is left are wrong winners."""
+        asked = np.where(np.isneginf(self._seen.place_score), self._seen.place_score, np.float32(np.inf))
+        return {}, Levels(self._seen, np.full_like(self._seen.score, np.inf), asked).effect(0.0)
+
+
+class OneThreshold(Limits):
+    """One threshold for all channels, which is the floor as well: for scores as good as exact."""
+
+    def __init__(self, seen: Outcomes) -> None:
+        super().__init__(seen)
+        self._levels = Levels(seen, np.minimum(seen.score, seen.value), seen.place_score)
+
+    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+        """The highest threshold, at least 0: below that more is computed than the exact layer needs."""
+        limit = max(0.0, self._levels.limit(error) or 0.0) if error else 0.0
+        return {"threshold": limit, "floor": limit} if limit else {}, self._levels.effect(limit)
+
+
+class ThresholdPerChannel(Limits):
+    """A threshold for each channel, from curves of expected squared error.
+
+    Args:
+        seen: What becomes of the sampled windows.
+        noise: [O] root mean square of the predictor's error.
+        with_floor: Whether outputs that are computed for nothing become 0, up to the same squared error.
+    """
+
+    def __init__(self, seen: Outcomes, noise: NDArray[np.float64], with_floor: bool) -> None:
+        super().__init__(seen)
+        self._with_floor = with_floor
+        gain = seen.gain
+        self._curves = Curves(seen.score, gain, noise)
+        window, place = np.empty_like(seen.score), np.empty_like(seen.place_score)
+        for half in (True, False):
+            fitted, (judged, asked) = seen.is_first[0] == half, (first != half for first in seen.is_first)
+            if not fitted.any():  # a single block: judged where it is fitted
+                fitted = judged
+            curves = Curves(seen.score[fitted], gain[fitted], noise)
+            window[judged] = curves.levels(seen.score[judged])
+            place[asked] = curves.levels(seen.place_score[asked])
+        if with_floor:
+            window = np.minimum(window, np.square(seen.value))
+        self._levels = Levels(seen, window, place)
+
+    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+        """Thresholds that skip as much as the error allows."""
+        if error is None:
+            return self._at_zero()
+        limit = self._levels.limit(error) or 0.0
+        settings: Settings = {"threshold": short_list(self._curves.thresholds(limit))}
+        if self._with_floor and limit > 0:
+            settings["floor"] = float(np.float32(np.sqrt(limit)))
+        return settings, self._levels.effect(limit)
+
+
+def short_list(values: NDArray[Any]) -> list[float]:
+    """Numbers with six digits, enough for settings and short in a plan."""
+    return [float(f"{value:.6g}") for value in values.tolist()]

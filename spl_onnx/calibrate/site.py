@@ -1,0 +1,214 @@
+"""Settings of one site for a wanted error, and what they do.
+
+Skipping an output saves the same work whatever its channel, so the cheapest way to an error is to skip all
+outputs whose expected squared error is below one level, shared by all channels. The curve of each channel
+(`curves`) turns the level into a threshold on its scores. Curves are fitted on one half of the samples and
+judged on the other, and the other way round; only the level, one number, is chosen where it is judged. The
+thresholds handed out come from curves of all samples.
+
+An int8 predictor of all weights knows the outputs almost exactly. There one threshold serves all channels,
+and what it leaves below itself can become 0 at no cost: the floor is the threshold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.calibrate.blocks import Block
+from spl_onnx.calibrate.levels import Levels
+from spl_onnx.calibrate.limits import AllSelected, Limits, OneThreshold, ThresholdPerChannel, short_list
+from spl_onnx.calibrate.outcomes import Outcomes, outcomes
+from spl_onnx.calibrate.samples import SiteSamples
+from spl_onnx.calibrate.scores import by_group, exact_scores, mean_inputs, predicted_scores
+from spl_onnx.errors import RuleError
+from spl_onnx.predictors.pruned import prune
+from spl_onnx.predictors.settings import predictor_weights, spread_inputs
+from spl_onnx.predictors.weights import layer_weights
+from spl_onnx.spec.attributes import Activation, Pooling
+
+Array = NDArray[Any]
+Float = NDArray[np.float32]
+Settings = dict[str, Any]
+
+#: Noise of a predictor is taken as at least this share of the spread of its scores.
+_LEAST_NOISE = 1e-3
+
+
+@dataclass(frozen=True)
+class PredictorSpec:
+    """A kind of predictor.
+
+    Attributes:
+        predictor: "int8" or "pruned".
+        keep: share of the weights kept, above 0 up to 1.
+        weighted: whether a weight's importance counts its input: |w| times the input's root mean square.
+        static: whether int8 inputs have one scale for all samples, set from data.
+        floor: whether outputs that turn out small become 0 also where thresholds differ by channel; it costs
+            a part of the error, and the next layer gets more zeros.
+    """
+
+    predictor: str
+    keep: float = 1.0
+    weighted: bool = False
+    static: bool = False
+    floor: bool = False
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Settings and what they do to samples.
+
+    Attributes:
+        settings: of the site, as a plan holds them.
+        density: share of the layer's outputs, before pooling, that is computed.
+        error: relative L2 error of the layer's output, activated and pooled, wrong winners included.
+        kept: share of the predictor's weights that are not 0; 0 without a predictor.
+        zeros: share of the layer's outputs that are 0.
+    """
+
+    settings: Settings
+    density: float
+    error: float
+    kept: float
+    zeros: float
+
+
+class SiteCalibrator:
+    """Calibrates one site; the exact outputs are worked out once for all predictors.
+
+    Args:
+        samples: Of the site's input.
+        w: Weights `[O,kH,kW,C/group]` or `[O,K]`.
+        b: Bias `[O]`; None is 0.
+        activation: Clipping; its floor does not count.
+        pooling: The window behind the layer; None is none.
+    """
+
+    def __init__(
+        self, samples: SiteSamples, w: Array, b: Array | None, activation: Activation, pooling: Pooling | None
+    ) -> None:
+        self._samples, self._w, self._b = samples, layer_weights(w), b
+        self._activation = activation
+        self._block = Block.of(pooling or Pooling.none())
+        self._exact = exact_scores(samples, self._w, b)
+        self._values = np.clip(self._exact, activation.clip_min, activation.clip_max)
+
+    def predict(self, spec: PredictorSpec, errors: Sequence[float | None]) -> list[Calibration]:
+        """Settings of a predictor for several errors.
+
+        Args:
+            spec: The predictor.
+            errors: Relative L2 errors wanted, each >= 0. None is the threshold 0 whatever it costs, and for
+                int8 so is 0. Where an error cannot be reached the least possible one is given.
+
+        Raises:
+            RuleError: The predictor does not fit the layer.
+            UsageError: `spec.keep` is out of range.
+        """
+        base = self._base_settings(spec)
+        predictor = predictor_weights(self._w, self._b, base)
+        kept = np.count_nonzero(predictor.wp) / predictor.wp.size
+        scores = predicted_scores(self._samples, predictor)
+        seen = outcomes(self._samples, self._block, scores, self._values)
+        limits = self._limits(spec, scores, seen)
+        found = [limits.choose(error) for error in errors]
+        return [
+            Calibration({**base, **settings}, effect.density, effect.error, kept, effect.zeros)
+            for settings, effect in found
+        ]
+
+    def floor(self, error: float) -> Calibration:
+        """The largest floor (choice "truncate") whose relative L2 error is at most `error`.
+
+        Raises:
+            RuleError: The layer has outputs below 0, which a floor would change.
+        """
+        if self._activation.clip_min != 0.0:
+            raise RuleError(
+                f"outputs are clipped at {self._activation.clip_min}; wanted 0, because a floor would change "
+                "outputs below it; leave out the floor"
+            )
+        seen = outcomes(self._samples, self._block, self._values, self._values)
+        levels = Levels(seen, seen.best, np.full_like(seen.place_score, np.inf))
+        floor = levels.limit(error) or 0.0
+        effect = levels.effect(floor)
+        return Calibration({"floor": floor}, 1.0, effect.error, 0.0, effect.zeros)
+
+    def _base_settings(self, spec: PredictorSpec) -> Settings:
+        """Settings that do not depend on the error."""
+        settings: Settings = {"predictor": spec.predictor}
+        if spec.keep < 1.0 or spec.predictor == "pruned":
+            settings["keep"] = spec.keep
+        if spec.weighted and spec.keep < 1.0:
+            settings["input_rms"] = short_list(self._samples.input_rms)
+        if spec.keep < 1.0:
+            settings["correction"] = short_list(self._dropped_mean(settings))
+        if spec.static and spec.predictor == "int8":
+            settings["xscale"] = self._samples.static_scale
+        return settings
+
+    def _dropped_mean(self, settings: Settings) -> Array:
+        """[O] what the weights that are not kept add on average."""
+        rms = settings.get("input_rms")
+        spread = None if rms is None else spread_inputs(np.array(rms), self._w.shape)
+        dropped = self._w - prune(self._w, settings["keep"], spread)
+        mean = mean_inputs(self._samples)
+        part = by_group(dropped, len(mean)).astype(np.float64)
+        return np.asarray(np.einsum("gok,gk->go", part, mean).reshape(-1))
+
+    def _limits(self, spec: PredictorSpec, scores: Float, seen: Outcomes) -> Limits:
+        if self._activation.clip_min != 0.0:
+            return AllSelected(seen)
+        if spec.predictor == "int8" and spec.keep == 1.0:
+            return OneThreshold(seen)
+        return ThresholdPerChannel(seen, self._noise(scores), spec.floor)
+
+    def _noise(self, scores: Float) -> Array:
+        """[O] root mean square of the predictor's error over the places inside the layer."""
+        inside = self._samples.inside
+        off = (scores - self._exact)[inside]
+        least = _LEAST_NOISE * scores[inside].std(axis=0, dtype=np.float64) + np.finfo(np.float32).tiny
+        return np.asarray(np.maximum(np.sqrt(np.square(off, dtype=np.float64).mean(axis=0)), least))
+
+
+def calibrate_site(
+    samples: SiteSamples,
+    w: Array,
+    b: Array | None,
+    activation: Activation,
+    pooling: Pooling | None,
+    spec: PredictorSpec,
+    error: float | None,
+) -> Calibration:
+    """Settings of one predictor for one error; see `SiteCalibrator`."""
+    return calibrate_errors(samples, w, b, activation, pooling, spec, [error])[0]
+
+
+def calibrate_errors(
+    samples: SiteSamples,
+    w: Array,
+    b: Array | None,
+    activation: Activation,
+    pooling: Pooling | None,
+    spec: PredictorSpec,
+    errors: Sequence[float | None],
+) -> list[Calibration]:
+    """Settings of one predictor for several errors; see `SiteCalibrator`."""
+    return SiteCalibrator(samples, w, b, activation, pooling).predict(spec, errors)
+
+
+def calibrate_floor(
+    samples: SiteSamples,
+    w: Array,
+    b: Array | None,
+    activation: Activation,
+    pooling: Pooling | None,
+    error: float,
+) -> Calibration:
+    """The floor of choice "truncate" for one error; see `SiteCalibrator`."""
+    return SiteCalibrator(samples, w, b, activation, pooling).floor(error)
