@@ -6,6 +6,7 @@ side do not count. Prints medians relative to the dense node.
 
     python scripts/bench_kernels.py                       # the table of docs/benchmarks.md
     python scripts/bench_kernels.py --what zero_skip --shapes 3x3:256:256:56 --levels 0.5 0.65
+    python scripts/bench_kernels.py --json kernels.json   # and for scripts/plot_kernels.py
 """
 
 from __future__ import annotations
@@ -23,7 +24,9 @@ import onnxruntime as ort
 from onnx import TensorProto, helper, numpy_helper
 
 import spl_onnx
+from spl_onnx.measure.machine import cpu_name, versions
 from spl_onnx.predictors.int8 import build_int8
+from spl_onnx.report.build import write_json
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     PREDICT,
@@ -180,6 +183,15 @@ def measure(layer: Layer, what: str, level: float, threads: int, runs: int) -> t
         )
 
 
+def json_row(
+    what: str, layer: str, threads: int, levels: list[float], pairs: list[tuple[float, float]]
+) -> dict[str, object]:
+    """Times of one layer and kind: medians in milliseconds, one of each side per level."""
+    dense, ours = ([round(ms, 5) for ms in times] for times in zip(*pairs, strict=True))
+    known = {"what": what, "layer": layer, "threads": threads}
+    return {**known, "levels": levels, "dense_ms": dense, "ours_ms": ours}
+
+
 def main() -> None:
     """Print one line per shape and kind: ratios to dense at each level."""
     parser = argparse.ArgumentParser(
@@ -190,7 +202,9 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", type=float, help="densities, or shares of zeros")
     parser.add_argument("--threads", nargs="+", type=int, default=[1])
     parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--json", metavar="R", help="write all times to this file")
     args = parser.parse_args()
+    rows = []
     for what in args.what:
         levels = args.levels or LEVELS[what]
         print(f"{what:10} {'layer':18} thr  dense ms  " + " ".join(f"{v:6.2f}" for v in levels))
@@ -199,6 +213,9 @@ def main() -> None:
                 pairs = [measure(Layer.parse(text), what, level, threads, args.runs) for level in levels]
                 ratios = " ".join(f"{ours / dense:6.2f}" for dense, ours in pairs)
                 print(f"{'':10} {text:18} {threads:3}  {pairs[0][0]:8.3f}  {ratios}", flush=True)
+                rows.append(json_row(what, text, threads, levels, pairs))
+    if args.json:
+        write_json({"cpu": cpu_name(), "versions": versions(), "rows": rows}, args.json)
 
 
 if __name__ == "__main__":

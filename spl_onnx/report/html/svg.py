@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from spl_onnx.report.html.escape import Html, Part, join, tag
+from spl_onnx.report.html.escape import Html, Part, join, raw, tag
 
 #: Width of a character of the labels, on average, in pixels.
 CHARACTER = 6.3
@@ -101,23 +101,25 @@ def shorten(name: str, width: float) -> str:
     return name if len(name) <= room else f"…{name[1 - room :]}"
 
 
-def picture(width: float, height: float, title: str, *parts: Part, class_: str | None = None) -> Html:
-    """A drawing of a fixed size in pixels, as part of a page.
+def picture(width: float, height: float, title: str, *parts: Part, style: str | None = None) -> Html:
+    """A drawing of a fixed size in pixels.
 
     Args:
         width: in pixels.
         height: in pixels.
         title: what it shows, for readers who cannot see it.
         *parts: what it holds.
-        class_: for the style sheet.
+        style: the style sheet of a drawing that is a file of its own; None in a page, which has one.
     """
+    alone = style is not None
     return tag(
         "svg",
+        tag("style", raw(style)) if style is not None else None,
         *parts,
+        xmlns="http://www.w3.org/2000/svg" if alone else None,
         viewBox=f"0 0 {width:g} {height:g}",
         width=f"{width:g}",
         height=f"{height:g}",
         role="img",
         aria_label=title,
-        class_=class_,
     )

@@ -74,3 +74,10 @@ def test_long_names_keep_their_end():
     assert shorten("short", 100) == "short"
     assert shorten("a" * 50 + "end", 40) == "…" + "aa" + "end"
     assert (number_label(0.25), number_label(20.0)) == ("0.25", "20")
+
+
+def test_a_file_of_its_own_has_its_name_space_and_style():
+    page, alone = picture(1, 1, "t"), picture(1, 1, "t", style="text{fill:red}")
+    assert "xmlns" not in page and "<style>" not in page
+    root = ElementTree.fromstring(alone)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg" and root[0].text == "text{fill:red}"
