@@ -1,0 +1,460 @@
+// Matrix products that read transposed weights [K, pitch], only the rows whose input is not zero. A
+// warp owns 32 rows in turn: it finds the inputs that count with one ballot and goes through their
+// bits, a few loads of up to 512 contiguous bytes under way at a time. Each lane sums columns of
+// its own. Sums over parts of K are written side by side and added up in order by finish_kernel.
+//
+// What is skipped contributes exactly nothing, and which warp sums which row is fixed, so the bits
+// do not depend on the zeros. Sums of int8 weights are integers and exact in any order.
+#include "cuda/kernels/gemm.h"
+#include "cuda/kernels/quantize.h"
+
+namespace spl::cuda {
+namespace {
+
+constexpr int kWarps = 4, kThreads = kWarps * kWarp;
+constexpr int kBlockRows = kThreads;  // of the weights, that a block goes through at once
+constexpr int64_t kMostParts = 64;    // of K; more would cost more writing than reading
+constexpr int kLoads = 4;             // under way per lane
+constexpr int kMostX = 16;            // rows of X that share what is read
+
+// --- What is summed ------------------------------------------------------------------------------
+template <int kBytes>
+struct Bytes;
+template <>
+struct Bytes<4> {
+  using Type = uint32_t;
+};
+template <>
+struct Bytes<8> {
+  using Type = uint2;
+};
+template <>
+struct Bytes<16> {
+  using Type = uint4;
+};
+
+template <int kWords, class Type>
+__device__ __forceinline__ void to_words(const Type& from, uint32_t (&words)[kWords]) {
+  if constexpr (kWords == 1) {
+    words[0] = from;
+  } else if constexpr (kWords == 2) {
+    words[0] = from.x, words[1] = from.y;
+  } else {
+    words[0] = from.x, words[1] = from.y, words[2] = from.z, words[3] = from.w;
+  }
+}
+
+// Inputs as they are, weights T: kX rows of X times kColumns weights per lane.
+template <class T, int kX, int kColumns>
+struct FloatSums {
+  using Input = T;
+  using Sum = float;
+  static constexpr int kLaneBytes = kColumns * static_cast<int>(sizeof(T));
+  static constexpr int kWords = kLaneBytes / 4;
+
+  float values[kX] = {};  // inputs of this lane's row of the weights
+  float sums[kX * kColumns] = {};
+
+  template <class Call>
+  __device__ void begin(const Call&, int64_t) {}
+  template <class Call>
+  __device__ bool take(const Call& p, int64_t first, int64_t k) {
+    bool counts = false;
+#pragma unroll
+    for (int m = 0; m < kX; m++) {
+      const bool inside = first + m < p.rows && k < p.k;
+      values[m] = inside ? to_float(load(p.x + (first + m) * p.k + k)) : 0.0f;
+      counts |= values[m] != 0.0f;  // true for not-a-number
+    }
+    return counts;
+  }
+  // Adds the products with weight rows of lanes rows[0..count); words of the others are 0.
+  __device__ void add(const int (&rows)[kLoads], int count,
+                      const uint32_t (&words)[kLoads][kWords]) {
+#pragma unroll
+    for (int i = 0; i < kLoads; i++) {
+      if (i >= count) break;
+#pragma unroll
+      for (int m = 0; m < kX; m++) {
+        const float x = __shfl_sync(kAllLanes, values[m], rows[i]);
+#pragma unroll
+        for (int c = 0; c < kColumns; c++) {
+          constexpr int kEach = WordOf<T>::kCount;
+          const float w = WordOf<T>::at(words[i][c / kEach], c % kEach);
+          sums[m * kColumns + c] = fmaf(x, w, sums[m * kColumns + c]);
+        }
+      }
+    }
+  }
+  __device__ Sum result(int m, int c) const { return sums[m * kColumns + c]; }
+};
+
+// Inputs quantised on the way; four weight rows at a time, because one instruction adds four
+// products.
+template <class X, int kX, int kColumns>
+struct Int8Sums {
+  using Input = X;
+  using Sum = int;
+  static constexpr int kLaneBytes = kColumns, kWords = kColumns / 4;
+
+  Quantization quantizations[kX];
+  int zeros[kX];
+  uint32_t levels[kX] = {};
+  int sums[kX * kColumns] = {};
+  int weights[kColumns] = {};  // sums of the weights that were read
+
+  template <class Call>
+  __device__ void begin(const Call& p, int64_t first) {
+    // One lane works a row's quantisation out, the others take it over.
+    const int64_t row = first + lane_index() % kX;
+    const Quantization own = p.scale.of_entry(row < p.rows ? row : p.rows - 1);
+#pragma unroll
+    for (int m = 0; m < kX; m++) {
+      quantizations[m] = {__shfl_sync(kAllLanes, own.scale, m),
+                          __shfl_sync(kAllLanes, own.inverse, m),
+                          __shfl_sync(kAllLanes, own.zero, m)};
+      zeros[m] = static_cast<int>(quantizations[m].zero);
+    }
+  }
+  // An input at the zero point adds (q - z) * w = 0, whatever its weight.
+  template <class Call>
+  __device__ bool take(const Call& p, int64_t first, int64_t k) {
+    bool counts = false;
+#pragma unroll
+    for (int m = 0; m < kX; m++) {
+      const bool inside = first + m < p.rows && k < p.k;
+      levels[m] = inside ? quantizations[m].level(to_float(load(p.x + (first + m) * p.k + k)))
+                         : static_cast<uint32_t>(zeros[m]);
+      counts |= levels[m] != static_cast<uint32_t>(zeros[m]);
+    }
+    return counts;
+  }
+  __device__ void add(const int (&rows)[kLoads], int, const uint32_t (&words)[kLoads][kWords]) {
+    static_assert(kLoads == 4, "the bytes of a word");
+    uint32_t inputs[kX];
+#pragma unroll
+    for (int m = 0; m < kX; m++) {
+      inputs[m] = 0;
+#pragma unroll
+      for (int i = 0; i < kLoads; i++)
+        inputs[m] |= __shfl_sync(kAllLanes, levels[m], rows[i]) << 8 * i;
+    }
+#pragma unroll
+    for (int w = 0; w < kWords; w++) {
+      // 4 x 4 bytes change places: columns of four rows become rows of four columns.
+      const uint32_t low01 = __byte_perm(words[0][w], words[1][w], 0x5140),
+                     low23 = __byte_perm(words[2][w], words[3][w], 0x5140),
+                     high01 = __byte_perm(words[0][w], words[1][w], 0x7362),
+                     high23 = __byte_perm(words[2][w], words[3][w], 0x7362);
+      const uint32_t columns[4] = {
+          __byte_perm(low01, low23, 0x5410), __byte_perm(low01, low23, 0x7632),
+          __byte_perm(high01, high23, 0x5410), __byte_perm(high01, high23, 0x7632)};
+#pragma unroll
+      for (int c = 0; c < 4; c++) {
+        weights[4 * w + c] = dot4(0x01010101u, columns[c], weights[4 * w + c]);
+#pragma unroll
+        for (int m = 0; m < kX; m++) {
+          int& sum = sums[m * kColumns + 4 * w + c];
+          sum = dot4(inputs[m], columns[c], sum);
+        }
+      }
+    }
+  }
+  __device__ Sum result(int m, int c) const {
+    return sums[m * kColumns + c] - zeros[m] * weights[c];
+  }
+};
+
+// --- Products ------------------------------------------------------------------------------------
+template <class Input, class Sum>
+struct Columns {
+  const Input* x;
+  const void* transposed;
+  int64_t rows, k, outputs, pitch_bytes;
+  int64_t part_rows;  // of the weights, per part of K
+  InputScale scale;   // int8 only
+  Sum* partial;       // [parts, rows, O]
+};
+
+// The next up to kLoads bits of `left`, lowest first; the places behind them repeat the last.
+__device__ __forceinline__ int next_bits(unsigned* left, int (&bits)[kLoads]) {
+  int count = 0;
+#pragma unroll
+  for (int i = 0; i < kLoads; i++) {
+    const bool more = *left != 0;
+    bits[i] = more ? __ffs(static_cast<int>(*left)) - 1 : i > 0 ? bits[i > 0 ? i - 1 : 0] : 0;
+    count += more;
+    *left &= *left - (more ? 1u : 0u);
+  }
+  return count;
+}
+
+template <class Sums, int kX, int kColumns>
+__global__ __launch_bounds__(kThreads) void column_products_kernel(
+    const Columns<typename Sums::Input, typename Sums::Sum> p) {
+  using Type = typename Bytes<Sums::kLaneBytes>::Type;
+  constexpr int kWords = Sums::kWords, kBlockColumns = kWarp * kColumns;
+  __shared__ typename Sums::Sum shared[kWarps][kBlockColumns];
+  const int lane = lane_index(), warp = warp_index();
+  const int64_t column = static_cast<int64_t>(blockIdx.x) * kBlockColumns + lane * kColumns;
+  const int64_t bytes = column / kColumns * Sums::kLaneBytes, first = int64_t{blockIdx.z} * kX;
+  const bool reads = bytes + Sums::kLaneBytes <= p.pitch_bytes;
+  const char* weights = static_cast<const char*>(p.transposed) + bytes;
+  const int64_t begin = blockIdx.y * p.part_rows;
+  const int64_t end = begin + p.part_rows < p.k ? begin + p.part_rows : p.k;
+  Sums sums;
+  sums.begin(p, first);
+  for (int64_t row = begin + warp * kWarp; row < end; row += kBlockRows) {
+    unsigned left = __ballot_sync(kAllLanes, sums.take(p, first, row + lane));
+    while (left != 0) {
+      int rows[kLoads];
+      const int count = next_bits(&left, rows);
+      uint32_t words[kLoads][kWords] = {};
+#pragma unroll
+      for (int i = 0; i < kLoads; i++)
+        if (i < count && reads)
+          to_words(
+              load_once(reinterpret_cast<const Type*>(weights + (row + rows[i]) * p.pitch_bytes)),
+              words[i]);
+      sums.add(rows, count, words);
+    }
+  }
+  for (int m = 0; m < kX; m++) {
+    if (first + m >= p.rows) break;
+#pragma unroll
+    for (int i = 0; i < kX; i++)  // a constant index keeps the sums in registers
+      if (i == m)
+#pragma unroll
+        for (int c = 0; c < kColumns; c++) shared[warp][lane * kColumns + c] = sums.result(i, c);
+    __syncthreads();
+    for (int c = static_cast<int>(threadIdx.x); c < kBlockColumns; c += kThreads) {
+      const int64_t o = static_cast<int64_t>(blockIdx.x) * kBlockColumns + c;
+      if (o >= p.outputs) break;
+      typename Sums::Sum sum = shared[0][c];
+      for (int from = 1; from < kWarps; from++) sum += shared[from][c];
+      p.partial[(blockIdx.y * p.rows + first + m) * p.outputs + o] = sum;
+    }
+    __syncthreads();
+  }
+}
+
+// --- From sums of parts to outputs ---------------------------------------------------------------
+template <class T>
+struct ValueFinish {
+  const uint8_t* s;
+  Addends<T> addends;
+  Activation activation;
+  T* y;
+  __device__ void store(int64_t, int64_t o, int64_t at, float sum) const {
+    const float value = activation.of(addends.to(sum, o, at));
+    y[at] = from_float<T>(selected_value(s == nullptr ? 1 : s[at], value));
+  }
+};
+
+template <class T>
+struct ScoreFinish {
+  const float* bias;
+  const float* weight_scale;
+  InputScale scale;
+  Addends<T> residual;
+  uint8_t* s;
+  __device__ void store(int64_t, int64_t o, int64_t at, float sum) const {
+    s[at] = sum + bias[o] + residual.residual_at(at) > 0.0f;
+  }
+  __device__ void store(int64_t row, int64_t o, int64_t at, int sum) const {
+    const Quantization q = scale.of_entry(row);
+    s[at] = q.score(sum, weight_scale[o], bias[o], residual.residual_at(at)) > 0.0f;
+  }
+};
+
+constexpr int kFinishGroups = 8;  // threads that share the parts of one output
+
+template <class Sum, class Finish>
+__global__ void finish_kernel(const Sum* partial, int64_t parts, int64_t rows, int64_t outputs,
+                              const Finish finish) {
+  __shared__ Sum shared[kFinishGroups][kWarp];
+  const int64_t row = blockIdx.y, o = static_cast<int64_t>(blockIdx.x) * kWarp + lane_index();
+  const int64_t each = (parts + kFinishGroups - 1) / kFinishGroups, begin = warp_index() * each;
+  const int64_t end = begin + each < parts ? begin + each : parts;
+  Sum sum = 0;
+  if (o < outputs)
+    for (int64_t part = begin; part < end; part++)
+      sum += partial[(part * rows + row) * outputs + o];
+  shared[warp_index()][lane_index()] = sum;
+  __syncthreads();
+  if (warp_index() != 0 || o >= outputs) return;
+  for (int group = 1; group < kFinishGroups; group++) sum += shared[group][lane_index()];
+  finish.store(row, o, row * outputs + o, sum);
+}
+
+// --- Launches ------------------------------------------------------------------------------------
+struct Parts {
+  int64_t count, rows;
+};
+Parts parts_of(int64_t k) {
+  const int64_t blocks = ceil_div(k, kBlockRows), each = ceil_div(blocks, kMostParts);
+  return {ceil_div(blocks, each), each * kBlockRows};
+}
+
+template <class Sums, int kX, int kColumns>
+Status multiply(const Columns<typename Sums::Input, typename Sums::Sum>& p, int64_t parts,
+                Stream stream) {
+  const dim3 grid(static_cast<unsigned>(ceil_div(p.outputs, kWarp * kColumns)),
+                  static_cast<unsigned>(parts), static_cast<unsigned>(ceil_div(p.rows, kX)));
+  return launch(column_products_kernel<Sums, kX, kColumns>, grid, kThreads, stream, p);
+}
+
+// A lane has 16 bytes of a weight row, fewer where sums of many rows of X need the registers.
+template <class T>
+Status multiply_float(const Columns<T, float>& p, int64_t parts, Stream stream) {
+  constexpr int kFull = 16 / static_cast<int>(sizeof(T));
+  if (p.rows == 1) return multiply<FloatSums<T, 1, kFull>, 1, kFull>(p, parts, stream);
+  if (p.rows <= 4) return multiply<FloatSums<T, 4, kFull>, 4, kFull>(p, parts, stream);
+  return multiply<FloatSums<T, kMostX, 4>, kMostX, 4>(p, parts, stream);
+}
+template <class X>
+Status multiply_int8(const Columns<X, int>& p, int64_t parts, Stream stream) {
+  if (p.rows == 1) return multiply<Int8Sums<X, 1, 16>, 1, 16>(p, parts, stream);
+  if (p.rows <= 4) return multiply<Int8Sums<X, 4, 8>, 4, 8>(p, parts, stream);
+  return multiply<Int8Sums<X, kMostX, 4>, kMostX, 4>(p, parts, stream);
+}
+
+template <class Sum, class Finish>
+Status finish_sums(const Sum* partial, int64_t parts, int64_t rows, int64_t outputs,
+                   const Finish& finish, Stream stream) {
+  const dim3 grid(static_cast<unsigned>(ceil_div(outputs, kWarp)), static_cast<unsigned>(rows));
+  return launch(finish_kernel<Sum, Finish>, grid, kFinishGroups * kWarp, stream, partial, parts,
+                rows, outputs, finish);
+}
+
+constexpr int64_t kMostRows = 4096;  // of X in one launch, which bounds the scratch
+
+int64_t weight_bytes(Weights type) {
+  return type == Weights::kFloat ? 4 : type == Weights::kHalf ? 2 : 1;
+}
+int64_t pitch_bytes(Weights type, int64_t outputs) {
+  return ceil_div(outputs * weight_bytes(type), 16) * 16;
+}
+
+Status check(const GemmShape& shape) {
+  if (shape.rows < 0 || shape.k < 1 || shape.outputs < 1) return kBadSizes;
+  return shape.outputs > INT32_MAX ? kTooLarge : 0;
+}
+
+// Calls part(first, rows) for parts of the rows of X that one launch takes.
+template <class Part>
+Status for_parts(int64_t rows, Part part) {
+  for (int64_t first = 0; first < rows; first += kMostRows) {
+    const Status status = part(first, rows - first < kMostRows ? rows - first : kMostRows);
+    if (status != 0) return status;
+  }
+  return 0;
+}
+
+template <class T>
+const T* from_row(const void* start, int64_t elements) {
+  return start == nullptr ? nullptr : static_cast<const T*>(start) + elements;
+}
+
+template <class T>
+Status srmm_columns(const GemmSrmm& call, const void* transposed, float* partial, Stream stream) {
+  const GemmShape& shape = call.shape;
+  const Weights type = sizeof(T) == 4 ? Weights::kFloat : Weights::kHalf;
+  const Parts parts = parts_of(shape.k);
+  return for_parts(shape.rows, [&](int64_t first, int64_t rows) {
+    const int64_t at = first * shape.outputs;
+    const Columns<T, float> p{
+        from_row<T>(call.x, first * shape.k), transposed, rows, shape.k, shape.outputs,
+        pitch_bytes(type, shape.outputs),     parts.rows, {},   partial};
+    const ValueFinish<T> finish{
+        from_row<uint8_t>(call.s, at),
+        {static_cast<const T*>(call.bias), from_row<T>(call.residual, call.one_residual ? 0 : at),
+         call.one_residual},
+        call.activation,
+        static_cast<T*>(call.y) + at};
+    return first_failure(multiply_float<T>(p, parts.count, stream), [&] {
+      return finish_sums(partial, parts.count, rows, shape.outputs, finish, stream);
+    });
+  });
+}
+
+template <class Sum, class X, class Multiply>
+Status predict(const GemmPredict& call, InputScale scale, Sum* partial, Stream stream,
+               Multiply multiply_all) {
+  const GemmShape& shape = call.shape;
+  const Parts parts = parts_of(shape.k);
+  return for_parts(shape.rows, [&](int64_t first, int64_t rows) {
+    const int64_t at = first * shape.outputs;
+    InputScale own = scale;
+    if (own.ranges != nullptr) own.ranges += first * own.parts * 2;
+    const Columns<X, Sum> p{
+        from_row<X>(call.x, first * shape.k),     call.transposed, rows, shape.k, shape.outputs,
+        pitch_bytes(call.weights, shape.outputs), parts.rows,      own,  partial};
+    const ScoreFinish<X> finish{
+        call.bias,
+        call.weight_scale,
+        own,
+        {nullptr, from_row<X>(call.residual, call.one_residual ? 0 : at), call.one_residual},
+        call.s + at};
+    return first_failure(multiply_all(p, parts.count), [&] {
+      return finish_sums(partial, parts.count, rows, shape.outputs, finish, stream);
+    });
+  });
+}
+
+template <class X>
+Status predict(const GemmPredict& call, void* scratch, Stream stream) {
+  const GemmShape& shape = call.shape;
+  auto* ranges = static_cast<float*>(scratch);
+  void* partial = static_cast<char*>(scratch) + range_bytes(shape.rows, shape.k);
+  if (call.weights != Weights::kInt8)
+    return predict<float, X>(call, {}, static_cast<float*>(partial), stream,
+                             [&](const Columns<X, float>& p, int64_t parts) {
+                               return multiply_float(p, parts, stream);
+                             });
+  InputScale scale{call.scale, call.zero, nullptr, 0};
+  Status status = 0;
+  if (!(call.scale > 0.0f)) {
+    scale.ranges = ranges, scale.parts = range_parts(shape.k);
+    status = find_ranges(static_cast<const X*>(call.x), shape.rows, shape.k, ranges, stream);
+  }
+  return first_failure(status, [&] {
+    return predict<int, X>(
+        call, scale, static_cast<int*>(partial), stream,
+        [&](const Columns<X, int>& p, int64_t parts) { return multiply_int8(p, parts, stream); });
+  });
+}
+
+}  // namespace
+
+size_t gemm_columns_scratch(const GemmShape& shape) {
+  const int64_t rows = shape.rows < kMostRows ? shape.rows : kMostRows;
+  return static_cast<size_t>(parts_of(shape.k).count * rows * shape.outputs) * sizeof(float);
+}
+
+Status gemm_srmm_columns(const GemmSrmm& call, const void* transposed, void* scratch,
+                         Stream stream) {
+  if (const Status status = check(call.shape)) return status;
+  auto* partial = static_cast<float*>(scratch);
+  return call.element == Element::kFloat ? srmm_columns<float>(call, transposed, partial, stream)
+                                         : srmm_columns<Half>(call, transposed, partial, stream);
+}
+
+size_t gemm_predict_scratch(const GemmShape& shape) {
+  return range_bytes(shape.rows, shape.k) + gemm_columns_scratch(shape);
+}
+
+Status gemm_predict(const GemmPredict& call, void* scratch, Stream stream) {
+  if (const Status status = check(call.shape)) return status;
+  const Weights own = call.element == Element::kFloat ? Weights::kFloat : Weights::kHalf;
+  if (call.weights != Weights::kInt8 && call.weights != own) return kBadSizes;
+  if (call.weights == Weights::kInt8 && call.shape.k > 65536) return kTooLarge;
+  return call.element == Element::kFloat ? predict<float>(call, scratch, stream)
+                                         : predict<Half>(call, scratch, stream);
+}
+
+size_t transposed_bytes(Weights type, int64_t k, int64_t outputs) {
+  return static_cast<size_t>(k * pitch_bytes(type, outputs));
+}
+
+}  // namespace spl::cuda

@@ -1,0 +1,20 @@
+#include "cuda/kernels/device.h"
+
+namespace spl::cuda {
+
+const char* status_text(Status status) {
+  switch (status) {
+    case 0:
+      return "done";
+    case kBadSizes:
+      return "sizes that do not fit each other";
+    case kTooLarge:
+      return "an operand too large for the CUDA kernels, wanted sizes below 2^31";
+    case kBadStrategy:
+      return "an unknown strategy";
+    default:
+      return cudaGetErrorString(static_cast<cudaError_t>(status));
+  }
+}
+
+}  // namespace spl::cuda
