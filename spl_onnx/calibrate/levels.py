@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from spl_onnx.calibrate.outcomes import Outcomes
 
 Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,12 @@ class Levels:
     """
 
     def __init__(self, seen: Outcomes, window: Float, place: Float) -> None:
-        self._outputs = seen.outputs
         flat = window.reshape(-1)
         order = np.argsort(flat)
         self._level = flat[order]
         self._lost = seen.missed + np.cumsum(seen.gain.reshape(-1)[order], dtype=np.float64)
-        self._missed, self._energy = seen.missed, seen.energy
-        self._live = np.sort(flat[seen.value.reshape(-1) != 0])
-        self._place = np.sort(place.reshape(-1))
+        self._zeros = np.cumsum(seen.value.reshape(-1)[order] != 0) + np.count_nonzero(seen.value == 0)
+        self._seen, self._place, self._energy = seen, place, seen.energy
 
     def limit(self, error: float) -> float | None:
         """The highest level that can be given up; None where not even the lowest can be.
@@ -60,12 +59,32 @@ class Levels:
 
     def effect(self, limit: float) -> Effect:
         """What happens when everything up to `limit` is given up."""
-        count = int(np.searchsorted(self._level, np.float32(limit), side="right"))
-        lost = self._lost[count - 1] if count else self._missed
-        live = len(self._live) - int(np.searchsorted(self._live, np.float32(limit), side="right"))
-        computed = len(self._place) - int(np.searchsorted(self._place, np.float32(limit), side="right"))
+        level = np.float32(limit)
+        count = int(np.searchsorted(self._level, level, side="right"))
+        if not count:
+            return effect(self._seen, np.zeros((1, 1), bool), self._place > level)
         return Effect(
-            error=float(np.sqrt(max(lost, 0.0) / self._energy)) if self._energy else 0.0,
-            density=computed / max(1, self._outputs),
-            zeros=1.0 - live / max(1, len(self._level)),
+            error=_relative(float(self._lost[count - 1]), self._energy),
+            density=np.count_nonzero(self._place > level) / max(1, self._seen.outputs),
+            zeros=float(self._zeros[count - 1]) / max(1, len(self._level)),
         )
+
+
+def effect(seen: Outcomes, is_lost: Mask, is_computed: Mask) -> Effect:
+    """What happens when certain windows are given up.
+
+    Args:
+        seen: The windows and places.
+        is_lost: [M, O] windows that become 0, or anything that broadcasts to it.
+        is_computed: [Q, O] places that are computed.
+    """
+    lost = seen.missed + float(np.where(is_lost, seen.gain, np.float32(0)).sum(dtype=np.float64))
+    return Effect(
+        error=_relative(lost, seen.energy),
+        density=np.count_nonzero(is_computed) / max(1, seen.outputs),
+        zeros=float((is_lost | (seen.value == 0)).mean()) if seen.value.size else 0.0,
+    )
+
+
+def _relative(lost: float, energy: float) -> float:
+    return float(np.sqrt(max(lost, 0.0) / energy)) if energy else 0.0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.calibrate.curves import Curves
-from spl_onnx.calibrate.levels import Effect, Levels
+from spl_onnx.calibrate.levels import Effect, Levels, effect
 from spl_onnx.calibrate.outcomes import Outcomes
 
 Float = NDArray[np.float32]
@@ -31,7 +31,7 @@ class Limits(ABC):
         """Thresholds and floor for a relative L2 error, and what they do; None is the threshold 0."""
 
     def _at_zero(self) -> tuple[Settings, Effect]:
-        return {}, Levels(self._seen, self._seen.score, self._seen.place_score).effect(0.0)
+        return {}, effect(self._seen, self._seen.score <= 0, self._seen.place_score > 0)
 
 
 class AllSelected(Limits):
@@ -39,8 +39,7 @@ class AllSelected(Limits):
 
     def choose(self, error: float | None) -> tuple[Settings, Effect]:
         """No settings; what is left are wrong winners."""
-        asked = np.where(np.isneginf(self._seen.place_score), self._seen.place_score, np.float32(np.inf))
-        return {}, Levels(self._seen, np.full_like(self._seen.score, np.inf), asked).effect(0.0)
+        return {}, effect(self._seen, np.zeros((1, 1), bool), self._seen.place_score > -np.inf)
 
 
 class OneThreshold(Limits):
@@ -53,7 +52,9 @@ class OneThreshold(Limits):
     def choose(self, error: float | None) -> tuple[Settings, Effect]:
         """The highest threshold, at least 0: below that more is computed than the exact layer needs."""
         limit = max(0.0, self._levels.limit(error) or 0.0) if error else 0.0
-        return {"threshold": limit, "floor": limit} if limit else {}, self._levels.effect(limit)
+        if not limit:
+            return self._at_zero()
+        return {"threshold": limit, "floor": limit}, self._levels.effect(limit)
 
 
 class ThresholdPerChannel(Limits):

@@ -122,8 +122,11 @@ class SiteCalibrator:
             for settings, effect in found
         ]
 
-    def floor(self, error: float) -> Calibration:
-        """The largest floor (choice "truncate") whose relative L2 error is at most `error`.
+    def truncate(self, errors: Sequence[float]) -> list[Calibration]:
+        """The largest floors (choice "truncate") for several errors.
+
+        Args:
+            errors: Relative L2 errors allowed. Where nothing can become 0 the floor is 0.
 
         Raises:
             RuleError: The layer has outputs below 0, which a floor would change.
@@ -135,9 +138,9 @@ class SiteCalibrator:
             )
         seen = outcomes(self._samples, self._block, self._values, self._values)
         levels = Levels(seen, seen.best, np.full_like(seen.place_score, np.inf))
-        floor = levels.limit(error) or 0.0
-        effect = levels.effect(floor)
-        return Calibration({"floor": floor}, 1.0, effect.error, 0.0, effect.zeros)
+        floors = [levels.limit(error) or 0.0 for error in errors]
+        found = [(floor, levels.effect(floor)) for floor in floors]
+        return [Calibration({"floor": floor}, 1.0, made.error, 0.0, made.zeros) for floor, made in found]
 
     def _base_settings(self, spec: PredictorSpec) -> Settings:
         """Settings that do not depend on the error."""
@@ -211,4 +214,4 @@ def calibrate_floor(
     error: float,
 ) -> Calibration:
     """The floor of choice "truncate" for one error; see `SiteCalibrator`."""
-    return SiteCalibrator(samples, w, b, activation, pooling).floor(error)
+    return SiteCalibrator(samples, w, b, activation, pooling).truncate([error])[0]
