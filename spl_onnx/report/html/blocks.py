@@ -66,18 +66,17 @@ def code(value: Any) -> Html:
 
 
 def scroll(*parts: Part) -> Html:
-    """Wide content that scrolls by itself; the keyboard reaches it."""
-    return tag("div", *parts, class_="scroll", tabindex="0")
+    """Wide content that scrolls by itself."""
+    return tag("div", *parts, class_="scroll")
 
 
 def table(columns: Sequence[Column], rows: Iterable[Sequence[Part | Cell]], class_: str = "cards") -> Html:
-    """A table; None is a dash. On narrow screens class `cards` makes a card of each row, others scroll."""
+    """A table; None is a dash. On narrow screens class `cards` makes a card of each row."""
     head = (tag("th", column.title, class_=column.kind, scope="col", title=column.hint) for column in columns)
     body = (
         tag("tr", *(_cell(column, value) for column, value in zip(columns, row, strict=True))) for row in rows
     )
-    made = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), class_=class_ or None)
-    return made if "cards" in class_ else scroll(made)
+    return scroll(tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), class_=class_))
 
 
 def _cell(column: Column, value: Part | Cell) -> Html:

@@ -26,7 +26,9 @@ def test_tables():
     assert '<td class="text" data-label="name">&lt;a&gt;</td>' in made
     assert '<td class="number" data-label="ms" data-key="2">2.0 ms</td>' in made
     assert '<td class="number empty" data-label="ms">-</td>' in made
-    assert 'class="scroll"' not in made and 'class="scroll"' in table(columns, [], "plain")
+    assert 'class="cards"' in made and '<div class="scroll"><table class="plain">' in table(
+        columns, [], "plain"
+    )
 
 
 def test_small_keys_keep_their_digits():
