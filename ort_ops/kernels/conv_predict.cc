@@ -41,7 +41,8 @@ ConvPredict::ConvPredict(const ConvShape& shape, const PredictorWeights& weights
   std::copy(weights.bias, weights.bias + shape.O, scores_.bias.begin());
   if (weights.i8 == nullptr) {
     plan_ = make_chunks(shape, kFloatHaloStep, kFloatPatchStep, 1, true);
-    columns_ = std::make_unique<PackedColumns>(shape, plan_, weights.f32, kBlocks);
+    columns_ = std::make_unique<PackedColumns>(shape, plan_,
+                                               rows_of_outputs(weights.f32, shape.K()), kBlocks);
     return;
   }
   plan_ = make_chunks(shape, kUnitHaloStep, kUnitPatchStep, 4, true);

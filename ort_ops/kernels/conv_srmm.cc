@@ -6,8 +6,8 @@
 
 namespace spl {
 
-ConvSrmm::ConvSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
-                   Strategy strategy, bool selects, const MicroKernels& micro) {
+ConvSrmm::ConvSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b,
+                   const Clamp& clamp, Strategy strategy, bool selects, const MicroKernels& micro) {
   const SrmmLayer layer{shape, w, b, clamp, micro};
   const bool skips = ZeroSkipWeights::suits(shape);
   if (selects && (strategy == Strategy::kAuto || strategy == Strategy::kSelect)) {

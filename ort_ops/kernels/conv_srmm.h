@@ -11,6 +11,7 @@
 #include "kernels/micro.h"
 #include "kernels/residual.h"
 #include "kernels/status.h"
+#include "kernels/weight_matrix.h"
 
 namespace spl {
 
@@ -40,13 +41,14 @@ SrmmInputs image_inputs(const ConvShape& shape, const SrmmInputs& in, int64_t n)
 // sizes come with each run. Weights may be packed later: they must outlive the method.
 struct SrmmLayer {
   ConvShape shape;
-  const float* w;  // [O, kH, kW, Cg]
+  WeightMatrix w;  // K in the order kH, kW, Cg
   const float* b;  // [O] or null = 0
   Clamp clamp;
   const MicroKernels& micro;
 };
 
-// With a selection: dot products of the selected outputs; the second for 1 x 1 kernels.
+// With a selection: dot products of the selected outputs, weights in rows of outputs; the second
+// for 1 x 1 kernels.
 std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer);
 // All outputs, then the selection if there is one.
@@ -60,7 +62,7 @@ std::unique_ptr<SrmmMethod> make_adaptive(const SrmmLayer& layer,
 class ConvSrmm {
  public:
   // `selects` says whether runs will have a selection. `w` and `b` must outlive this object.
-  ConvSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
+  ConvSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro);
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
     return method_->run(shape, in, parallel);

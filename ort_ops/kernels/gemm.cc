@@ -16,6 +16,12 @@ Message bad_code(const uint8_t* codes, int64_t row, int64_t o0, int64_t o1) {
          ", wanted 0 or 1";
 }
 
+// Weights in rows of inputs serve only ways that add them up input by input.
+Strategy possible(Strategy strategy, bool selects, const WeightMatrix& w) {
+  return selects && w.input_stride != 1 && strategy != Strategy::kDense ? Strategy::kZeroSkip
+                                                                        : strategy;
+}
+
 }  // namespace
 
 Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, ConvShape* out) {
@@ -25,16 +31,18 @@ Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, C
   return message;
 }
 
-GemmSrmm::GemmSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
-                   Strategy strategy, bool selects, const MicroKernels& micro)
+GemmSrmm::GemmSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b,
+                   const Clamp& clamp, Strategy strategy, bool selects, const MicroKernels& micro)
     : w_(w),
       bias_(padded_bias(b, shape.O)),
       clamp_(clamp),
-      by_rows_(selects && (strategy == Strategy::kAuto || strategy == Strategy::kSelect)),
+      by_rows_(selects && w.input_stride == 1 &&
+               (strategy == Strategy::kAuto || strategy == Strategy::kSelect)),
       skips_(strategy != Strategy::kDense),
       few_rows_([=, &micro] { return std::make_unique<GemmZeroSkip>(shape, w, micro); }),
       all_outputs_([=, &micro] {
-        return std::make_unique<ConvSrmm>(shape, w, b, clamp, strategy, selects, micro);
+        return std::make_unique<ConvSrmm>(shape, w, b, clamp, possible(strategy, selects, w),
+                                          selects, micro);
       }),
       micro_(micro) {
   // Most models run one row at a time: pack at creation rather than at the first run.
@@ -67,7 +75,7 @@ Message GemmSrmm::run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t
     if (micro_.max_byte(codes, o1 - o0) > 1) return bad_code(codes, r, o0, o1);
     const uint64_t bits = micro_.equal_bits(codes, static_cast<int>(o1 - o0), 1);
     const int count = micro_.append_slots(bits, 0, selected);
-    for (int i = 0; i < count; i++) rows[i] = w_ + (o0 + selected[i]) * k;
+    for (int i = 0; i < count; i++) rows[i] = w_.at(o0 + selected[i], 0);
     micro_.dot_rows(in.x + r * k, rows, count, k, dots);
     for (int i = 0; i < count; i++) values[selected[i]] = dots[i] + bias_[o0 + selected[i]];
     finish_row(shape, in, reader, r, o0, o1, values);

@@ -1,5 +1,6 @@
 // SRMM and SPLPredict on matrices. X [rows, K] is seen as an image of one row, [1, 1, rows, K],
-// with 1 x 1 kernels, except for selected outputs: those read the weight rows where they lie.
+// with 1 x 1 kernels, except where weight rows are read where they lie: those of selected outputs
+// from [O, K], those of the non-zero inputs of few rows of X from [K, O].
 #pragma once
 
 #include <memory>
@@ -16,9 +17,8 @@ Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, C
 
 class GemmSrmm {
  public:
-  // w [O, K] must stay valid while this object lives when `selects` and the strategy is automatic
-  // or `select` (nothing is packed then); otherwise it is packed.
-  GemmSrmm(const ConvShape& shape, const float* w, const float* b, const Clamp& clamp,
+  // `w` and `b` must outlive this object.
+  GemmSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro);
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const;
 
@@ -27,11 +27,11 @@ class GemmSrmm {
   void finish_row(const ConvShape& shape, const SrmmInputs& in, const ResidualReader& reader,
                   int64_t row, int64_t o0, int64_t o1, const float* values) const;
 
-  const float* w_;
+  WeightMatrix w_;
   std::vector<float> bias_;
   Clamp clamp_;
-  bool by_rows_;  // selected outputs, weight rows in place
-  bool skips_;    // few rows take few_rows_
+  bool by_rows_;  // selected outputs, their weight rows in place
+  bool skips_;    // few rows of X take few_rows_
   Lazy<GemmZeroSkip> few_rows_;
   Lazy<ConvSrmm> all_outputs_;
   const MicroKernels& micro_;

@@ -119,8 +119,10 @@ struct MicroKernels {
   void (*dot_rows)(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
   // --- add_rows.cc: few vectors, zero inputs skipped --------------------------------------------
-  // y[o] += sum over i < count of x[i] * rows[i][o], o < n, one after the other; all unaligned.
-  void (*add_rows)(const float* x, const float* const* rows, int count, int64_t n, float* y);
+  // y[v * n + o] += sum over i < count of x[v * x_stride + i] * rows[i][o], o < n, v < vectors, one
+  // after the other; all unaligned. A row is read once for all vectors.
+  void (*add_rows)(const float* x, int64_t x_stride, int vectors, const float* const* rows,
+                   int count, int64_t n, float* y);
 
   // --- dense.cc: all outputs --------------------------------------------------------------------
   // For slots first..first+count: sums[s * sum_stride + o] += sum over taps t, channels c <

@@ -5,7 +5,7 @@
 
 namespace spl {
 
-PackedRows::PackedRows(const ConvShape& shape, const ChunkPlan& plan, const float* w)
+PackedRows::PackedRows(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w)
     : plan_(plan), outputs_(shape.Og()) {
   chunk_at_.push_back(0);
   for (int q = 0; q < plan.chunks; q++)
@@ -21,7 +21,7 @@ PackedRows::PackedRows(const ConvShape& shape, const ChunkPlan& plan, const floa
           const int tap = (part.first + v) / per_tap(q), c = (part.first + v) % per_tap(q) * kLanes;
           const int lanes = std::min(kLanes, plan.depth(q) - c);
           float* out = const_cast<float*>(row(o / outputs_, q, part, o % outputs_)) + v * kLanes;
-          std::memcpy(out, w + o * shape.K() + plan.source(q, tap, c, shape.Cg),
+          std::memcpy(out, w.at(o, plan.source(q, tap, c, shape.Cg)),
                       static_cast<size_t>(lanes) * sizeof(float));
         }
 }
@@ -71,21 +71,22 @@ void PackedColumns::fill(const std::vector<float>& values, int64_t group, int bl
   for (int s = 0; s < slots; s++) std::memcpy(sums + s * width, from, width * sizeof(float));
 }
 
-PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const float* w,
+PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w,
                              int most)
     : plan_(plan), outputs_(shape.Og()), most_(most) {
   layout(shape, 1);
-  for (int64_t o = 0; o < shape.O; o++) {
-    const int64_t in_group = o % shape.Og();
-    const int block = static_cast<int>(in_group / (most * kLanes));
-    for (int q = 0; q < plan.chunks; q++) {
-      float* to =
-          reinterpret_cast<float*>(at(o / shape.Og(), block, q)) + in_group % (most * kLanes);
-      for (int t = 0; t < plan.taps; t++)
-        for (int c = 0; c < plan.depth(q); c++, to += lanes_[block] * kLanes)
-          *to = w[o * shape.K() + plan.source(q, t, c, shape.Cg)];
-    }
-  }
+  for (int64_t g = 0; g < shape.at.group; g++)
+    for (int b = 0; b < blocks(); b++)
+      for (int q = 0; q < plan.chunks; q++) {
+        const int64_t width = lanes_[b] * kLanes, first = first_output(b);
+        const int64_t real = std::min(width, outputs_ - first);
+        float* to = reinterpret_cast<float*>(at(g, b, q));
+        for (int t = 0; t < plan.taps; t++)
+          for (int c = 0; c < plan.depth(q); c++, to += width) {
+            const float* from = w.at(g * outputs_ + first, plan.source(q, t, c, shape.Cg));
+            for (int64_t o = 0; o < real; o++) to[o] = from[o * w.output_stride];
+          }
+      }
 }
 
 PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const int8_t* w,

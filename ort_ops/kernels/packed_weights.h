@@ -8,6 +8,7 @@
 #include "kernels/chunks.h"
 #include "kernels/micro.h"
 #include "kernels/scratch.h"
+#include "kernels/weight_matrix.h"
 
 namespace spl {
 
@@ -15,7 +16,8 @@ namespace spl {
 // the registers of AVX-512 (kMaxDotBlocks).
 class PackedRows {
  public:
-  PackedRows(const ConvShape& shape, const ChunkPlan& plan, const float* w);
+  // `w` in rows of outputs.
+  PackedRows(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w);
   struct Part {
     int first, count;  // lane blocks of the chunk: block v is tap v / per_tap, lanes v % per_tap
   };
@@ -35,7 +37,7 @@ class PackedRows {
 // blocks of outputs; in each, per (chunk, tap, channel or unit) one 4-byte weight for each output.
 class PackedColumns {
  public:
-  PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const float* w, int most);
+  PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w, int most);
   PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const int8_t* w, int most,
                 const MicroKernels& micro);
   int blocks() const { return static_cast<int>(lanes_.size()); }  // per group

@@ -40,7 +40,8 @@ void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) 
   std::memset(base_, 0, size);
 }
 
-ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const float* w, const MicroKernels& micro)
+ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const WeightMatrix& w,
+                                 const MicroKernels& micro)
     : per_element_(1) {
   layout(shape, micro);
   for (int64_t g = 0; g < shape.at.group; g++)
@@ -50,8 +51,8 @@ ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const float* w, const M
           const int64_t first = first_output(b);
           const int64_t real = std::min<int64_t>(lanes_[b] * kLanes, shape.Og() - first);
           float* to = reinterpret_cast<float*>(at(g, b, c, tap / kW_, tap % kW_));
-          const float* from = w + (g * shape.Og() + first) * shape.K() + tap * shape.Cg + c;
-          for (int64_t o = 0; o < real; o++) to[o] = from[o * shape.K()];
+          const float* from = w.at(g * shape.Og() + first, tap * shape.Cg + c);
+          for (int64_t o = 0; o < real; o++) to[o] = from[o * w.output_stride];
         }
 }
 

@@ -15,6 +15,7 @@
 #include "kernels/micro.h"
 #include "kernels/scratch.h"
 #include "kernels/sparse_image.h"
+#include "kernels/weight_matrix.h"
 
 namespace spl {
 
@@ -23,7 +24,7 @@ namespace spl {
 // a row of its own.
 class ZeroSkipWeights {
  public:
-  ZeroSkipWeights(const ConvShape& shape, const float* w, const MicroKernels& micro);
+  ZeroSkipWeights(const ConvShape& shape, const WeightMatrix& w, const MicroKernels& micro);
   ZeroSkipWeights(const ConvShape& shape, const int8_t* w, const MicroKernels& micro);
   // Whether a shape is worth it: with few channels masks are mostly bookkeeping.
   static bool suits(const ConvShape& shape) { return shape.Cg >= 8; }

@@ -47,6 +47,10 @@ class Images {
     return shape(x, w);
   }
 
+  WeightMatrix weights(const ConvShape& s, const ort::Tensor& w) const {
+    return rows_of_outputs(w.as<float>(), s.K());
+  }
+
   std::vector<int64_t> conv_dims(const ConvShape& s, const ort::Tensor&) const {
     return {s.N, s.oH, s.oW, s.O};
   }
@@ -82,7 +86,7 @@ void infer(const ort::InferContext& context) {
 
 const std::vector<OpSpec>& conv_ops() {
   static const std::vector<OpSpec> specs = [] {
-    std::vector<OpSpec> all = domain_ops<Images>(infer<ort::kUint8>, infer<ort::kFloat>);
+    std::vector<OpSpec> all = domain_ops<Images, Images>(infer<ort::kUint8>, infer<ort::kFloat>);
     all.push_back(lrn_op());
     all.push_back(max_pool_op());
     all.push_back(global_average_op());

@@ -41,13 +41,15 @@ const OrtCustomOp* make_custom_op(const OpSpec& spec, bool infer_shapes) {
   op->spec = &spec;
   op->version = ort::kApiVersion;
   op->GetName = [](const OrtCustomOp* o) { return spec_of(o).name; };
-  op->GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
+  op->GetExecutionProviderType = [](const OrtCustomOp* o) { return spec_of(o).provider; };
   op->GetInputTypeCount = [](const OrtCustomOp* o) { return spec_of(o).inputs.size(); };
   op->GetInputType = [](const OrtCustomOp* o, size_t i) { return spec_of(o).inputs[i].type; };
   op->GetInputCharacteristic = [](const OrtCustomOp* o, size_t i) -> int {
     return spec_of(o).inputs[i].characteristic;
   };
-  op->GetInputMemoryType = [](const OrtCustomOp*, size_t) { return 0; };
+  op->GetInputMemoryType = [](const OrtCustomOp* o, size_t i) -> int {
+    return spec_of(o).inputs[i].memory;
+  };
   op->GetOutputTypeCount = [](const OrtCustomOp*) { return size_t{1}; };
   op->GetOutputType = [](const OrtCustomOp* o, size_t) -> int { return spec_of(o).output; };
   op->GetOutputCharacteristic = [](const OrtCustomOp*, size_t) -> int { return ort::kRequired; };

@@ -18,6 +18,7 @@ class Kernel {
 struct InputSpec {
   int type;
   ort::Characteristic characteristic;
+  ort::MemoryType memory = ort::kDeviceMemory;
 };
 
 // `infer` sets the output shape or leaves it unknown; both functions throw on errors.
@@ -27,6 +28,7 @@ struct OpSpec {
   ort::ElementType output;
   std::unique_ptr<Kernel> (*create)(const ort::Info& info);
   void (*infer)(const ort::InferContext& context);
+  const char* provider = nullptr;  // null = the CPU's
 };
 
 // The record to register; lives as long as the process, like `spec`. Without `infer_shapes` the

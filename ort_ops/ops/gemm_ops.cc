@@ -5,6 +5,7 @@
 namespace spl {
 namespace {
 
+// Weights lie as [O,K], or, transposed, as [K,O].
 class Matrices {
  public:
   using Srmm = GemmSrmm;
@@ -16,20 +17,21 @@ class Matrices {
   ConvShape shape(const ort::Tensor& x, const ort::Tensor& w) const {
     if (x.dims.empty() || w.dims.size() != 2)
       throw ort::InvalidArgument("got " + described("X", x) + " and " + described("weights", w) +
-                                 ", wanted [...,K] and [O,K]");
-    if (x.dims.back() != w.dims[1])
+                                 ", wanted [...,K] and " + (transposed_ ? "[K,O]" : "[O,K]"));
+    const int64_t k = w.dims[transposed_ ? 0 : 1], o = w.dims[transposed_ ? 1 : 0];
+    if (x.dims.back() != k)
       throw ort::InvalidArgument("got " + described("X", x) + " and " + described("weights", w) +
-                                 ": the last sizes differ, wanted " + std::to_string(w.dims[1]));
+                                 ": the last size of X differs, wanted " + std::to_string(k));
     int64_t rows = 1;
     for (size_t i = 0; i + 1 < x.dims.size(); i++) rows *= x.dims[i];
     ConvShape shape;
-    require_empty(make_gemm_shape(rows, x.dims.back(), w.dims[0], w.dims[1], &shape));
+    require_empty(make_gemm_shape(rows, k, o, k, &shape));
     return shape;
   }
 
   ConvShape weight_shape(const ort::Tensor& w) const {
     ort::Tensor x;
-    x.dims = {1, w.dims.size() == 2 ? w.dims[1] : 0};
+    x.dims = {1, w.dims.size() == 2 ? w.dims[transposed_ ? 0 : 1] : 0};
     return shape(x, w);
   }
 
@@ -41,22 +43,50 @@ class Matrices {
     dims.back() = s.O;
     return dims;
   }
+
+ protected:
+  explicit Matrices(bool transposed) : transposed_(transposed) {}
+  const bool transposed_ = false;
 };
 
-template <ort::ElementType Output>
-void infer(const ort::InferContext& context) {
+// Whether weights lie as [K,O]: w_perm is what makes them so.
+template <class Source>
+bool lie_transposed(const Source& from) {
+  const std::vector<int64_t> perm = from.integers("w_perm", 2);
+  if (perm != std::vector<int64_t>{1, 0} && perm != std::vector<int64_t>{0, 1})
+    throw ort::InvalidArgument("attribute w_perm: got " + shape_text(perm.data(), 2) +
+                               ", wanted [1,0] for weights [O,K] or [0,1] for weights [K,O]");
+  return perm[0] == 0;
+}
+
+class SrmmMatrices : public Matrices {
+ public:
+  explicit SrmmMatrices(const ort::Info& info) : Matrices(lie_transposed(info)) {}
+
+  WeightMatrix weights(const ConvShape& s, const ort::Tensor& w) const {
+    return transposed_ ? rows_of_inputs(w.as<float>(), s.O) : rows_of_outputs(w.as<float>(), s.C);
+  }
+};
+
+void infer(const ort::InferContext& context, ort::ElementType type, bool transposed) {
   std::vector<ort::Dimension> x = context.input(0);
   const std::vector<ort::Dimension> w = context.input(1);
   if (x.empty() || w.size() != 2) return;
-  x.back() = w[0];
-  context.set_output(Output, x);
+  x.back() = w[transposed ? 1 : 0];
+  context.set_output(type, x);
+}
+
+void infer_selection(const ort::InferContext& context) { infer(context, ort::kUint8, false); }
+
+void infer_values(const ort::InferContext& context) {
+  infer(context, ort::kFloat, lie_transposed(context));
 }
 
 }  // namespace
 
 const std::vector<OpSpec>& gemm_ops() {
   static const std::vector<OpSpec> specs =
-      domain_ops<Matrices>(infer<ort::kUint8>, infer<ort::kFloat>);
+      domain_ops<Matrices, SrmmMatrices>(infer_selection, infer_values);
   return specs;
 }
 

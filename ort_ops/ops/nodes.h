@@ -2,9 +2,10 @@
 // ConvShape (conv_ops.cc: images, gemm_ops.cc: matrices); everything else is common.
 //
 // A Domain has
-//   explicit Domain(const ort::Info&)                 reads the attributes of geometry
+//   explicit Domain(const ort::Info&)                 reads the attributes of geometry and layout
 //   ConvShape shape(x, w)                             throws when they do not fit
 //   ConvShape weight_shape(w)                         the same before any X is known, for packing
+//   WeightMatrix weights(shape, w)                    of SRMM
 //   dims conv_dims(shape, x), output_dims(shape, x)   of R, and of S and Y
 //   bool select_all(info); kRows; class Srmm
 #pragma once
@@ -52,8 +53,8 @@ class SrmmNode final : public Kernel {
 
   std::unique_ptr<Srmm> pack(const ort::Tensor& w, const ort::Tensor& b) const {
     const ConvShape shape = domain_.weight_shape(w);
-    return std::make_unique<Srmm>(shape, w.as<float>(), read_bias("B", b, shape.O), clamp_,
-                                  strategy_, selects_, active_kernels());
+    return std::make_unique<Srmm>(shape, domain_.weights(shape, w), read_bias("B", b, shape.O),
+                                  clamp_, strategy_, selects_, active_kernels());
   }
 
   Domain domain_;
@@ -106,7 +107,7 @@ class PredictNode final : public Kernel {
 };
 
 // SPLPredict with float32 and with int8 weights, and SRMM.
-template <class Domain>
+template <class PredictDomain, class SrmmDomain>
 std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&),
                                void (*infer_values)(const ort::InferContext&)) {
   using ort::kFloat, ort::kInt8, ort::kUint8, ort::kOptional, ort::kRequired;
@@ -120,7 +121,7 @@ std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&)
                    {kFloat, kOptional}},
                   kUint8,
                   [](const ort::Info& info) -> std::unique_ptr<Kernel> {
-                    return std::make_unique<PredictNode<Domain>>(info);
+                    return std::make_unique<PredictNode<PredictDomain>>(info);
                   },
                   infer_selection};
   };
@@ -132,7 +133,7 @@ std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&)
                      {kFloat, kOptional}},
                     kFloat,
                     [](const ort::Info& info) -> std::unique_ptr<Kernel> {
-                      return std::make_unique<SrmmNode<Domain>>(info);
+                      return std::make_unique<SrmmNode<SrmmDomain>>(info);
                     },
                     infer_values};
   return {predict(kFloat), predict(kInt8), srmm};

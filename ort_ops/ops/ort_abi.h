@@ -15,9 +15,11 @@
 
 extern "C" {
 
+struct OrtAllocator;
 struct OrtCustomOpDomain;
 struct OrtKernelContext;
 struct OrtKernelInfo;
+struct OrtMemoryInfo;
 struct OrtOpAttr;
 struct OrtSessionOptions;
 struct OrtShapeInferContext;
@@ -77,8 +79,10 @@ namespace spl::ort {
 constexpr uint32_t kApiVersion = 17;
 
 // Values of the official enumerations.
-enum ElementType { kFloat = 1, kUint8 = 2, kInt8 = 3 };
+enum ElementType { kFloat = 1, kUint8 = 2, kInt8 = 3, kFloat16 = 10 };
 enum Characteristic { kRequired = 0, kOptional = 1 };
+// Where a kernel finds an input: in the memory of its provider's device, or in the host's.
+enum MemoryType { kDeviceMemory = 0, kHostMemory = -2 };
 enum AttributeType { kAttributeInt = 1, kAttributeInts = 2 };
 enum ErrorCode { kFail = 1, kInvalidArgument = 2 };
 
@@ -97,6 +101,8 @@ enum Slot {
   GetDimensions = 62,
   GetSymbolicDimensions = 63,
   GetTensorTypeAndShape = 65,
+  AllocatorAlloc = 75,
+  AllocatorFree = 76,
   KernelInfoGetAttribute_float = 85,
   KernelInfoGetAttribute_int64 = 86,
   KernelInfoGetAttribute_string = 87,
@@ -105,11 +111,15 @@ enum Slot {
   KernelContext_GetOutput = 91,
   ReleaseStatus = 93,
   ReleaseTensorTypeAndShapeInfo = 99,
+  ReleaseAllocator = 132,
   KernelInfoGetAttributeArray_int64 = 163,
+  KernelContext_GetGPUComputeStream = 193,
+  GetTensorMemoryInfo = 194,
   KernelInfo_GetInputCount = 230,
   KernelInfo_GetInputName = 232,
   KernelInfo_GetNodeName = 244,
   KernelInfoGetConstantInput_tensor = 249,
+  KernelContext_GetAllocator = 253,
   ShapeInferContext_GetInputCount = 267,
   ShapeInferContext_GetInputTypeShape = 268,
   ShapeInferContext_GetAttribute = 269,

@@ -171,6 +171,19 @@ std::vector<Dimension> InferContext::input(size_t index) const {
   return dims;
 }
 
+int InferContext::element_type(size_t index) const {
+  OrtTensorTypeAndShapeInfo* info = nullptr;  // belongs to the context
+  OrtStatus* status =
+      call<OrtStatus*>(ShapeInferContext_GetInputTypeShape,
+                       static_cast<const OrtShapeInferContext*>(context_), index, &info);
+  int type = 0;
+  if (status == nullptr && info != nullptr)
+    status = call<OrtStatus*>(GetTensorElementType,
+                              static_cast<const OrtTensorTypeAndShapeInfo*>(info), &type);
+  if (status != nullptr) call<void>(ReleaseStatus, status);
+  return type;
+}
+
 const OrtOpAttr* InferContext::attribute(const char* name) const {
   const OrtOpAttr* value = nullptr;
   require_ok(call<OrtStatus*>(ShapeInferContext_GetAttribute,
@@ -201,10 +214,10 @@ std::vector<int64_t> InferContext::integers(const char* name, size_t count) cons
   return values;
 }
 
-void InferContext::set_output(ElementType type, const std::vector<Dimension>& dims) const {
+void InferContext::set_output(int type, const std::vector<Dimension>& dims) const {
   ShapeInfo shape;
   require_ok(call<OrtStatus*>(CreateTensorTypeAndShapeInfo, &shape.info), "cannot make a shape");
-  require_ok(call<OrtStatus*>(SetTensorElementType, shape.info, static_cast<int>(type)),
+  require_ok(call<OrtStatus*>(SetTensorElementType, shape.info, type),
              "cannot set a type");
   // Names first, then numbers: the order in which both survive.
   std::vector<const char*> names;

@@ -109,9 +109,10 @@ class InferContext {
   explicit InferContext(OrtShapeInferContext* context) : context_(context) {}
   // Empty when the rank is unknown.
   std::vector<Dimension> input(size_t index) const;
+  int element_type(size_t index) const;  // 0 when it is unknown
   int64_t integer(const char* name) const;
   std::vector<int64_t> integers(const char* name, size_t count) const;
-  void set_output(ElementType type, const std::vector<Dimension>& dims) const;
+  void set_output(int type, const std::vector<Dimension>& dims) const;
 
  private:
   const OrtOpAttr* attribute(const char* name) const;

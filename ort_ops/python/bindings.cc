@@ -96,11 +96,12 @@ spl::ConvShape conv_shape(const spl::ConvAttributes& at, const Floats& x, const 
   return shape;
 }
 
-spl::ConvShape gemm_shape(const Floats& x, const py::array& w) {
+// Weights [O, K], or [K, O] when they are transposed.
+spl::ConvShape gemm_shape(const Floats& x, const py::array& w, bool transposed = false) {
   require(x.ndim() == 2 && w.ndim() == 2, "X and weights: wanted rank 2");
   spl::ConvShape shape;
-  const std::string problem =
-      spl::make_gemm_shape(x.shape(0), x.shape(1), w.shape(0), w.shape(1), &shape);
+  const std::string problem = spl::make_gemm_shape(
+      x.shape(0), x.shape(1), w.shape(transposed ? 1 : 0), w.shape(transposed ? 0 : 1), &shape);
   require(problem.empty(), problem);
   return shape;
 }
@@ -133,14 +134,14 @@ spl::Strategy strategy_of(const std::string& name) {
 }
 
 template <class Kernel>
-Floats run_srmm(const spl::ConvShape& shape, const Ints& dims, const Floats& x, const Floats& w,
-                const Maybe<Floats>& b, const Maybe<Bytes>& s, const Maybe<Floats>& r,
-                const spl::Clamp& clamp, const std::string& strategy, const Maybe<std::string>& isa,
-                int threads) {
+Floats run_srmm(const spl::ConvShape& shape, const Ints& dims, const Floats& x,
+                const spl::WeightMatrix& w, const Maybe<Floats>& b, const Maybe<Bytes>& s,
+                const Maybe<Floats>& r, const spl::Clamp& clamp, const std::string& strategy,
+                const Maybe<std::string>& isa, int threads) {
   Floats y(dims);
   const spl::SrmmInputs in{x.data(), codes_of(s, shape), residual_of(r, shape), y.mutable_data()};
-  const Kernel kernel(shape, w.data(), bias_of(b, shape), clamp, strategy_of(strategy),
-                      in.s != nullptr, micro_for(isa));
+  const Kernel kernel(shape, w, bias_of(b, shape), clamp, strategy_of(strategy), in.s != nullptr,
+                      micro_for(isa));
   Team team(threads);
   const std::string problem = kernel.run(shape, in, team.parallel());
   require(problem.empty(), problem);
@@ -243,7 +244,8 @@ PYBIND11_MODULE(_kernels, m) {
         const auto shape = conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                  pool_strides, pool_pads, pool_ceil),
                                       x, w);
-        return run_srmm<spl::ConvSrmm>(shape, {shape.N, shape.pH, shape.pW, shape.O}, x, w, b, s, r,
+        return run_srmm<spl::ConvSrmm>(shape, {shape.N, shape.pH, shape.pW, shape.O}, x,
+                                       spl::rows_of_outputs(w.data(), shape.K()), b, s, r,
                                        {clip_min, clip_max, floor}, strategy, isa, threads);
       },
       py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
@@ -270,15 +272,18 @@ PYBIND11_MODULE(_kernels, m) {
   m.def(
       "gemm_srmm",
       [](Floats x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<Floats> r, float clip_min,
-         float clip_max, float floor, std::string strategy, Maybe<std::string> isa, int threads) {
-        const auto shape = gemm_shape(x, w);
-        return run_srmm<spl::GemmSrmm>(shape, {shape.W, shape.O}, x, w, b, s, r,
+         float clip_max, float floor, std::string strategy, bool transposed, Maybe<std::string> isa,
+         int threads) {
+        const auto shape = gemm_shape(x, w, transposed);
+        const auto weights = transposed ? spl::rows_of_inputs(w.data(), shape.O)
+                                        : spl::rows_of_outputs(w.data(), shape.C);
+        return run_srmm<spl::GemmSrmm>(shape, {shape.W, shape.O}, x, weights, b, s, r,
                                        {clip_min, clip_max, floor}, strategy, isa, threads);
       },
       py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
       py::arg("r") = py::none(), py::kw_only(), py::arg("clip_min") = 0.0f,
       py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
-      py::arg("isa") = py::none(), py::arg("threads") = 1);
+      py::arg("transposed") = false, py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def(
       "gemm_predict",

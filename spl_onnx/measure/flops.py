@@ -86,7 +86,7 @@ def _site_work(
     x, w = shapes.get(site.x), shapes.get(site.w)
     if x is None or w is None:
         return None
-    dense = float(np.prod(site.places(x, w), dtype=np.float64) * np.prod(w[1:])) * _PER_MAC
+    dense = float(np.prod(site.places(x, w), dtype=np.float64) * site.macs_per_output(w)) * _PER_MAC
     if site.wp is None or site.wp not in weights:
         return SiteWork(dense)
     predictor = weights[site.wp]

@@ -19,6 +19,7 @@ from spl_onnx.spec.attributes import (
     Pooling,
     parse_geometry,
     parse_pooling,
+    parse_transposed,
 )
 from spl_onnx.spec.shapes import conv_direction
 
@@ -32,11 +33,12 @@ class ConvertedSite:
     Attributes:
         name: name of the site.
         x: tensor of the input: [N, H, W, C] for images, [..., K] for matrices.
-        w: tensor of the weights: [O, kH, kW, C / group] or [O, K].
+        w: tensor of the weights: [O, kH, kW, C / group], [O, K], or [K, O] where `transposed`.
         selection: tensor of the selection, None in a lossless site.
         wp: tensor of the predictor's weights, None in a lossless site.
         geometry: of the convolution, None for matrices.
         pooling: window behind the convolution.
+        transposed: whether the weights of a matrix are [K, O].
     """
 
     name: str
@@ -46,11 +48,16 @@ class ConvertedSite:
     wp: str | None
     geometry: ConvGeometry | None
     pooling: Pooling
+    transposed: bool = False
+
+    def macs_per_output(self, w_shape: tuple[int, ...]) -> int:
+        """Multiply-accumulates of one output value before pooling."""
+        return int(np.prod(w_shape[:1] if self.transposed else w_shape[1:], dtype=np.int64))
 
     def places(self, x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of the layer's result before pooling: [N, oH, oW, O] or [..., O]."""
         if self.geometry is None:
-            return (*x_shape[:-1], w_shape[0])
+            return (*x_shape[:-1], w_shape[1 if self.transposed else 0])
         size = [conv_direction(i, x_shape[1 + i], w_shape[1:3], self.geometry) for i in (0, 1)]
         return x_shape[0], *size, w_shape[0]
 
@@ -80,6 +87,7 @@ def _site(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> ConvertedS
         wp=predictor.input[1] if known and predictor is not None else None,
         geometry=parse_geometry(attributes) if image else None,
         pooling=parse_pooling(attributes) if image else Pooling.none(),
+        transposed=not image and parse_transposed(attributes),
     )
 
 

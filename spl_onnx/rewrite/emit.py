@@ -1,7 +1,9 @@
 """The nodes of one site: Transpose to channels last, SPLPredict, SRMM, Transpose back.
 
 Images with one spatial dimension get a height of 1 (`[N,C,L]` -> `[N,1,L,C]`). R is always connected, for the
-dense fallback body: a shared zero where the site has no residual.
+dense fallback body: a shared zero where the site has no residual. Matrix weights lie in the order in which
+they are read in place, so that nothing is packed: rows of outputs where these are selected, rows of inputs
+where zero inputs are skipped.
 """
 
 from __future__ import annotations
@@ -113,8 +115,10 @@ class SiteEmitter:
     def _srmm(self, x: gs.Tensor, s: gs.Tensor, r: gs.Tensor) -> None:
         site = self.site
         activation = Activation(site.activation.clip_min, site.activation.clip_max, self.floor)
-        attrs = srmm_attributes(site.geometry, site.pooling, activation)
-        inputs = [x, self._constant("W", site.w), self._constant("B", site.b), s, r]
+        transposed = not site.is_image and self.predictor is None
+        attrs = srmm_attributes(site.geometry, site.pooling, activation, transposed=transposed)
+        w = self._constant("W", site.w.T if transposed else site.w)
+        inputs = [x, w, self._constant("B", site.b), s, r]
         if not site.is_image:
             self._node(SRMM, "srmm", inputs, self.output, attrs)
             return

@@ -21,6 +21,9 @@ GLOBAL_AVERAGE = "GlobalAveragePool"
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
 SRMM_INPUTS = ("X", "W", "B", "S", "R")
 
+#: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
+ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)
+
 STRATEGIES = ("auto", "select", "zero_skip", "dense")
 #: A selection is one byte, 0 means "nothing selected" and 255 is kept free: at most 254 places per window.
 MAX_WINDOW = 254
@@ -239,11 +242,19 @@ def srmm_attributes(
     pooling: Pooling | None,
     activation: Activation,
     strategy: str = "auto",
+    transposed: bool = False,
 ) -> dict[str, Any]:
     """All attributes of an SRMM node; arguments as for `predict_attributes`.
 
+    Args:
+        geometry: The convolution, or None for the matrix operator.
+        pooling: The window behind it; None is none.
+        activation: Clipping and floor.
+        strategy: How to compute.
+        transposed: Whether the weights of a matrix lie as `[K,O]` instead of `[O,K]`.
+
     Raises:
-        ModelError: `pooling` is given for a matrix, or `strategy` is unknown.
+        ModelError: `pooling` is given for a matrix or `transposed` for images, or `strategy` is unknown.
     """
     if strategy not in STRATEGIES:
         raise ModelError(f"strategy is {strategy!r}; wanted one of {', '.join(STRATEGIES)}")
@@ -255,7 +266,9 @@ def srmm_attributes(
     }
     if geometry is None:
         _refuse_pooling(pooling)
-        return common
+        return {"w_perm": list(ROWS_OF_INPUTS if transposed else ROWS_OF_OUTPUTS), **common}
+    if transposed:
+        raise ModelError("transposed weights on an image operator; wanted them on matrices only")
     return {**_image_attributes(geometry, pooling or Pooling.none()), **common}
 
 
@@ -289,6 +302,20 @@ def parse_pooling(attributes: Mapping[str, Any]) -> Pooling:
 def parse_activation(attributes: Mapping[str, Any]) -> Activation:
     """The activation written in an SRMM node's attributes."""
     return Activation(*(_get(attributes, name) for name in ("clip_min", "clip_max", "floor")))
+
+
+def parse_transposed(attributes: Mapping[str, Any]) -> bool:
+    """Whether the weights of a matrix SRMM lie as `[K,O]`.
+
+    Raises:
+        ModelError: w_perm is no order of two dimensions.
+    """
+    perm = tuple(_get(attributes, "w_perm"))
+    if perm not in (ROWS_OF_OUTPUTS, ROWS_OF_INPUTS):
+        raise ModelError(
+            f"attribute w_perm is {list(perm)}; wanted [1, 0] for weights [O,K] or [0, 1] for weights [K,O]"
+        )
+    return perm == ROWS_OF_INPUTS
 
 
 def parse_lrn(attributes: Mapping[str, Any]) -> ResponseNorm:

@@ -30,11 +30,14 @@ def check_image(x: Array, w: Array, group: int) -> None:
         )
 
 
-def check_matrix(x: Array, w: Array) -> None:
-    """ModelError unless `x [...,K]` and `w [O,K]` fit each other."""
+def check_matrix(x: Array, w: Array, transposed: bool = False) -> None:
+    """ModelError unless `x [...,K]` and `w [O,K]` (transposed `[K,O]`) fit each other."""
     _check_float("X", x)
-    if x.ndim < 1 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
-        raise ModelError(f"X {list(x.shape)} does not fit weights {list(w.shape)}; wanted [...,K] and [O,K]")
+    if x.ndim < 1 or w.ndim != 2 or x.shape[-1] != w.shape[0 if transposed else 1]:
+        order = "[K,O]" if transposed else "[O,K]"
+        raise ModelError(
+            f"X {list(x.shape)} does not fit weights {list(w.shape)}; wanted [...,K] and {order}"
+        )
 
 
 def check_predictor(wp: Array, wscale: Array | None, xscale: Array | None) -> None:

@@ -141,7 +141,7 @@ def _pool_node(opset: int) -> NodeProto:
 
 def _gemm_nodes(opset: int) -> list[NodeProto]:
     return [
-        _node("Transpose", ["W"], "columns", perm=(1, 0)),
+        _node("Transpose", ["W"], "columns", {"perm": ("w_perm", _INTS)}),
         _node("MatMul", ["X", "columns"], "product"),
         _node("Add", ["product", "B"], "biased"),
         _node("Add", ["biased", "R"], "total"),

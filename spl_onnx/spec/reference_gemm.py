@@ -71,16 +71,18 @@ def gemm_srmm(
     r: Array | None = None,
     *,
     activation: Activation,
+    transposed: bool = False,
 ) -> NDArray[np.float32]:
     """SRMM on matrices.
 
     Args:
         x: `[...,K]` float32.
-        w: `[O,K]` float32.
+        w: `[O,K]` float32, or `[K,O]`.
         b: `[O]` float32; None is 0.
         s: `[...,O]` uint8, 0 or 1; None selects everything.
         r: `[...,O]` or one element, float32; None is 0.
         activation: Clipping and floor.
+        transposed: Whether `w` is `[K,O]`.
 
     Returns:
         `[...,O]` float32.
@@ -88,6 +90,8 @@ def gemm_srmm(
     Raises:
         ModelError: Inputs that do not fit each other, or a selection above 1.
     """
+    check_matrix(x, w, transposed)
+    w = w.T if transposed else w
     shape = _output_shape(x, w)
     values = activated_values(x, w, b, r, product=_product, shape=shape, activation=activation)
     if s is None:

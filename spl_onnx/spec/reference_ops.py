@@ -20,6 +20,7 @@ from spl_onnx.spec.attributes import (
     parse_geometry,
     parse_lrn,
     parse_pooling,
+    parse_transposed,
 )
 from spl_onnx.spec.reference_conv import conv_predict, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_srmm
@@ -47,7 +48,9 @@ def _gemm_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArr
 
 
 def _gemm_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
-    return gemm_srmm(*inputs, activation=parse_activation(attributes))
+    return gemm_srmm(
+        *inputs, activation=parse_activation(attributes), transposed=parse_transposed(attributes)
+    )
 
 
 def _lrn(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:

@@ -108,6 +108,20 @@ def test_columns_that_contradict_the_weights_of_a_matrix(plugin_path):
     assert mentions(failure(session, x=zeros(3, 2, 5)), (3, 2, 5), (4, 6))
 
 
+def test_columns_that_contradict_transposed_weights(plugin_path):
+    attributes = srmm_attributes(None, None, RELU, transposed=True)
+    session = session_of(SRMM, DOMAIN_GEMM, ["x", "w"], {"w": zeros(6, 4)}, attributes)
+    assert session.run(None, {"x": zeros(3, 2, 6)})[0].shape == (3, 2, 4)
+    text = failure(session, x=zeros(3, 2, 4))
+    assert mentions(text, (3, 2, 4), (6, 4)) and "wanted 6" in text
+
+
+def test_an_order_of_weights_that_is_none(plugin_path):
+    attributes = srmm_attributes(None, None, RELU) | {"w_perm": [1, 1]}
+    with pytest.raises(Exception, match=r"site/op.*w_perm: got \[1,1\], wanted \[1,0\] .* or \[0,1\]"):
+        session_of(SRMM, DOMAIN_GEMM, ["x", "w"], {"w": zeros(4, 4)}, attributes)
+
+
 def test_predictor_with_other_channels(plugin_path):
     constants = {"wp": zeros(4, 3, 3, 8), "bp": zeros(4)}
     session = session_of(

@@ -86,6 +86,15 @@ def test_the_name_survives_a_renamed_node():
     assert "pooled" in [site.name for site in converted_sites(model)]
 
 
+@pytest.mark.parametrize(("options", "w_shape"), [({}, (12, 16)), ({"lossless": True}, (16, 12))])
+def test_work_of_a_matrix_in_either_order(options, w_shape):
+    model = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True, **options)).model
+    site = next(site for site in converted_sites(model) if site.name == "hidden")
+    assert tuple(next(t.dims for t in model.graph.initializer if t.name == site.w)) == w_shape
+    assert site.places((2, 3, 16), w_shape) == (2, 3, 12)
+    assert site.macs_per_output(w_shape) == 16
+
+
 @pytest.mark.parametrize("options", [{}, {"lossless": True}])
 def test_weights_are_found(options):
     assert all(site.w and site.x for site in sites_of(**options).values())

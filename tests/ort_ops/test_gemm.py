@@ -38,15 +38,25 @@ def operands(
     strategy=st.sampled_from(("auto", "select", "zero_skip", "dense")),
     residual=st.booleans(),
     selected=st.booleans(),
+    transposed=st.booleans(),
 )
 def test_srmm_equals_the_reference(
-    isa: str, rows: int, k: int, outputs: int, seed: int, strategy: str, residual: bool, selected: bool
+    isa: str,
+    rows: int,
+    k: int,
+    outputs: int,
+    seed: int,
+    strategy: str,
+    residual: bool,
+    selected: bool,
+    transposed: bool,
 ) -> None:
     rng, x, w, b = operands(rows, k, outputs, seed)
     s = (rng.random((rows, outputs)) < 0.3).astype(np.uint8) if selected else None
     r = rng.standard_normal((rows, outputs)).astype(np.float32) if residual else np.zeros(1, np.float32)
     want = gemm_srmm(x, w, b, s, r, activation=Activation.clip(6.0))
-    got = _kernels.gemm_srmm(x, w, b, s, r, clip_max=6.0, strategy=strategy, isa=isa)
+    options = {"clip_max": 6.0, "strategy": strategy, "isa": isa, "transposed": transposed}
+    got = _kernels.gemm_srmm(x, w.T.copy() if transposed else w, b, s, r, **options)
     bound = EPS * (k + 2) * (np.abs(x).max(initial=0) * np.abs(w).max() * k + np.abs(b).max() + 5)
     np.testing.assert_allclose(got, want, rtol=0, atol=bound)
 
@@ -65,15 +75,18 @@ def test_int8_predictor_is_equal_to_the_bit(
 
 
 @MANY
-@given(**SIZES, selected=st.booleans())
+@given(**SIZES, selected=st.booleans(), transposed=st.booleans())
 def test_a_row_alone_gives_the_same_bits(
-    isa: str, rows: int, k: int, outputs: int, seed: int, selected: bool
+    isa: str, rows: int, k: int, outputs: int, seed: int, selected: bool, transposed: bool
 ) -> None:
     rng, x, w, b = operands(rows, k, outputs, seed)
+    if transposed:
+        w = w.T.copy()
     s = (rng.random((rows, outputs)) < 0.3).astype(np.uint8) if selected else None
-    together = _kernels.gemm_srmm(x, w, b, s, isa=isa, threads=2)
+    together = _kernels.gemm_srmm(x, w, b, s, isa=isa, threads=2, transposed=transposed)
     for i in range(min(rows, 8)):
-        alone = _kernels.gemm_srmm(x[i : i + 1], w, b, None if s is None else s[i : i + 1], isa=isa)
+        part = None if s is None else s[i : i + 1]
+        alone = _kernels.gemm_srmm(x[i : i + 1], w, b, part, isa=isa, transposed=transposed)
         np.testing.assert_array_equal(alone[0], together[i])
 
 

@@ -23,6 +23,18 @@ def test_names_are_unique_even_if_the_model_uses_ours():
     assert_same(model, result, FEEDS)
 
 
+@pytest.mark.parametrize("lossless", [False, True])
+def test_a_matrix_lies_as_it_is_read(lossless):
+    """Rows of outputs where these are selected, rows of inputs where zeros among them are skipped."""
+    result = rewritten(net().model("y"), lossless=lossless)
+    node = next(n for n in result.model.graph.node if n.name == "y/srmm")
+    w = next(numpy_helper.to_array(t) for t in result.model.graph.initializer if t.name == node.input[1])
+    perm = next(a.ints for a in node.attribute if a.name == "w_perm")
+    original = next(numpy_helper.to_array(t) for t in net().initializers if t.name == "w")
+    np.testing.assert_array_equal(w.transpose(perm), original)
+    assert (w.shape == original.shape) == lossless
+
+
 def test_a_selection_has_no_description():
     """In the fallback it is a constant of another shape."""
     result = rewritten(net().model("y"))

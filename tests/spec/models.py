@@ -28,6 +28,7 @@ class Layer:
     bias: bool = True
     residual: bool = True
     selection: bool = True
+    transposed: bool = False
 
     @property
     def is_conv(self) -> bool:
@@ -57,12 +58,12 @@ class Layer:
             ["x", "w", "b" if self.bias else "", "s" if self.selection else "", "r"],
             ["y"],
             domain=self.domain,
-            **srmm_attributes(*layer, self.case.activation),
+            **srmm_attributes(*layer, self.case.activation, transposed=self.transposed),
         )
         return [predict, srmm] if self.selection else [srmm]
 
     def model(self, opset: int) -> ModelProto:
-        weights = {"w": self.case.w, "b": self.case.b}
+        weights = {"w": self.case.w.T.copy() if self.transposed else self.case.w, "b": self.case.b}
         if not self.residual:
             weights["r"] = self.r
         rank = self.case.x.ndim

@@ -2,6 +2,7 @@ import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spl_onnx.errors import ModelError
@@ -18,8 +19,9 @@ def documented(operator: str, domain: str) -> set[str]:
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ([^|]+) \|", CONTRACT.read_text(), re.MULTILINE)
     names = set()
     for cell, where in rows:
-        both = where.strip() == "conv"
-        if (both and domain == "conv") or (operator in where and ("conv" not in where or domain == "conv")):
+        who = {part.strip() for part in where.split(",")}
+        here = not who & {"conv", "gemm"} or domain in who
+        if here and (operator in who or who == {"conv"}):
             names |= set(re.findall(r"`(\w+)`", cell))
     return names
 
@@ -127,6 +129,26 @@ def test_matrix_operators_have_no_window():
         srmm_attributes(None, POOLING, Activation.relu())
     with pytest.raises(ModelError, match="select_all"):
         predict_attributes(None, select_all=True)
+
+
+def test_images_have_one_order_of_weights():
+    with pytest.raises(ModelError, match="transposed weights on an image"):
+        srmm_attributes(GEOMETRY, None, Activation.relu(), transposed=True)
+    assert "w_perm" not in srmm_attributes(GEOMETRY, None, Activation.relu())
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+def test_the_order_of_matrix_weights_is_read_again(transposed):
+    written = srmm_attributes(None, None, Activation.relu(), transposed=transposed)
+    w = np.zeros((3, 2) if transposed else (2, 3))
+    assert np.transpose(w, written["w_perm"]).shape == (3, 2)
+    assert at.parse_transposed(written) is transposed
+
+
+@pytest.mark.parametrize("perm", [[0, 0], [1], [1, 0, 2]])
+def test_an_order_of_weights_that_is_none_is_refused(perm):
+    with pytest.raises(ModelError, match=r"w_perm is .*; wanted \[1, 0\] .* or \[0, 1\]"):
+        at.parse_transposed({"w_perm": perm})
 
 
 def test_unknown_strategy_and_missing_attribute_are_named():

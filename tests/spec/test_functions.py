@@ -96,6 +96,7 @@ OPSETS = [7, 8, 9, 10, 11, 12, 13, 17, 18, 21, newest_opset()]
 def test_every_opset_runs_in_plain_onnx_runtime(opset, activation):
     for residual, selection in itertools.product((True, False), repeat=2):
         check_layer(matrix_layer(activation, residual=residual, selection=selection), opset)
+        check_layer(matrix_layer(activation, residual=residual, selection=False, transposed=True), opset)
         for bias in (True, False):
             layer = image_layer(activation, opset >= 10, bias=bias, residual=residual, selection=selection)
             check_layer(layer, opset)
@@ -109,8 +110,8 @@ def test_random_image_layers_run_in_plain_onnx_runtime(case, bias, residual, sel
 
 @settings(deadline=None, max_examples=40)
 @given(gemm_cases().filter(lambda case: case.x.ndim > 1), st.booleans(), st.booleans())
-def test_random_matrix_layers_run_in_plain_onnx_runtime(case, residual, selection):
-    check_layer(Layer(case, True, residual, selection), 17)
+def test_random_matrix_layers_run_in_plain_onnx_runtime(case, residual, transposed):
+    check_layer(Layer(case, True, residual, selection=not transposed, transposed=transposed), 17)
 
 
 def run_auxiliary(node: onnx.NodeProto, x: np.ndarray, opset: int) -> np.ndarray:
@@ -153,7 +154,8 @@ def test_every_opset_averages_in_plain_onnx_runtime(opset):
 # onnx.reference cannot hand an attribute of a function to LeakyRelu, which the body for opset 11 needs.
 @pytest.mark.parametrize("opset", [7, 10, 12, 17, 21])
 def test_bodies_run_in_the_reference_evaluator(opset):
-    for layer in (image_layer(0, opset >= 10), matrix_layer(2)):
+    transposed = matrix_layer(2, selection=False, transposed=True)
+    for layer in (image_layer(0, opset >= 10), matrix_layer(2), transposed):
         result = ReferenceEvaluator(layer.model(opset)).run(None, layer.feeds)[0]
         assert abs(result - wanted(layer)).max() <= layer.case.tolerance
 

@@ -29,6 +29,12 @@ def test_srmm_without_selection_is_the_dense_layer(case):
 
 
 @given(gemm_cases())
+def test_weights_may_lie_in_either_order(case):
+    transposed = gemm_srmm(case.x, case.w.T, case.b, r=case.r, activation=case.activation, transposed=True)
+    np.testing.assert_array_equal(transposed, srmm(case))
+
+
+@given(gemm_cases())
 def test_selection_by_the_true_weights_loses_nothing(case):
     case = dataclasses.replace(case, activation=Activation.relu())
     s = gemm_predict(case.x, case.w, case.b, r=case.r)
@@ -102,6 +108,7 @@ X, W = np.ones((2, 5, 4), np.float32), np.ones((6, 4), np.float32)
     [
         ({"x": np.ones((2, 5, 3), np.float32)}, r"X \[2, 5, 3\].*\[6, 4\]"),
         ({"x": np.float32(1)}, r"X \[\]"),
+        ({"transposed": True}, r"X \[2, 5, 4\].*\[6, 4\]; wanted \[...,K\] and \[K,O\]"),
         ({"b": np.ones(5, np.float32)}, r"\[5\]; wanted \[6\]"),
         ({"r": np.ones((5, 6), np.float32)}, r"\[5, 6\]; wanted \[2, 5, 6\]"),
         ({"s": np.ones((2, 5, 4), np.uint8)}, r"\[2, 5, 4\]; wanted uint8 \[2, 5, 6\]"),

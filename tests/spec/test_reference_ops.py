@@ -57,7 +57,7 @@ def test_image_nodes_compute_the_functions(case, bias, residual, selection):
 @settings(deadline=None, max_examples=40)
 @given(gemm_cases(), flags, flags, flags)
 def test_matrix_nodes_compute_the_functions(case, bias, residual, selection):
-    layer = Layer(case, bias, residual, selection)
+    layer = Layer(case, bias, residual, selection, transposed=not selection)
     s = gemm_predict(case.x, case.w, case.b, r=layer.r) if selection else None
     wanted = gemm_srmm(case.x, case.w, case.b if bias else None, s, layer.r, activation=case.activation)
     np.testing.assert_array_equal(evaluate(layer), wanted)
@@ -111,7 +111,8 @@ def test_mean_node():
 
 
 def test_missing_attribute_is_named():
-    node = helper.make_node("SRMM", ["x", "w"], ["y"], domain=DOMAIN_GEMM, clip_min=0.0, clip_max=1.0)
+    given = {"clip_min": 0.0, "clip_max": 1.0, "w_perm": [1, 0]}
+    node = helper.make_node("SRMM", ["x", "w"], ["y"], domain=DOMAIN_GEMM, **given)
     infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [1, 1]) for k in "xwy"]
     graph = helper.make_graph([node], "g", infos[:2], infos[2:])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_GEMM, 1)]

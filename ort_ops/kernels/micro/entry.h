@@ -10,7 +10,8 @@ void dot_slots(const float* weights, const DotBlocks& blocks, const char* packed
                const int32_t* slot_offset, const uint16_t* slots, int count, float* sums);
 void dot_rows(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
-void add_rows(const float* x, const float* const* rows, int count, int64_t n, float* y);
+void add_rows(const float* x, int64_t x_stride, int vectors, const float* const* rows, int count,
+              int64_t n, float* y);
 
 void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int first,
                  int count, float* sums, int64_t sum_stride);

@@ -81,7 +81,13 @@ def test_a_plan_is_applied_again():
     )
 
 
-@pytest.mark.parametrize("change", [{"choice": "predict"}, {"settings": {"floor": 0.5}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"choice": "predict", "settings": {"predictor": "int8"}},
+        {"choice": "truncate", "settings": {"floor": 0.5}},
+    ],
+)
 def test_a_plan_that_predicts_it_is_refused(change):
     model = net().model("y")
     plan = rewritten(model).plan
