@@ -1,6 +1,7 @@
 // Domain ai.spl.gemm: matrices of any rank, whose leading dimensions are the rows of one matrix.
 #include "kernels/gemm.h"
 #include "ops/nodes.h"
+#include "ops/weight_order.h"
 
 namespace spl {
 namespace {
@@ -48,16 +49,6 @@ class Matrices {
   explicit Matrices(bool transposed) : transposed_(transposed) {}
   const bool transposed_ = false;
 };
-
-// Whether weights lie as [K,O]: w_perm is what makes them so.
-template <class Source>
-bool lie_transposed(const Source& from) {
-  const std::vector<int64_t> perm = from.integers("w_perm", 2);
-  if (perm != std::vector<int64_t>{1, 0} && perm != std::vector<int64_t>{0, 1})
-    throw ort::InvalidArgument("attribute w_perm: got " + shape_text(perm.data(), 2) +
-                               ", wanted [1,0] for weights [O,K] or [0,1] for weights [K,O]");
-  return perm[0] == 0;
-}
 
 class SrmmMatrices : public Matrices {
  public:
