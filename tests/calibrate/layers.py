@@ -1,4 +1,4 @@
-"""Layers for tests of the calibration: all of their outputs sampled, and synthetic ones with known behaviour."""
+"""Layers for tests of the calibration: all of their outputs sampled, and synthetic ones."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ def every_row(case: GemmCase) -> SiteSamples:
     return collector.finish()
 
 
-def synthetic(
-    seed: int = 0,
-    count: int = 2048,
-    images: int = 16,
-    channels: int = 8,
-    outputs: int = 24,
-    bias: float = -0.5,
-) -> ConvCase:
-    """A ReLU layer whose inputs are half zeros and differ in size from channel to channel."""
-    rng = np.random.default_rng(seed)
-    side = int(np.sqrt(count / images))
-    x = np.maximum(rng.standard_normal((images, side, side, channels)), 0) * rng.uniform(0.2, 2, channels)
+def synthetic(seed: int = 0, count: int = 2304, images: int = 16, weights_seed: int = 0) -> ConvCase:
+    """A ReLU layer whose inputs are half zeros and differ in size from channel to channel.
+
+    Args:
+        seed: Of the images.
+        count: Places in all images.
+        images: Images.
+        weights_seed: Of the layer.
+    """
+    rng = np.random.default_rng(100 + weights_seed)
+    channels, outputs, side = 8, 24, int(np.sqrt(count / images))
     w = rng.standard_t(4, (outputs, 3, 3, channels)) / np.sqrt(9 * channels)
-    b = bias + 0.5 * rng.standard_normal(outputs)
-    geometry = ConvGeometry(pads=(1, 1, 1, 1))
-    shape = (images, side, side, outputs)
-    arrays = (a.astype(np.float32) for a in (x, w, b, np.zeros(shape)))
-    return ConvCase(*arrays, geometry, Pooling.none(), Activation.relu())
+    b = 0.5 * rng.standard_normal(outputs) - 0.5
+    size = rng.uniform(0.2, 2, channels)
+    x = np.maximum(np.random.default_rng(seed).standard_normal((images, side, side, channels)), 0) * size
+    arrays = (a.astype(np.float32) for a in (x, w, b, np.zeros((images, side, side, outputs))))
+    return ConvCase(*arrays, ConvGeometry(pads=(1, 1, 1, 1)), Pooling.none(), Activation.relu())

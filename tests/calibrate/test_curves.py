@@ -27,8 +27,8 @@ def test_curves_are_the_expected_squared_error():
     curves = Curves(*noisy(8192, 4, 0.5))
     at = np.linspace(-1.5, 1.5, 13)
     found = curves.levels(np.repeat(at[:, None], 4, axis=1).astype(np.float32))
-    # A bin holds 128 outputs, the prior 32 of all channels. max(.)^2 of a normal has a standard deviation of at
-    # most 2 * (|score| + noise) * noise + noise^2; 5 of them over sqrt(128), and half a bin's width of slope.
+    # A bin holds 128 outputs, the prior 32 of all channels. max(.)^2 of a normal has a standard deviation of
+    # at most 2 * (|score| + noise) * noise + noise^2; 5 of them over sqrt(128), and half a bin of slope.
     spread = 2 * (abs(at) + 0.5) * 0.5 + 0.25
     assert (abs(found - expected(at, 0.5)[:, None]) < (5 * spread / np.sqrt(128) + 0.15)[:, None]).all()
 

@@ -19,7 +19,7 @@ from tests.spec.cases import conv_cases
 @settings(deadline=None, max_examples=100)
 @given(conv_cases())
 def test_all_samples_together_are_the_layer(case):
-    """Every window is sampled as often as any other, so that sums over samples are multiples of the layer's."""
+    """Every window is sampled as often as any other: sums over samples are multiples of the layer's."""
     made = predictor_weights(case.w, case.b, {"predictor": "int8"})
     samples, block = everything(case), Block.of(case.pooling)
     relu = Activation.relu()

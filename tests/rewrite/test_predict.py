@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
+from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.predict import default_settings, describe
@@ -31,6 +32,61 @@ def test_a_floor_where_outputs_may_be_negative_is_refused():
     result = rewrite_model(made.model("y"), RewriteOptions(), plan=plan)
     assert result.plan.sites[0].choice == "dense"
     assert "a floor would change them" in result.plan.sites[0].reason
+
+
+def test_lists_that_do_not_fit_the_channels_are_refused():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)], "y")
+    for name, values, words in (
+        ("threshold", [0.5, 1.0], "threshold has shape [2]"),
+        ("correction", [0.5] * 4, "correction has shape [4]"),
+        ("input_rms", [1.0] * 3, "input_rms has shape [3]"),
+    ):
+        settings = {"predictor": "pruned", "keep": 0.5, name: values}
+        plan = Plan([SitePlan("y", "conv_relu", "predict", settings)])
+        entry = rewrite_model(made.model("y"), RewriteOptions(), plan=plan).plan.sites[0]
+        assert entry.choice == "dense" and words in entry.reason
+
+
+def test_settings_from_data_reach_the_nodes_and_come_back_from_the_file():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)], "y")
+    model = made.model("y")
+    settings = {
+        "predictor": "int8",
+        "keep": 0.5,
+        "threshold": [0.1, 0.2, 0.3],
+        "correction": [1 / 3, 0.0, -1e-7],
+        "input_rms": [0.3, 2.5],
+        "xscale": [0.0123, 7.0],
+        "floor": 0.05,
+    }
+    plan = Plan([SitePlan("y", "conv_relu", "predict", settings)])
+    first = rewrite_model(model, RewriteOptions(), plan=plan)
+    again = rewrite_model(model, RewriteOptions(), plan=Plan.from_json(first.plan.to_json()))
+    assert first.plan.sites[0].settings == settings
+    assert first.model.graph.SerializeToString() == again.model.graph.SerializeToString()
+    stored = {t.name: numpy_helper.to_array(t) for t in first.model.graph.initializer}
+    assert stored["y/Xscale"].tolist() == np.float32([0.0123, 7]).tolist()
+    assert np.count_nonzero(stored["y/Wp"].reshape(3, -1), axis=1).max() <= 9
+
+
+def test_truncate_is_a_floor_without_a_prediction():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)], "y")
+    plan = Plan([SitePlan("y", "conv_relu", "truncate", {"floor": 0.25})])
+    result = rewrite_model(made.model("y"), RewriteOptions(), plan=plan)
+    (node,) = [n for n in result.model.graph.node if n.op_type == "SRMM"]
+    assert not node.input[3] and next(a.f for a in node.attribute if a.name == "floor") == 0.25
+    assert result.plan.sites[0].choice == "truncate"
+
+
+def test_lossless_with_a_floor_is_refused():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)], "y")
+    plan = Plan([SitePlan("y", "conv_relu", "lossless", {"floor": 0.25})])
+    with pytest.raises(UsageError, match="lossless is exact"):
+        rewrite_model(made.model("y"), RewriteOptions(), plan=plan)
 
 
 def test_pruned_predictor_keeps_the_fraction():
@@ -67,6 +123,25 @@ def test_refuses_sums_too_long_for_int8_but_not_for_pruned():
 def test_default_settings(options, settings, words):
     assert default_settings(RewriteOptions(**options)) == settings
     assert describe(settings).startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"floor": 0.12345}, "outputs up to 0.1235 become 0"),
+        ({"predictor": "int8", "keep": 0.5}, "int8 predictor keeping 0.5 of the weights"),
+        (
+            {"predictor": "pruned", "keep": 0.2, "correction": [0.0]},
+            "pruned predictor keeping 0.2 of the weights, with mean correction",
+        ),
+        (
+            {"predictor": "pruned"},
+            "pruned predictor keeping 1 of the weights, without mean correction (no data)",
+        ),
+    ],
+)
+def test_words_of_settings(settings, words):
+    assert describe(settings) == words
 
 
 def test_thresholds_of_a_plan_move_the_bias_of_the_predictor():

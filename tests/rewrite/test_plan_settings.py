@@ -1,0 +1,64 @@
+"""Settings that somebody may have edited."""
+
+from __future__ import annotations
+
+import pytest
+
+from spl_onnx.errors import UsageError
+from spl_onnx.rewrite.plan_settings import validate_settings
+
+INT8, PRUNED = {"predictor": "int8"}, {"predictor": "pruned"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings"),
+    [
+        ("dense", {}),
+        ("lossless", {}),
+        ("lossless", {"floor": 0.0}),
+        ("truncate", {"floor": 0.5}),
+        ("predict", {**INT8, "threshold": 0.1, "floor": 0.1, "xscale": [0.1, 3]}),
+        (
+            "predict",
+            {**INT8, "keep": 0.3, "threshold": [0.1, -2], "correction": [0, 1.5], "input_rms": [0, 2]},
+        ),
+        ("predict", {**PRUNED, "keep": 1, "threshold": -1}),
+    ],
+)
+def test_good_settings(choice, settings):
+    validate_settings("here", choice, settings)
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings", "message"),
+    [
+        ("dense", [], r"settings is \[\], wanted an object"),
+        ("predict", {"predictr": "int8"}, "unknown settings predictr; known are predictor, keep"),
+        ("predict", {"predictor": "magic"}, "predictor is 'magic', wanted one of int8, pruned"),
+        ("predict", {}, "choice predict needs a predictor"),
+        ("lossless", {"floor": 0.1}, "lossless is exact, got floor.*; wanted choice truncate"),
+        ("truncate", {}, "choice truncate has settings none; wanted a floor above 0"),
+        ("truncate", {"floor": 0}, "wanted a floor above 0"),
+        ("truncate", {"floor": 1, "predictor": "int8"}, "settings floor, predictor; wanted a floor above 0"),
+        ("truncate", {"floor": -1}, "floor is -1, wanted a number >= 0"),
+        ("truncate", {"floor": float("nan")}, "floor is nan"),
+        ("predict", {**PRUNED, "keep": 0}, "keep is 0"),
+        ("predict", {**PRUNED, "keep": True}, "keep is True"),
+        (
+            "predict",
+            {**PRUNED, "threshold": "high"},
+            "threshold is .*wanted a number or one per output channel",
+        ),
+        ("predict", {**PRUNED, "threshold": [1, None]}, "threshold is"),
+        ("predict", {**PRUNED, "correction": 1}, "correction is 1, wanted numbers, one per output channel"),
+        ("predict", {**PRUNED, "input_rms": [1, -1]}, "input_rms holds -1"),
+        ("predict", {**PRUNED, "input_rms": [float("inf")] * 99}, r"input_rms is \[inf, .*\.\.\., wanted"),
+        ("predict", {**PRUNED, "xscale": [1, 0]}, "xscale belongs to the int8 predictor"),
+        ("predict", {**INT8, "xscale": [1]}, r"xscale is \[1\], wanted \[scale, zero point\]"),
+        ("predict", {**INT8, "xscale": [0, 0]}, "Xscale holds the scale 0"),
+        ("predict", {**INT8, "xscale": [1, 300]}, "zero point 300"),
+    ],
+)
+def test_bad_settings(choice, settings, message):
+    with pytest.raises(UsageError, match=f"here: .*{message}"):
+        validate_settings("here", choice, settings)
