@@ -3,6 +3,7 @@
 #include "ops/nodes.h"
 
 namespace spl {
+
 const std::vector<OpSpec>& conv_ops() {
   static const std::vector<OpSpec> specs = [] {
     using namespace images;

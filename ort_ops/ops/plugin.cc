@@ -2,21 +2,27 @@
 #include <cstdio>
 
 #include "kernels/isa.h"
+#include "ops/cuda_library.h"
 #include "ops/custom_op.h"
 
 namespace spl {
 namespace {
 
-// Operators and domains outlive every session, so they are made once and never freed.
+void add_op(OrtCustomOpDomain* domain, const OrtCustomOp* op) {
+  ort::require_ok(ort::call<OrtStatus*>(ort::CustomOpDomain_Add, domain, op),
+                  "spl-onnx: cannot add an operator");
+}
+
+// Operators and domains outlive every session, so they are made once and never freed. Of operators
+// of one name ONNX Runtime asks the first for shapes: those of other providers, which know more
+// types.
 OrtCustomOpDomain* make_domain(const char* name, const std::vector<OpSpec>& specs,
-                               bool infer_shapes) {
+                               const ForeignOps& others, bool infer_shapes) {
   OrtCustomOpDomain* domain = nullptr;
   ort::require_ok(ort::call<OrtStatus*>(ort::CreateCustomOpDomain, name, &domain),
                   "spl-onnx: cannot create an operator domain");
-  for (const OpSpec& spec : specs)
-    ort::require_ok(
-        ort::call<OrtStatus*>(ort::CustomOpDomain_Add, domain, make_custom_op(spec, infer_shapes)),
-        "spl-onnx: cannot add an operator");
+  for (size_t i = 0; i < others.count; i++) add_op(domain, others.ops[i]);
+  for (const OpSpec& spec : specs) add_op(domain, make_custom_op(spec, infer_shapes));
   return domain;
 }
 
@@ -29,8 +35,10 @@ bool can_infer_shapes(const char* version) {
 
 void add_domains(OrtSessionOptions* options, const char* version) {
   static const bool infer = can_infer_shapes(version);
-  static OrtCustomOpDomain* const domains[] = {make_domain("ai.spl.conv", conv_ops(), infer),
-                                               make_domain("ai.spl.gemm", gemm_ops(), infer)};
+  static const CudaOps cuda = load_cuda_ops(ort::api, infer);
+  static OrtCustomOpDomain* const domains[] = {
+      make_domain("ai.spl.conv", conv_ops(), cuda.conv, infer),
+      make_domain("ai.spl.gemm", gemm_ops(), cuda.gemm, infer)};
   std::string problem;
   active_kernels(&problem);
   if (!problem.empty()) throw ort::InvalidArgument("spl-onnx: " + problem);

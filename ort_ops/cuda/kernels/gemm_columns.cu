@@ -1,4 +1,4 @@
-// Matrix products that read transposed weights [K, pitch], only the rows whose input is not zero. A
+// Matrix products that read weights [K, pitch], only the rows whose input is not zero. A
 // warp owns 32 rows in turn: it finds the inputs that count with one ballot and goes through their
 // bits, a few loads of up to 512 contiguous bytes under way at a time. Each lane sums columns of
 // its own. Sums over parts of K are written side by side and added up in order by finish_kernel.
@@ -169,7 +169,7 @@ struct Int8Sums {
 template <class Input, class Sum>
 struct Columns {
   const Input* x;
-  const void* transposed;
+  const void* columns;
   int64_t rows, k, outputs, pitch_bytes;
   int64_t part_rows;  // of the weights, per part of K
   InputScale scale;   // int8 only
@@ -199,7 +199,7 @@ __global__ __launch_bounds__(kThreads) void column_products_kernel(
   const int64_t column = static_cast<int64_t>(blockIdx.x) * kBlockColumns + lane * kColumns;
   const int64_t bytes = column / kColumns * Sums::kLaneBytes, first = int64_t{blockIdx.z} * kX;
   const bool reads = bytes + Sums::kLaneBytes <= p.pitch_bytes;
-  const char* weights = static_cast<const char*>(p.transposed) + bytes;
+  const char* weights = static_cast<const char*>(p.columns) + bytes;
   const int64_t begin = blockIdx.y * p.part_rows;
   const int64_t end = begin + p.part_rows < p.k ? begin + p.part_rows : p.k;
   Sums sums;
@@ -357,14 +357,14 @@ const T* from_row(const void* start, int64_t elements) {
 }
 
 template <class T>
-Status srmm_columns(const GemmSrmm& call, const void* transposed, float* partial, Stream stream) {
+Status srmm_columns(const GemmSrmm& call, const void* columns, float* partial, Stream stream) {
   const GemmShape& shape = call.shape;
   const Weights type = sizeof(T) == 4 ? Weights::kFloat : Weights::kHalf;
   const Parts parts = parts_of(shape.k);
   return for_parts(shape.rows, [&](int64_t first, int64_t rows) {
     const int64_t at = first * shape.outputs;
     const Columns<T, float> p{
-        from_row<T>(call.x, first * shape.k), transposed, rows, shape.k, shape.outputs,
+        from_row<T>(call.x, first * shape.k), columns,    rows, shape.k, shape.outputs,
         pitch_bytes(type, shape.outputs),     parts.rows, {},   partial};
     const ValueFinish<T> finish{
         from_row<uint8_t>(call.s, at),
@@ -388,8 +388,8 @@ Status predict(const GemmPredict& call, InputScale scale, Sum* partial, Stream s
     InputScale own = scale;
     if (own.ranges != nullptr) own.ranges += first * own.parts * 2;
     const Columns<X, Sum> p{
-        from_row<X>(call.x, first * shape.k),     call.transposed, rows, shape.k, shape.outputs,
-        pitch_bytes(call.weights, shape.outputs), parts.rows,      own,  partial};
+        from_row<X>(call.x, first * shape.k),     call.columns, rows, shape.k, shape.outputs,
+        pitch_bytes(call.weights, shape.outputs), parts.rows,   own,  partial};
     const ScoreFinish<X> finish{
         call.bias,
         call.weight_scale,
@@ -432,12 +432,11 @@ size_t gemm_columns_scratch(const GemmShape& shape) {
   return static_cast<size_t>(parts_of(shape.k).count * rows * shape.outputs) * sizeof(float);
 }
 
-Status gemm_srmm_columns(const GemmSrmm& call, const void* transposed, void* scratch,
-                         Stream stream) {
+Status gemm_srmm_columns(const GemmSrmm& call, const void* columns, void* scratch, Stream stream) {
   if (const Status status = check(call.shape)) return status;
   auto* partial = static_cast<float*>(scratch);
-  return call.element == Element::kFloat ? srmm_columns<float>(call, transposed, partial, stream)
-                                         : srmm_columns<Half>(call, transposed, partial, stream);
+  return call.element == Element::kFloat ? srmm_columns<float>(call, columns, partial, stream)
+                                         : srmm_columns<Half>(call, columns, partial, stream);
 }
 
 size_t gemm_predict_scratch(const GemmShape& shape) {
@@ -453,7 +452,7 @@ Status gemm_predict(const GemmPredict& call, void* scratch, Stream stream) {
                                          : predict<Half>(call, scratch, stream);
 }
 
-size_t transposed_bytes(Weights type, int64_t k, int64_t outputs) {
+size_t columns_bytes(Weights type, int64_t k, int64_t outputs) {
   return static_cast<size_t>(k * pitch_bytes(type, outputs));
 }
 

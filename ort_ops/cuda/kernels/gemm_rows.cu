@@ -168,37 +168,36 @@ Status multiply_rows(Rows<T> p, int64_t tiles, Stream stream) {
 
 // Rows and columns of a part of the call whose tiles fit into one grid.
 template <class T>
-Rows<T> rows_of(const GemmSrmm& call, int64_t first, int64_t rows, void* scratch) {
+Rows<T> rows_of(const GemmSrmm& call, bool all, int64_t first, int64_t rows, void* scratch) {
   const GemmShape& shape = call.shape;
   const int64_t at = first * shape.outputs;
   const T* residual = static_cast<const T*>(call.residual);
   if (residual != nullptr && !call.one_residual) residual += at;
   const size_t counts = aligned_bytes(static_cast<size_t>(ceil_div(rows, kTile)) * sizeof(int));
-  return {
-      static_cast<const T*>(call.x) + first * shape.k,
-      static_cast<const T*>(call.w),
-      call.s == nullptr ? nullptr : call.s + at,
-      {static_cast<const T*>(call.bias), residual, call.one_residual},
-      call.activation,
-      static_cast<T*>(call.y) + at,
-      rows,
-      shape.k,
-      shape.outputs,
-      1,
-      static_cast<int*>(scratch),
-      call.s == nullptr ? nullptr : reinterpret_cast<int*>(static_cast<char*>(scratch) + counts)};
+  return {static_cast<const T*>(call.x) + first * shape.k,
+          static_cast<const T*>(call.w),
+          call.s == nullptr ? nullptr : call.s + at,
+          {static_cast<const T*>(call.bias), residual, call.one_residual},
+          call.activation,
+          static_cast<T*>(call.y) + at,
+          rows,
+          shape.k,
+          shape.outputs,
+          1,
+          static_cast<int*>(scratch),
+          all ? nullptr : reinterpret_cast<int*>(static_cast<char*>(scratch) + counts)};
 }
 
 constexpr int64_t kMostRows = int64_t{1024} * kTile;  // of one launch, which bounds the scratch
 
 template <class T>
-Status srmm_rows(const GemmSrmm& call, void* scratch, Stream stream) {
+Status srmm_rows(const GemmSrmm& call, bool all, void* scratch, Stream stream) {
   const GemmShape& shape = call.shape;
   const bool wide = shape.k % Wide<T>::kCount == 0 && is_wide(call.x) && is_wide(call.w);
   for (int64_t first = 0; first < shape.rows; first += kMostRows) {
     const int64_t rows = shape.rows - first < kMostRows ? shape.rows - first : kMostRows;
     const int64_t tiles = ceil_div(rows, kTile);
-    const Rows<T> p = rows_of<T>(call, first, rows, scratch);
+    const Rows<T> p = rows_of<T>(call, all, first, rows, scratch);
     const Status status = first_failure(
         0,
         [&]() -> Status {
@@ -229,12 +228,13 @@ size_t gemm_rows_scratch(const GemmShape& shape) {
          static_cast<size_t>(tiles * shape.outputs) * sizeof(int);
 }
 
-Status gemm_srmm_rows(const GemmSrmm& call, void* scratch, Stream stream) {
+Status gemm_srmm_rows(const GemmSrmm& call, bool all, void* scratch, Stream stream) {
   const GemmShape& shape = call.shape;
   if (shape.rows < 0 || shape.k < 1 || shape.outputs < 1) return kBadSizes;
   if (shape.outputs > INT32_MAX) return kTooLarge;
-  return call.element == Element::kFloat ? srmm_rows<float>(call, scratch, stream)
-                                         : srmm_rows<Half>(call, scratch, stream);
+  all = all || call.s == nullptr;
+  return call.element == Element::kFloat ? srmm_rows<float>(call, all, scratch, stream)
+                                         : srmm_rows<Half>(call, all, scratch, stream);
 }
 
 }  // namespace spl::cuda

@@ -142,7 +142,7 @@ void harness_set_backwards([[maybe_unused]] int backwards) {
 // elements.
 const char* harness_gemm_srmm(const int64_t* sizes, const void* x, const void* w, const void* bias,
                               const uint8_t* s, const void* residual, const float* activation,
-                              int columns, void* y) {
+                              int how, void* y) {
   return guarded([&] {
     const GemmShape shape{sizes[0], sizes[1], sizes[2]};
     const size_t each = sizes[3] ? 2 : 4, offset = static_cast<size_t>(sizes[4]);
@@ -162,16 +162,18 @@ const char* harness_gemm_srmm(const int64_t* sizes, const void* x, const void* w
                         sizes[5] == 1,
                         activation_of(activation),
                         dy.as<void>()};
-    const Buffer scratch(nullptr, columns ? gemm_columns_scratch(shape) : gemm_rows_scratch(shape));
-    if (columns) {
+    const Buffer scratch(nullptr, how > 1 ? gemm_columns_scratch(shape) : gemm_rows_scratch(shape));
+    if (how > 1) {
       const Weights type = sizes[3] ? Weights::kHalf : Weights::kFloat;
-      const Buffer transposed(nullptr, transposed_bytes(type, shape.k, shape.outputs));
-      require(transpose_weights(type, dw.as<void>(), shape.k, shape.outputs, transposed.as<void>(),
-                                nullptr));
-      require(gemm_srmm_columns(call, transposed.as<void>(), scratch.as<void>(), nullptr));
-      transposed.finish();
+      const Buffer columns(nullptr, columns_bytes(type, shape.k, shape.outputs));
+      require(make_columns(type, dw.as<void>(), how == 3, shape.k, shape.outputs,
+                           columns.as<void>(), nullptr));
+      const bool in_place = how == 3 && are_columns(type, dw.as<void>(), shape.outputs);
+      require(gemm_srmm_columns(call, in_place ? dw.as<void>() : columns.as<void>(),
+                                scratch.as<void>(), nullptr));
+      columns.finish();
     } else {
-      require(gemm_srmm_rows(call, scratch.as<void>(), nullptr));
+      require(gemm_srmm_rows(call, how == 1, scratch.as<void>(), nullptr));
     }
     require(static_cast<Status>(cudaDeviceSynchronize()));
     scratch.finish(), dx.finish(), dw.finish(), ds.finish();
@@ -192,15 +194,15 @@ const char* harness_gemm_predict(const int64_t* sizes, const void* x, const void
         ds(nullptr, bytes_of(shape.rows * shape.outputs, 1));
     const Optional db(bias, bytes_of(shape.outputs, 4)),
         dv(weight_scale, bytes_of(shape.outputs, 4)), dr(residual, bytes_of(sizes[5], each));
-    const Buffer transposed(nullptr, transposed_bytes(type, shape.k, shape.outputs)),
+    const Buffer columns(nullptr, columns_bytes(type, shape.k, shape.outputs)),
         scratch(nullptr, gemm_predict_scratch(shape));
-    require(transpose_weights(type, dw.as<void>(), shape.k, shape.outputs, transposed.as<void>(),
-                              nullptr));
+    require(make_columns(type, dw.as<void>(), false, shape.k, shape.outputs, columns.as<void>(),
+                         nullptr));
     const GemmPredict call{shape,
                            sizes[3] ? Element::kHalf : Element::kFloat,
                            type,
                            dx.as<void>(),
-                           transposed.as<void>(),
+                           columns.as<void>(),
                            db.as<float>(),
                            dv.as<float>(),
                            input_scale == nullptr ? 0.0f : input_scale[0],
@@ -210,7 +212,7 @@ const char* harness_gemm_predict(const int64_t* sizes, const void* x, const void
                            ds.as<uint8_t>()};
     require(gemm_predict(call, scratch.as<void>(), nullptr));
     require(static_cast<Status>(cudaDeviceSynchronize()));
-    scratch.finish(), transposed.finish();
+    scratch.finish(), columns.finish();
     ds.finish(s);
   });
 }

@@ -25,6 +25,8 @@ OPS = PROJECT / "ort_ops"
 HERE = Path(__file__).resolve().parent
 EMULATOR = HERE / "emulator"
 KERNELS = sorted((OPS / "cuda" / "kernels").glob("*.cu"))
+#: Kernels of matrix SRMM: by rows of weights (selected, all), or by inputs (of weights [O,K], [K,O]).
+HOW = ("rows", "all_rows", "columns", "by_inputs")
 STRATEGIES = {"auto": 0, "select": 1, "zero_skip": 2, "dense": 3}
 FLAGS = (
     "-std=c++17",
@@ -113,16 +115,17 @@ class Harness:
         r: Array | None = None,
         *,
         activation: Activation,
-        columns: bool,
+        how: str,
         offset: int = 0,
     ) -> Array:
-        """`columns`: the kernels that skip inputs that are zero; `offset`: bytes that operands are off."""
-        y = np.full((x.shape[0], w.shape[0]), 77, x.dtype)
+        """`how`: one of HOW; `w` is [K,O] for "by_inputs". `offset`: bytes that operands are moved."""
+        outputs = w.shape[1] if how == "by_inputs" else w.shape[0]
+        y = np.full((x.shape[0], outputs), 77, x.dtype)
         half = int(x.dtype == np.float16)
-        shape = sizes(*x.shape, w.shape[0], half, offset, 0 if r is None else r.size)
+        shape = sizes(*x.shape, outputs, half, offset, 0 if r is None else r.size)
         limits = numbers(activation.clip_min, activation.clip_max, activation.floor)
         arrays = [pointer(a) for a in (shape, x, w, b, s, r, limits)]
-        self._call("gemm_srmm", *arrays, int(columns), pointer(y))
+        self._call("gemm_srmm", *arrays, HOW.index(how), pointer(y))
         return y
 
     def gemm_predict(

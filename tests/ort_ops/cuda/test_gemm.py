@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from spl_onnx.spec.attributes import Activation
 from spl_onnx.spec.quantize import quantize_weights
 from spl_onnx.spec.reference import gemm_predict, gemm_scores, gemm_srmm
-from tests.ort_ops.cuda.harness import Harness, HarnessError
+from tests.ort_ops.cuda.harness import HOW, Harness, HarnessError
 from tests.ort_ops.strategies import ACTIVATIONS, EPS, sparse_normal
 
 MANY = settings(
@@ -40,6 +40,10 @@ class Case:
         self.w = self.rng.standard_normal((outputs, k)).astype(self.type)
         self.b = self.rng.standard_normal(outputs).astype(self.type)
         self.half = half
+
+    def weights(self, how: str) -> np.ndarray:
+        """In the order that `how` wants."""
+        return np.ascontiguousarray(self.w.T) if how == "by_inputs" else self.w
 
     def residual(self, kind: str) -> np.ndarray | None:
         if kind == "none":
@@ -77,7 +81,7 @@ RESIDUALS = st.sampled_from(("none", "one", "full"))
     zeros=ZEROS,
     density=DENSITIES,
     residual=RESIDUALS,
-    columns=st.booleans(),
+    how=st.sampled_from(HOW),
     offset=st.sampled_from((0, 0, 4)),
 )
 def test_srmm_equals_the_reference(
@@ -90,30 +94,30 @@ def test_srmm_equals_the_reference(
     zeros: float,
     density: float | None,
     residual: str,
-    columns: bool,
+    how: str,
     offset: int,
 ) -> None:
     case = Case(rows, k, outputs, seed, half, zeros)
     s, r = case.selection(density), case.residual(residual)
     activation = Activation.clip(6.0)
     got = device.gemm_srmm(
-        case.x, case.w, case.b, s, r, activation=activation, columns=columns, offset=offset
+        case.x, case.weights(how), case.b, s, r, activation=activation, how=how, offset=offset
     )
     np.testing.assert_allclose(wide(got), reference(case, s, r, activation), rtol=0, atol=case.bound())
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("columns", [False, True])
-def test_activations(device: Harness, activation: Activation, columns: bool) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_activations(device: Harness, activation: Activation, how: str) -> None:
     case = Case(3, 20, 50, 1, False, 0.0)
-    got = device.gemm_srmm(case.x, case.w, case.b, activation=activation, columns=columns)
+    got = device.gemm_srmm(case.x, case.weights(how), case.b, activation=activation, how=how)
     want = reference(case, None, None, activation)
     near_floor = np.abs(np.maximum(got, want) - activation.floor) < case.bound()
     assert ((np.abs(got - want) <= case.bound()) | ((activation.floor > 0) & near_floor)).all()
 
 
 @MANY
-@given(**SIZES, columns=st.booleans(), density=DENSITIES)
+@given(**SIZES, how=st.sampled_from(HOW), density=DENSITIES)
 def test_a_row_alone_gives_the_same_bits(
     device: Harness,
     rows: int,
@@ -121,45 +125,45 @@ def test_a_row_alone_gives_the_same_bits(
     outputs: int,
     seed: int,
     half: bool,
-    columns: bool,
+    how: str,
     density: float | None,
 ) -> None:
     case = Case(rows, k, outputs, seed, half, 0.6)
     s = case.selection(density)
-    keywords = {"activation": Activation.relu(), "columns": columns}
-    together = device.gemm_srmm(case.x, case.w, case.b, s, **keywords)
+    keywords = {"activation": Activation.relu(), "how": how}
+    together = device.gemm_srmm(case.x, case.weights(how), case.b, s, **keywords)
     for i in range(0, rows, 3):
         own = None if s is None else s[i : i + 1]
-        alone = device.gemm_srmm(case.x[i : i + 1], case.w, case.b, own, **keywords)
+        alone = device.gemm_srmm(case.x[i : i + 1], case.weights(how), case.b, own, **keywords)
         np.testing.assert_array_equal(alone[0], together[i])
 
 
-@pytest.mark.parametrize("columns", [False, True])
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("k", [4096, 25088])
-def test_long_rows(device: Harness, columns: bool, k: int) -> None:
+def test_long_rows(device: Harness, how: str, k: int) -> None:
     case = Case(2, k, 33, 5, False, 0.7)
     s = case.selection(0.5)
-    got = device.gemm_srmm(case.x, case.w, case.b, s, activation=Activation.none(), columns=columns)
+    got = device.gemm_srmm(case.x, case.weights(how), case.b, s, activation=Activation.none(), how=how)
     np.testing.assert_allclose(got, reference(case, s, None, Activation.none()), rtol=0, atol=case.bound())
 
 
-@pytest.mark.parametrize("columns", [False, True])
-def test_a_code_above_one_shows_as_not_a_number(device: Harness, columns: bool) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_a_code_above_one_shows_as_not_a_number(device: Harness, how: str) -> None:
     case = Case(3, 16, 70, 0, False, 0.0)
     s = np.zeros((3, 70), np.uint8)
     s[2, 68], s[0, 3] = 2, 1
-    got = device.gemm_srmm(case.x, case.w, case.b, s, activation=Activation.relu(), columns=columns)
+    got = device.gemm_srmm(case.x, case.weights(how), case.b, s, activation=Activation.relu(), how=how)
     assert np.argwhere(np.isnan(got)).tolist() == [[2, 68]]
     assert np.count_nonzero(np.delete(got.ravel(), [3, 2 * 70 + 68])) == 0
 
 
-@pytest.mark.parametrize("columns", [False, True])
-def test_not_a_number_stays_in_its_row(device: Harness, columns: bool) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_not_a_number_stays_in_its_row(device: Harness, how: str) -> None:
     case = Case(6, 40, 30, 0, False, 0.5)
     case.x[4, 7] = np.nan
-    got = device.gemm_srmm(case.x, case.w, case.b, activation=Activation.none(), columns=columns)
+    got = device.gemm_srmm(case.x, case.weights(how), case.b, activation=Activation.none(), how=how)
     case.x[4, 7] = 0
-    want = device.gemm_srmm(case.x, case.w, case.b, activation=Activation.none(), columns=columns)
+    want = device.gemm_srmm(case.x, case.weights(how), case.b, activation=Activation.none(), how=how)
     np.testing.assert_array_equal(np.delete(got, 4, 0), np.delete(want, 4, 0))
 
 
@@ -220,21 +224,21 @@ def test_weights_of_another_type_are_refused(device: Harness) -> None:
     with pytest.raises(HarnessError, match="too large"):
         device.gemm_predict(case.x, wp, case.b, wscale)
     with pytest.raises(HarnessError, match="do not fit"):
-        device.gemm_srmm(case.x[:, :0], case.w[:, :0], activation=Activation.relu(), columns=False)
+        device.gemm_srmm(case.x[:, :0], case.w[:, :0], activation=Activation.relu(), how="rows")
 
 
 @pytest.mark.usefixtures("backwards")
-@pytest.mark.parametrize("columns", [False, True])
-def test_the_order_of_threads_does_not_matter(emulated: Harness, columns: bool) -> None:
+@pytest.mark.parametrize("how", HOW)
+def test_the_order_of_threads_does_not_matter(emulated: Harness, how: str) -> None:
     case = Case(5, 300, 150, 2, False, 0.5)
-    s, keywords = case.selection(0.4), {"activation": Activation.relu(), "columns": columns}
+    s, keywords = case.selection(0.4), {"activation": Activation.relu(), "how": how}
     wp, wscale = quantize_weights(case.w)
     runs = []
     for backwards in (True, False):
         emulated.set_backwards(backwards)
         runs.append(
             (
-                emulated.gemm_srmm(case.x, case.w, case.b, s, **keywords),
+                emulated.gemm_srmm(case.x, case.weights(how), case.b, s, **keywords),
                 emulated.gemm_predict(case.x, wp, case.b, wscale),
             )
         )

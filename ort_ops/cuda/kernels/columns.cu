@@ -1,4 +1,4 @@
-// Weights [O, K] to [K, pitch], made once per session.
+// Weights by inputs, [K, pitch], made once per session.
 #include "cuda/kernels/gemm.h"
 
 namespace spl::cuda {
@@ -24,12 +24,22 @@ __global__ void transpose_kernel(const T* w, int64_t k, int64_t outputs, int64_t
 }
 
 template <class T>
-Status transpose(const void* w, int64_t k, int64_t outputs, void* to, Stream stream) {
-  const int64_t pitch = static_cast<int64_t>(transposed_bytes(sizeof(T) == 4   ? Weights::kFloat
-                                                              : sizeof(T) == 2 ? Weights::kHalf
-                                                                               : Weights::kInt8,
-                                                              1, outputs) /
-                                             sizeof(T));
+__global__ void pad_kernel(const T* w, int64_t k, int64_t outputs, int64_t pitch, T* to) {
+  const int64_t i = static_cast<int64_t>(blockIdx.x) * kThreads + threadIdx.x;
+  if (i >= k * pitch) return;
+  const int64_t o = i % pitch;
+  to[i] = o < outputs ? w[i / pitch * outputs + o] : T(0);
+}
+
+template <class T>
+Status make(const void* w, bool by_inputs, int64_t k, int64_t outputs, size_t pitch_bytes, void* to,
+            Stream stream) {
+  const auto pitch = static_cast<int64_t>(pitch_bytes / sizeof(T));
+  if (by_inputs) {
+    const dim3 grid(static_cast<unsigned>(ceil_div(k * pitch, kThreads)));
+    return launch(pad_kernel<T>, grid, kThreads, stream, static_cast<const T*>(w), k, outputs,
+                  pitch, static_cast<T*>(to));
+  }
   const int64_t tiles = ceil_div(pitch, kTile);
   const dim3 grid(static_cast<unsigned>(ceil_div(k, kTile)),
                   static_cast<unsigned>(tiles < 65535 ? tiles : 65535));
@@ -39,16 +49,17 @@ Status transpose(const void* w, int64_t k, int64_t outputs, void* to, Stream str
 
 }  // namespace
 
-Status transpose_weights(Weights type, const void* w, int64_t k, int64_t outputs, void* transposed,
-                         Stream stream) {
+Status make_columns(Weights type, const void* w, bool by_inputs, int64_t k, int64_t outputs,
+                    void* columns, Stream stream) {
   if (k < 1 || outputs < 1) return kBadSizes;
+  const size_t pitch = columns_bytes(type, 1, outputs);
   switch (type) {  // only the size of a weight matters
     case Weights::kFloat:
-      return transpose<uint32_t>(w, k, outputs, transposed, stream);
+      return make<uint32_t>(w, by_inputs, k, outputs, pitch, columns, stream);
     case Weights::kHalf:
-      return transpose<uint16_t>(w, k, outputs, transposed, stream);
+      return make<uint16_t>(w, by_inputs, k, outputs, pitch, columns, stream);
     default:
-      return transpose<uint8_t>(w, k, outputs, transposed, stream);
+      return make<uint8_t>(w, by_inputs, k, outputs, pitch, columns, stream);
   }
 }
 

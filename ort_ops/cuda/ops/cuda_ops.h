@@ -1,0 +1,53 @@
+// The operators of the CUDA provider, by domain.
+#pragma once
+
+#include <vector>
+
+#include "ops/custom_op.h"
+
+namespace spl::cuda {
+
+// Those for float16 need shape inference to say the type of their output.
+const std::vector<OpSpec>& conv_ops();
+const std::vector<OpSpec>& gemm_ops(bool float16);
+
+// Auxiliary, in the domain of conv_ops.
+std::vector<OpSpec> image_ops();
+
+// Under the emulator the operators are those of the CPU.
+#ifdef SPL_CUDA_EMULATED
+constexpr const char* kProvider = nullptr;
+#else
+constexpr const char* kProvider = "CUDAExecutionProvider";
+#endif
+
+// Inputs of the two operators, with elements of type `x`, weights of type `w`.
+inline std::vector<InputSpec> predict_inputs(int x, int w) {
+  using ort::kFloat, ort::kOptional, ort::kRequired;
+  return {{x, kRequired},
+          {w, kRequired},
+          {kFloat, kRequired},
+          {kFloat, kOptional},
+          // Checked before anything runs, so it has to be where the processor can read it.
+          {kFloat, kOptional, ort::kHostMemory},
+          {x, kOptional}};
+}
+inline std::vector<InputSpec> srmm_inputs(int x) {
+  using ort::kOptional, ort::kRequired;
+  return {{x, kRequired}, {x, kRequired}, {x, kOptional}, {ort::kUint8, kOptional}, {x, kOptional}};
+}
+
+// A node of class Node.
+template <class Node>
+OpSpec op_of(const char* name, std::vector<InputSpec> inputs, int output,
+             void (*infer)(const ort::InferContext&)) {
+  return {
+      name,
+      std::move(inputs),
+      static_cast<ort::ElementType>(output),
+      [](const ort::Info& info) -> std::unique_ptr<Kernel> { return std::make_unique<Node>(info); },
+      infer,
+      kProvider};
+}
+
+}  // namespace spl::cuda
