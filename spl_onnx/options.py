@@ -8,7 +8,8 @@ from typing import Any
 from spl_onnx.errors import UsageError
 
 PREDICTORS = ("auto", "int8", "pruned")
-OBJECTIVES = ("time", "none")
+OBJECTIVES = ("time", "flops", "none")
+SCHEMES = ("lagrange", "los", "rlos", "fdos", "saos")
 CHOICES = ("predict", "lossless", "truncate", "dense")
 DEFAULT_KEEP = 0.25
 
@@ -37,13 +38,15 @@ class RewriteOptions:
         max_drop: Largest loss of the metric that the search may cause.
         metric: Metric of the network ("auto" = top1 with labels, agreement without).
         objective: "time": with data and without a plan, every site gets the choice that is fastest when
-            measured; "none": the rules and `lossless` say what is converted, with data too.
+            measured; "flops": the choice with the fewest operations, as in the paper; "none": the rules and `lossless` say what is converted, with data too.
         choices: Choices the measured times are compared for (a comma-separated string or a sequence); dense
             is always one of them.
         threads: Threads inside an operator while times are measured; 0 = ONNX Runtime's own choice.
         time_images: Samples of the data that times are measured on.
         search_seconds: How long changes of the choice are tried on the whole network, in seconds.
-        scheme: Order in which the search visits the sites.
+        scheme: How the accuracy is spent: "lagrange", or Algorithm 1 in one of its orders.
+        search_images: Samples of the data that settings are chosen on; the others measure what was lost.
+        resume: Path of a journal; a search that was stopped goes on from it.
         json: Path of the JSON report.
         html: Path of the HTML report.
     """
@@ -69,7 +72,9 @@ class RewriteOptions:
     threads: int = 1
     time_images: int = 32
     search_seconds: float = 120.0
-    scheme: str = "fdos"
+    scheme: str = "lagrange"
+    search_images: int = 256
+    resume: str | None = None
     json: str | None = None
     html: str | None = None
 
@@ -81,6 +86,7 @@ class RewriteOptions:
         """
         _one_of("predictor", self.predictor, PREDICTORS)
         _one_of("objective", self.objective, OBJECTIVES)
+        _one_of("scheme", self.scheme, SCHEMES)
         if self.keep is not None and not 0.0 < self.keep <= 1.0:
             raise UsageError(
                 f"--keep: got {self.keep}, wanted a fraction above 0 and up to 1, for example 0.25"
@@ -106,6 +112,8 @@ class RewriteOptions:
             _one_of("choices", choice, CHOICES)
         if self.threads < 0:
             raise UsageError(f"--threads: got {self.threads}, wanted 0 (all) or more")
+        if self.search_images < 2:
+            raise UsageError(f"--search-images: got {self.search_images}, wanted at least 2")
         if self.time_images < 2:
             raise UsageError(f"--time-images: got {self.time_images}, wanted at least 2")
         if not self.search_seconds >= 0.0:
@@ -115,6 +123,12 @@ class RewriteOptions:
     def chooses_by_time(self) -> bool:
         """Whether measured times decide what becomes of each site."""
         return self.data is not None and self.objective == "time" and self.plan is None
+
+    @property
+    def spends_accuracy(self) -> bool:
+        """Whether a search may give away accuracy, up to `max_drop`."""
+        searches = self.objective == "flops" or (self.objective == "time" and bool(self.max_drop))
+        return searches and self.data is not None and self.plan is None and not self.lossless
 
     @property
     def converting_choices(self) -> tuple[str, ...]:

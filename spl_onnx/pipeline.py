@@ -12,8 +12,9 @@ import onnx
 from spl_onnx.data import DataOptions, input_specs, open_data
 from spl_onnx.data.inputs import InputSpec, pin_shapes
 from spl_onnx.data.peek import peek, single_samples
-from spl_onnx.data.reader import Feeds
-from spl_onnx.errors import ModelError, UsageError, VerificationError
+from spl_onnx.data.reader import Feeds, Reader
+from spl_onnx.data.split import MINIMUM, split_if_enough
+from spl_onnx.errors import DataError, ModelError, UsageError, VerificationError
 from spl_onnx.measure.compare import Comparison, compare
 from spl_onnx.measure.evaluate import Progress, Stages, silent, silent_stages
 from spl_onnx.measure.flops import ModelWork, Reduction, model_work, reduction
@@ -28,6 +29,8 @@ from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.model_io import LoadedModel, read_model
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.search.accuracy import SearchData
+from spl_onnx.search.budget import attempts, search_data, timed_result
 from spl_onnx.search.by_time import choose_by_time
 
 #: Differences of means of 0s and 1s carry rounding; a drop equal to the limit is within it.
@@ -74,13 +77,18 @@ def measured_rewrite(
     check_metric(options.metric)
     # The plan is written here, once the accuracy is known; and a dry run with data needs a model to measure.
     inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
-    if options.chooses_by_time:
-        batches, inner = timing_data(original.model, inner, reading)
-        result = rewrite_by_time(original, inner, batches, stages)
+    parts = split_data(original.model, inner, reading) if options.spends_accuracy else None
+    if isinstance(parts, Parts):
+        result, measured = _within_budget(original, inner, parts, stages)
     else:
-        result = rewrite_model(original, inner)
-    with stages("measuring", None) as progress:
-        measured = measure(original.model, result.model, inner, reading, progress)
+        inner = inner if parts is None else replace(inner, data=parts)
+        if options.chooses_by_time:
+            batches, inner = timing_data(original.model, inner, reading)
+            result = rewrite_by_time(original, inner, batches, stages)
+        else:
+            result = rewrite_model(original, inner)
+        with stages("measuring", None) as progress:
+            measured = measure(original.model, result.model, inner, reading, progress)
     note_densities(result.plan, measured)
     result.report = {
         "input": None if original.path is None else str(original.path),
@@ -104,10 +112,76 @@ def _write_files(result: RewriteResult, options: RewriteOptions) -> None:
         write_html(result.report, options.html)
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Data in its two parts.
+
+    Attributes:
+        search: samples that settings are chosen on.
+        report: samples that the result is measured on.
+        timed: single samples of the first part, for timing.
+        specs: inputs of the model.
+    """
+
+    search: SearchData
+    report: Reader
+    timed: list[Feeds]
+    specs: list[InputSpec]
+
+
+def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOptions) -> Parts | Reader:
+    """The data of the options in two parts; all of it where it has too few samples for that.
+
+    Raises:
+        DataError: the data does not fit the model.
+    """
+    specs = pin_shapes(input_specs(model), options.input_shape)
+    reader = open_data(options.data, specs, reading)
+    multiple = _fixed_batch(specs) or 1
+    found = split_if_enough(reader, options.search_images, multiple)
+    if isinstance(found, Reader):
+        if options.objective == "flops":
+            raise DataError(
+                f"data: got fewer than {2 * MINIMUM} samples, wanted at least {MINIMUM} to choose settings on and "
+                f"{MINIMUM} others to measure the drop on (--objective flops)"
+            )
+        return found
+    search, report = found
+    data = search_data(search)
+    batches = list(data.first(options.time_images).batches)
+    timed = batches if multiple > 1 else single_samples(batches, options.time_images)
+    return Parts(data, report, timed, specs)
+
+
+def _within_budget(
+    original: LoadedModel, options: RewriteOptions, parts: Parts, stages: Stages
+) -> tuple[RewriteResult, Measured]:
+    """The first rewritten model that stays within the budget on the samples of the report."""
+    seen = {name: array.shape for name, array in parts.timed[0].items()}
+    shapes = single_sample_shapes(parts.specs, options.input_shape, seen)
+
+    def measured(result: RewriteResult) -> Measured:
+        with stages("measuring", None) as progress:
+            return measure_on(original.model, result.model, options, parts.specs, parts.report, progress)
+
+    def is_within(result: RewriteResult) -> bool:
+        comparison = measured(result).comparison
+        return comparison is not None and comparison.drop <= options.max_drop + _ROUNDING
+
+    found = attempts(original, options, parts.search, parts.timed, shapes, is_within, stages)
+    for result in found:
+        last = result, measured(result)
+        comparison = last[1].comparison
+        if comparison is not None and comparison.drop <= options.max_drop + _ROUNDING:
+            break
+    last[0].report["search"] |= {"images": {"search": parts.search.samples, "report": len(parts.report)}}
+    return last
+
+
 def rewrite_by_time(
     original: LoadedModel, options: RewriteOptions, batches: list[Feeds], stages: Stages = silent_stages
 ) -> RewriteResult:
-    """Choose by measured time and rewrite; the original itself where nothing is worth converting.
+    """Choose by measured time and rewrite, giving nothing away but what a prediction costs.
 
     Args:
         original: the model, which is not changed.
@@ -118,13 +192,7 @@ def rewrite_by_time(
     Returns:
         The result; its report has the entry `search`.
     """
-    found = choose_by_time(original, options, batches, stages)
-    result = rewrite_model(original, options, found.plan)
-    if not any(site.is_rewritten for site in found.plan.sites):
-        result.model = original.model
-    result.plan = found.plan
-    result.report = {**result.report, "search": found.summary}
-    return result
+    return timed_result(original, options, choose_by_time(original, options, batches, stages))
 
 
 def timing_data(
@@ -189,6 +257,19 @@ def measure(
     if options.data is None:
         return Measured(None, None, work_of(rewritten, single_sample_shapes(specs, options.input_shape)))
     reader = open_data(options.data, specs, reading)
+    return measure_on(original, rewritten, options, specs, reader, progress)
+
+
+def measure_on(
+    original: onnx.ModelProto,
+    rewritten: onnx.ModelProto,
+    options: RewriteOptions,
+    specs: list[InputSpec],
+    reader: Reader,
+    progress: Progress = silent,
+) -> Measured:
+    """Accuracy, densities and work on the samples of a reader."""
+    reader.rewind()
     counting = CountingModel(rewritten)
     comparison = compare(partial(run, create_session(original)), counting, reader, options.metric, progress)
     shapes = single_sample_shapes(specs, options.input_shape, counting.seen)

@@ -70,6 +70,27 @@ def split_reader(
     return SplitReader(reader, for_search, batch), SplitReader(reader, for_report, batch)
 
 
+def split_if_enough(
+    reader: Reader, search_images: int, multiple: int = 1
+) -> tuple[SplitReader, SplitReader] | Reader:
+    """Both parts, the search's with at most half of the samples; where there are too few for two, all of them.
+
+    Args:
+        reader: the data, at its first batch.
+        search_images: samples wanted for the search.
+        multiple: as for `split_reader`.
+
+    Raises:
+        DataError: the data can be read once only and is too much to keep in memory.
+    """
+    reader, total, _ = _counted(reader, MEMORY)
+    search = min(search_images, total // 2) // multiple * multiple
+    if search < MINIMUM or total - search < MINIMUM:
+        reader.rewind()
+        return reader
+    return split_reader(reader, search, multiple=multiple)
+
+
 def _check(total: int, search: int, report: int, minimum: int) -> None:
     if total < 2 * minimum:
         raise DataError(

@@ -17,7 +17,13 @@ from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.finish import finish_model
 from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
 from spl_onnx.rewrite.plan import SitePlan
-from spl_onnx.rewrite.predict import build_predictor, check_settings, default_settings, describe
+from spl_onnx.rewrite.predict import (
+    build_predictor,
+    check_settings,
+    default_settings,
+    describe,
+    shifted,
+)
 from spl_onnx.rewrite.roundtrip import export_model
 from spl_onnx.rewrite.rules.base import ExactRule, LayerRule, Match, Refused, Rule, Site
 
@@ -115,7 +121,7 @@ class Editor:
             inputs = list(match.anchor.inputs)
             return lambda: rule.replacement(match, inputs)
         assert isinstance(rule, LayerRule)
-        site = rule.rewrite(match)
+        site = shifted(rule.rewrite(match), entry.settings)
         predictor = build_predictor(site, entry.settings) if entry.choice == "predict" else None
         floor = float(entry.settings.get("floor", 0.0))
         return SiteEmitter(site, match.name, output, predictor, floor).emit

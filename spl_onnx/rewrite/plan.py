@@ -22,11 +22,12 @@ class SitePlan:
         site: Name of its output tensor.
         rule: The rule that found it; "none" where no rule's pattern fits.
         choice: "predict" (SPLPredict and SRMM), "lossless" (SRMM alone, exact), "truncate" (SRMM alone;
-            outputs up to a floor above 0 become 0) or "dense" (left as it is).
+            outputs up to a floor become 0, or the bias is shifted) or "dense" (left as it is).
         settings: How it is predicted: predictor ("int8", "pruned"); keep, the kept share of the weights;
             threshold, a number or one per output channel; correction, one per output channel, added to the
             bias; input_rms, one per input channel, makes the importance of a weight |w| * rms; xscale,
-            [scale, zero point] of all int8 inputs (else each has its own); floor, outputs up to it become 0.
+            [scale, zero point] of all int8 inputs (else each has its own); floor, outputs up to it become 0; shift, one per output channel, added to
+            the bias for what earlier sites leave out.
         reason: Why.
         layer: The node that holds the weights.
         macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.

@@ -12,9 +12,9 @@ from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.options import PREDICTORS
 from spl_onnx.spec.quantize import static_scale
 
-SETTINGS = ("predictor", "keep", "threshold", "correction", "input_rms", "xscale", "floor")
+SETTINGS = ("predictor", "keep", "threshold", "correction", "input_rms", "xscale", "floor", "shift")
 #: Lists of numbers, one per channel; a threshold may be one number too.
-_LISTS = {"threshold": "output", "correction": "output", "input_rms": "input"}
+_LISTS = {"threshold": "output", "correction": "output", "input_rms": "input", "shift": "output"}
 
 
 def validate_settings(where: str, choice: str, settings: Any) -> None:
@@ -45,21 +45,22 @@ def validate_settings(where: str, choice: str, settings: Any) -> None:
 
 
 def _check_choice(where: str, choice: str, settings: Mapping[str, Any]) -> None:
-    """Lossless is exact, truncate has a floor and nothing else, predict has a predictor."""
+    """Lossless is exact, truncate has a floor or a shift and nothing else, predict has a predictor."""
     known = ", ".join(PREDICTORS[1:])
     predictor = settings.get("predictor")
     if predictor is not None and predictor not in PREDICTORS[1:]:
         raise UsageError(f"{where}: predictor is {predictor!r}, wanted one of {known}")
     if choice == "predict" and predictor is None:
         raise UsageError(f"{where}: choice predict needs a predictor, one of {known}")
-    if choice == "truncate" and (set(settings) != {"floor"} or settings["floor"] == 0):
+    changes = {name for name in ("floor", "shift") if settings.get(name)}
+    if choice == "truncate" and (not changes or not set(settings) <= {"floor", "shift"}):
         raise UsageError(
             f"{where}: choice truncate has settings {', '.join(sorted(settings)) or 'none'}; "
-            "wanted a floor above 0 and nothing else"
+            "wanted a floor above 0, a shift, or both, and nothing else"
         )
-    if choice == "lossless" and settings.get("floor"):
+    if choice == "lossless" and changes:
         raise UsageError(
-            f"{where}: choice lossless is exact, got floor {settings['floor']!r}; wanted choice truncate"
+            f"{where}: choice lossless is exact, got {', '.join(sorted(changes))}; wanted choice truncate"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from spl_onnx.predictors.weights import PredictorWeights, per_output
 from spl_onnx.rewrite.rules.base import Refused, Site, label
 from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 
-__all__ = ["build_predictor", "check_settings", "default_settings", "describe", "predictor_weights"]
+__all__ = ["build_predictor", "check_settings", "default_settings", "describe", "predictor_weights", "shifted"]
 
 
 def default_settings(options: RewriteOptions) -> dict[str, Any]:
@@ -28,8 +29,9 @@ def default_settings(options: RewriteOptions) -> dict[str, Any]:
 def describe(settings: dict[str, Any]) -> str:
     """Settings in words, for the reason of an accepted site."""
     if not settings.get("predictor"):
-        floor = settings.get("floor")
-        return f"outputs up to {floor:.4g} become 0" if floor else "exact (lossless)"
+        changes = [f"outputs up to {settings['floor']:.4g} become 0"] if settings.get("floor") else []
+        changes += ["bias shifted"] if settings.get("shift") else []
+        return ", ".join(changes) or "exact (lossless)"
     keep = settings.get("keep", 1.0)
     kept = f" keeping {keep:g} of the weights"
     if settings["predictor"] == "int8":
@@ -57,12 +59,19 @@ def check_settings(site: Site, settings: dict[str, Any]) -> None:
             "use --predictor pruned"
         )
     try:
-        for part in ("threshold", "correction"):
+        for part in ("threshold", "correction", "shift"):
             per_output(part, settings.get(part), len(site.w))
         if "input_rms" in settings:
             spread_inputs(np.array(settings["input_rms"]), site.w.shape)
     except RuleError as error:
         raise Refused(f"{name}: {error}") from error
+
+
+def shifted(site: Site, settings: dict[str, Any]) -> Site:
+    """`site` with the shift of the settings in its bias."""
+    if not settings.get("shift"):
+        return site
+    return replace(site, b=(site.b + np.array(settings["shift"], np.float32)).astype(np.float32))
 
 
 def build_predictor(site: Site, settings: dict[str, Any]) -> PredictorWeights:

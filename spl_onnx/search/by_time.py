@@ -20,9 +20,9 @@ from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.rewriter import rewrite_model
-from spl_onnx.search.choose import Choices, all_converted, apply_choices, by_node_times
+from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.search.choose import Choices, Levels, all_converted, apply_choices, by_node_times, set_levels
 from spl_onnx.search.isolated import isolated_ms
 from spl_onnx.search.refine import Refiner, Search
 from spl_onnx.search.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
@@ -54,7 +54,7 @@ class _Measured:
 
     plan: Plan
     times: list[SiteTimes]
-    settings: dict[tuple[str, str], dict[str, Any]]
+    settings: Levels
     layout_ms: float
 
 
@@ -64,6 +64,7 @@ def choose_by_time(
     batches: Sequence[Feeds],
     stages: Stages = silent_stages,
     watch: Stopwatch | None = None,
+    levels: Levels | None = None,
 ) -> TimeChoice:
     """Choose for every site.
 
@@ -73,11 +74,12 @@ def choose_by_time(
         batches: samples that times are measured on.
         stages: shows the progress.
         watch: times models; None = ONNX Runtime sessions.
+        levels: settings of the sites for each choice; None = exact, and predicted as the options say.
 
     Raises:
         PluginError: the operator library cannot be used.
     """
-    options = _inner_options(options)
+    options = inner_options(options)
     watch = watch or SessionStopwatch(batches, options.threads)
     sites = site_nodes(original.model, options)
     if not sites or not options.converting_choices:
@@ -85,44 +87,50 @@ def choose_by_time(
         return _nothing(plan, [], options, len(batches), "no site can be converted")
     fallback = partial(isolated_ms, original.model, batches=batches, threads=options.threads)
     with stages("timing sites", len(batches) + 1) as progress:
-        measured = _measure(original, options, sites, watch, progress, fallback)
+        made = versions(original, options, levels or {})
+        measured = _measure(original, made, sites, watch, progress, fallback)
     return _search(original, options, measured, watch, len(batches), stages)
 
 
-def _inner_options(options: RewriteOptions) -> RewriteOptions:
+def inner_options(options: RewriteOptions) -> RewriteOptions:
     """Options for models that are only timed; by default every site of every rule is looked at."""
     names = name_list(options.rules)
     rules = tuple("all" if name == "default" else name for name in names)
     return replace(options, rules=rules, plan=None, plan_out=None, dry_run=False, no_verify=True)
 
 
-def _version(options: RewriteOptions, choice: str) -> RewriteOptions:
-    """Options that convert every site in one way."""
-    if choice == "predict":
-        return options
-    return replace(options, lossless=True, predictor="auto", keep=None)
+def versions(original: LoadedModel, options: RewriteOptions, levels: Levels) -> dict[str, RewriteResult]:
+    """The model with every site converted in one way, for each choice that times are compared for."""
+    made = {}
+    for choice in options.converting_choices:
+        exact = replace(options, lossless=True, predictor="auto", keep=None)
+        plain = options if choice == "predict" else exact
+        plan = None
+        if levels:
+            plan = rewrite_model(original, replace(plain, dry_run=True)).plan
+            plan = set_levels(plan, choice, levels)
+        made[choice] = rewrite_model(original, plain, plan)
+    return made
 
 
 def _measure(
     original: LoadedModel,
-    options: RewriteOptions,
+    made: dict[str, RewriteResult],
     sites: list[SiteNodes],
     watch: Stopwatch,
     progress: Any,
     fallback: Any,
 ) -> _Measured:
-    made = {c: rewrite_model(original, _version(options, c)) for c in options.converting_choices}
     with named_nodes(original.model):
         models = [original.model, *(result.model for result in made.values())]
         runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
         names = NodeNames.of(original.model)
     times = site_times(sites, names, runs, fallback)
-    settings = {
-        (entry.site, entry.rule): entry.settings
-        for result in made.values()
-        for entry in result.plan.sites
-        if entry.choice == "predict"
-    }
+    settings: Levels = {}
+    for choice, result in made.items():
+        for entry in result.plan.sites:
+            if _is(entry, choice):
+                settings.setdefault((entry.site, entry.rule), {})[choice] = entry.settings
     _drop_impossible(times, {choice: result.plan for choice, result in made.items()})
     plan = next(iter(made.values())).plan
     return _Measured(plan, times, settings, max(layout_ms(found) for found in runs.values()))
@@ -131,10 +139,15 @@ def _measure(
 def _drop_impossible(times: list[SiteTimes], plans: dict[str, Plan]) -> None:
     """A version may hold a site in another form than the one it was made for: refused, or not predictable."""
     for choice, plan in plans.items():
-        made = {(entry.site, entry.rule) for entry in plan.sites if entry.choice == choice}
+        made = {(entry.site, entry.rule) for entry in plan.sites if _is(entry, choice)}
         for site in times:
             if (site.site, site.rule) not in made:
                 site.ms.pop(choice, None)
+
+
+def _is(entry: SitePlan, choice: str) -> bool:
+    """Whether a site was made so; lossless ones with settings are called truncate."""
+    return entry.choice == choice or (entry.choice == "truncate" and choice == "lossless")
 
 
 def _search(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from spl_onnx.rewrite.plan import Plan, SitePlan
@@ -10,6 +11,8 @@ from spl_onnx.search.site_times import SiteTimes
 
 #: What becomes of each site, in the order of the sites.
 Choices = tuple[str, ...]
+#: Settings of a site for each choice, by site and rule; those that are not there have none.
+Levels = dict[tuple[str, str], dict[str, dict[str, Any]]]
 
 ORDER = ("dense", "lossless", "predict")
 _UNKNOWN = "its dense time could not be measured"
@@ -40,16 +43,37 @@ def describe(times: SiteTimes, choice: str) -> str:
     return text if choice == fastest(times) else f"{text}; quicker in the whole network"
 
 
-def apply_choices(
-    plan: Plan, times: Sequence[SiteTimes], choices: Choices, settings: dict[tuple[str, str], dict[str, Any]]
-) -> Plan:
+def set_levels(plan: Plan, choice: str, levels: Levels) -> Plan:
+    """A plan with every convertible site converted in one way, with its settings for it.
+
+    Args:
+        plan: every site predicted where it can be, else lossless.
+        choice: lossless or predict; what cannot be predicted stays lossless.
+        levels: settings of the sites.
+    """
+    made = Plan([replace(entry, settings=dict(entry.settings)) for entry in plan.sites])
+    for entry in made.sites:
+        if entry.is_rewritten:
+            wanted = choice if entry.choice == "predict" else "lossless"
+            known = levels.get((entry.site, entry.rule), {})
+            _set(entry, wanted, known.get(wanted, entry.settings if wanted == entry.choice else {}))
+    return made
+
+
+def _set(entry: SitePlan, choice: str, settings: Mapping[str, Any]) -> None:
+    """Lossless with settings is no longer exact, and is called so."""
+    entry.choice = "truncate" if choice == "lossless" and settings else choice
+    entry.settings = dict(settings)
+
+
+def apply_choices(plan: Plan, times: Sequence[SiteTimes], choices: Choices, settings: Levels) -> Plan:
     """A plan with these choices.
 
     Args:
         plan: all candidates; those that are no sites keep their entries.
         times: of the sites.
         choices: one for each site.
-        settings: of the prediction, by site and rule.
+        settings: of the sites.
 
     Returns:
         A new plan with times and reasons.
@@ -59,22 +83,21 @@ def apply_choices(
 
 
 def _entry(
-    entry: SitePlan,
-    chosen: dict[tuple[str, str], tuple[SiteTimes, str]],
-    settings: dict[tuple[str, str], dict[str, Any]],
+    entry: SitePlan, chosen: dict[tuple[str, str], tuple[SiteTimes, str]], settings: Levels
 ) -> SitePlan:
     key = entry.site, entry.rule
     if key not in chosen:
         return entry
     times, choice = chosen[key]
-    return SitePlan(
+    made = SitePlan(
         entry.site,
         entry.rule,
         choice,
-        settings=dict(settings.get(key, {})) if choice == "predict" else {},
         reason=describe(times, choice),
         layer=entry.layer,
         macs_per_output=entry.macs_per_output,
         dense_ms=times.ms.get("dense"),
         now_ms=times.ms.get(choice),
     )
+    _set(made, choice, {} if choice == "dense" else settings.get(key, {}).get(choice, {}))
+    return made

@@ -97,6 +97,7 @@ class Problem:
         evaluate: judges a configuration on all samples of the search.
         hold: keeps the network's state before a site.
         path: what was looked at so far.
+        best: the cheapest configuration within the budget among them.
     """
 
     sites: Sequence[SiteOptions]
@@ -106,11 +107,12 @@ class Problem:
     evaluate: Evaluate
     hold: Hold = field(default=lambda config, site: None)
     path: list[Step] = field(default_factory=list)
+    best: dict[str, Option] = field(default_factory=dict)
 
     def cost(self, chosen: Mapping[str, Option]) -> float:
         """Cost of the network as a share of the original's."""
         own = sum(chosen[site.site].cost if site.site in chosen else site.exact for site in self.sites)
-        return (self.rest + own) / self.whole if self.whole else 1.0
+        return float((self.rest + own) / self.whole) if self.whole else 1.0
 
     def allowed(self, quality: Quality) -> bool:
         """Whether a loss is within the budget."""
@@ -119,8 +121,10 @@ class Problem:
     def look(self, label: str, chosen: Mapping[str, Option]) -> Quality:
         """Judge a configuration and note it."""
         quality = self.evaluate(config_of(chosen))
-        step = Step(label, self.cost(chosen), quality.divergence, quality.drop, self.allowed(quality))
-        self.path.append(step)
+        cost, allowed = self.cost(chosen), self.allowed(quality)
+        self.path.append(Step(label, cost, quality.divergence, quality.drop, allowed))
+        if allowed and cost < self.cost(self.best):
+            self.best = dict(chosen)
         return quality
 
 

@@ -16,6 +16,8 @@ from spl_onnx.measure.compare import choose_metric, truth_of
 from spl_onnx.measure.metrics import mse
 
 _CLASSES = ("top1", "agreement")
+#: Difference of scores, in standard deviations, at which a decision is clear.
+_SOFTNESS = 0.3
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,10 @@ class Quality:
     """What a configuration loses.
 
     Attributes:
-        drop: mean loss of the metric, above 0 when worse than the original.
-        divergence: mean Kullback-Leibler divergence of the class probabilities from the original's in nats, or
-            the relative mean squared difference of outputs that are no classes.
+        drop: mean loss of the metric, above 0 when worse than the original; of right decisions the larger one
+            of the counted and the smooth loss (`soft_right`).
+        divergence: mean Kullback-Leibler divergence of the class probabilities from the original's, in nats;
+            of outputs that are no classes the relative mean squared difference.
     """
 
     drop: float
@@ -46,6 +49,9 @@ class Judge:
         self._reference = reference
         self._truth = truth_of(self.metric, labels, reference)
         self._before = self.metric.measure(reference, self._truth)
+        self._soft = (
+            soft_right(reference, self._truth) if self.metric.name == "top1" else np.zeros(len(reference))
+        )
         self._classes = self.metric.name in _CLASSES
 
     @property
@@ -57,10 +63,35 @@ class Judge:
         """What a network with these outputs loses; outputs that are not numbers lose everything."""
         if not np.isfinite(outputs).all():
             return Quality(float("inf"), float("inf"))
-        drops = self.metric.drop(self._before, self.metric.measure(outputs, self._truth))
+        drop = float(self.metric.drop(self._before, self.metric.measure(outputs, self._truth)).mean())
+        if self.metric.name == "top1":
+            drop = max(drop, float((self._soft - soft_right(outputs, self._truth)).mean()))
         if self._classes:
-            return Quality(float(drops.mean()), float(kl_divergence(self._reference, outputs).mean()))
-        return Quality(float(drops.mean()), float(mse(outputs, self._reference).mean()))
+            return Quality(drop, float(kl_divergence(self._reference, outputs).mean()))
+        return Quality(drop, float(mse(outputs, self._reference).mean()))
+
+
+def soft_right(outputs: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
+    """How clearly each decision is right: near 1 or 0, and a half where right and wrong scores are equal.
+
+    A search that tries many configurations would find those that are right by luck: a decision that is just
+    right counts 1 and one that is just wrong counts 0. Here both count about a half. Scores are taken in units of
+    their standard deviation over the classes, so that a network does not look better by being more certain.
+
+    Args:
+        outputs: scores, [n, classes].
+        labels: class numbers, [n].
+
+    Returns:
+        [n], from 0 to 1.
+    """
+    rows = np.asarray(outputs.reshape(len(outputs), -1), np.float64)
+    rows = rows / np.maximum(rows.std(axis=1, keepdims=True), 1e-12)
+    index = np.arange(len(rows))
+    right = rows[index, labels]
+    rows[index, labels] = -np.inf
+    margin = np.clip((right - rows.max(axis=1)) / _SOFTNESS, -60.0, 60.0)
+    return np.asarray(1.0 / (1.0 + np.exp(-margin)))
 
 
 def kl_divergence(reference: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.float64]:

@@ -2,12 +2,15 @@
 
 The state of the network (all tensors that cross a cut, for all samples) is kept at cuts where the next
 configurations will agree. A run starts at the last kept cut before the first site that differs.
+
+The first batches go through the network one segment after the other, because the shift of a site's bias
+depends on what the sites before it have become; the others follow batch by batch, with the shifts found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,24 +20,44 @@ from numpy.typing import NDArray
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import create_session, run
-from spl_onnx.measure.sites import converted_sites
 from spl_onnx.search.network.segments import Segment, cut
-from spl_onnx.search.network.variants import variant
-from spl_onnx.search.settings import Config
+from spl_onnx.search.network.shifts import Means, channel_sums, means, shift
+from spl_onnx.search.network.variants import site_weights, variant
+from spl_onnx.search.settings import EXACT, Config, Setting
 
 #: A state for each batch of samples.
 States = list[Feeds]
-#: What the sites of a segment are set to.
-Key = tuple[str, ...]
+Shift = NDArray[np.float32]
+#: Samples that the shifts of the bias come from.
+SHIFT_SAMPLES = 48
 
 
 @dataclass
 class _Kept:
-    """States at a cut, and the settings of everything before it."""
+    """States at a cut, with the settings and shifts of everything before it."""
 
-    prefix: tuple[Key, ...]
+    prefix: tuple[str, ...]
     states: States
+    shifts: dict[str, Shift]
     bytes: int
+
+
+@dataclass
+class _Stretch:
+    """A run from one cut to another.
+
+    Attributes:
+        begin, end: the cuts.
+        config: settings by site.
+        shifts: of the sites before `end`; those behind `begin` are found on the way.
+        sessions: of the sites whose bias is shifted, by segment.
+    """
+
+    begin: int
+    end: int
+    config: Config
+    shifts: dict[str, Shift]
+    sessions: dict[int, Any] = field(default_factory=dict)
 
 
 class NetworkRunner:
@@ -45,121 +68,173 @@ class NetworkRunner:
         batches: the samples.
         threads: threads inside an operator; 0 = ONNX Runtime's own choice.
         cache_bytes: memory for kept states; where they do not fit, runs start earlier.
+        shifted: whether biases are shifted by what is missing.
     """
 
     def __init__(
-        self, model: onnx.ModelProto, batches: Sequence[Feeds], threads: int = 0, cache_bytes: int = 1 << 30
+        self,
+        model: onnx.ModelProto,
+        batches: Sequence[Feeds],
+        threads: int = 0,
+        cache_bytes: int = 1 << 30,
+        shifted: bool = True,
     ) -> None:
         self.segments = cut(model)
         self.batches = list(batches)
         self.output = model.graph.output[0].name
         self._threads = threads
         self._limit = cache_bytes
-        self._sites = [tuple(s.name for s in converted_sites(segment.model)) for segment in self.segments]
-        self._sessions: list[dict[Key, Any]] = [{} for _ in self.segments]
+        self._sessions: list[dict[str, Any]] = [{} for _ in self.segments]
         self._kept: dict[int, _Kept] = {}
+        self._means: dict[str, Means] = {}
+        self._sums: dict[str, NDArray[np.float64]] = {}
+        self._first = _first_batches(self.batches) if shifted else 0
+        #: Shifts of the configuration that was run last, by site.
+        self.shifts: dict[str, Shift] = {}
         #: Segments that were run for one batch, for tests and reports of what the cache saved.
         self.segment_runs = 0
 
     @property
     def sites(self) -> list[str]:
-        """All sites, in order."""
-        return [name for names in self._sites for name in names]
+        """All sites that can be set, in order."""
+        return [segment.site.name for segment in self.segments if segment.site is not None]
 
     def place(self, site: str) -> int:
         """Index of the segment of a site."""
-        return next(i for i, names in enumerate(self._sites) if site in names)
+        return next(i for i, s in enumerate(self.segments) if s.site is not None and s.site.name == site)
 
     def outputs(self, config: Config, progress: Progress = silent) -> NDArray[Any]:
         """The first output of the network for all samples, [samples, ...]."""
-        keys = self._keys(config)
-        start, states = self._start(keys, len(self.segments))
+        if self._first and not self._means and any(setting.key for setting in config.values()):
+            self.outputs({})  # the means of the exact network
+        stretch, states = self._start(config, len(self.segments))
         found = []
-        for state in states:
-            found.append(self._advance(state, start, len(self.segments), keys, config)[self.output])
+        for state in self._through(stretch, states):
+            found.append(state[self.output])
             progress(len(found[-1]))
-        self._forget(keys)
+        self.shifts = stretch.shifts
+        self._forget(config)
         return np.concatenate(found)
+
+    def outputs_of_first(self, config: Config) -> NDArray[Any]:
+        """The outputs for the samples that the shifts come from, which are found anew."""
+        batches = self.batches
+        try:
+            self.batches = batches[: self._first or 1]
+            return self.outputs(config)
+        finally:
+            self.batches = batches
 
     def hold(self, config: Config, site: str) -> None:
         """Keep the states before a site: the next configurations will differ from there on.
 
         Nothing is kept where the memory does not suffice.
         """
-        place, keys = self.place(site), self._keys(config)
-        if place == 0 or self._has(place, keys):
+        place, key = self.place(site), self._key(config)
+        if place == 0 or self._has(place, key):
             return
-        start, before = self._start(keys, place)
+        stretch, before = self._start(config, place)
         states: States = []
         total = 0
-        for state in before:
-            states.append(self._advance(state, start, place, keys, config))
-            total += sum(array.nbytes for array in states[-1].values())
+        for state in self._through(stretch, before):
+            states.append(state)
+            total += sum(array.nbytes for array in state.values())
             if total > self._limit:
                 return
         self._make_room(total, place)
-        self._kept[place] = _Kept(keys[:place], states, total)
+        self._kept[place] = _Kept(key[:place], states, dict(stretch.shifts), total)
 
-    def _keys(self, config: Config) -> tuple[Key, ...]:
-        return tuple(
-            tuple(config[name].key if name in config else "" for name in names) for names in self._sites
-        )
+    def _key(self, config: Config) -> tuple[str, ...]:
+        return tuple(self._setting(segment, config).key for segment in self.segments)
 
-    def _has(self, place: int, keys: tuple[Key, ...]) -> bool:
-        return place in self._kept and self._kept[place].prefix == keys[:place]
+    @staticmethod
+    def _setting(segment: Segment, config: Config) -> Setting:
+        return EXACT if segment.site is None else config.get(segment.site.name, EXACT)
 
-    def _start(self, keys: tuple[Key, ...], end: int) -> tuple[int, States]:
-        """The last place up to `end` whose states are kept for these settings."""
-        places = [place for place in self._kept if place <= end and self._has(place, keys)]
+    def _has(self, place: int, key: tuple[str, ...]) -> bool:
+        return place in self._kept and self._kept[place].prefix == key[:place]
+
+    def _start(self, config: Config, end: int) -> tuple[_Stretch, States]:
+        """A run to `end` from the last place whose states are kept for these settings."""
+        key = self._key(config)
+        places = [place for place in self._kept if place <= end and self._has(place, key)]
         if not places:
-            return 0, self.batches
-        return max(places), self._kept[max(places)].states
+            return _Stretch(0, end, config, {}), self.batches
+        kept = self._kept[max(places)]
+        stretch = _Stretch(max(places), end, config, dict(kept.shifts))
+        return stretch, kept.states[: len(self.batches)]
 
     def _make_room(self, wanted: int, place: int) -> None:
-        """Drop kept states, the ones farthest behind or before `place` first."""
+        """Drop kept states, those farthest from `place` first."""
         self._kept.pop(place, None)
         for other in sorted(self._kept, key=lambda p: -abs(p - place)):
             if wanted + sum(kept.bytes for kept in self._kept.values()) <= self._limit:
                 return
             del self._kept[other]
 
-    def _advance(
-        self, state: Feeds, begin: int, end: int, keys: tuple[Key, ...], config: Config
-    ) -> Feeds:
-        """The state at `end` of one batch that is at `begin`."""
-        state = dict(state)
-        for i in range(begin, end):
-            segment = self.segments[i]
-            session = self._session(i, keys[i], config)
-            made = run(session, {name: state[name] for name in segment.reads}, segment.writes)
-            state.update(zip(segment.writes, made, strict=True))
-            for name in segment.drops:
-                state.pop(name, None)
-            self.segment_runs += 1
-        return state
+    def _through(self, stretch: _Stretch, states: States) -> Any:
+        """Yield the state of every batch at the end of a stretch."""
+        first = [dict(state) for state in states[: self._first]]
+        for i in range(stretch.begin, stretch.end):
+            if first:
+                self._find_shift(i, first, stretch)
+            for state in first:
+                self._step(i, state, stretch)
+        yield from first
+        for state in states[self._first :]:
+            state = dict(state)
+            for i in range(stretch.begin, stretch.end):
+                self._step(i, state, stretch)
+            yield state
 
-    def _session(self, place: int, key: Key, config: Config) -> Any:
-        sessions = self._sessions[place]
+    def _find_shift(self, i: int, states: States, stretch: _Stretch) -> None:
+        """Compare the means of what a site reads with those of the exact network, or learn them from it."""
+        segment = self.segments[i]
+        if segment.site is None:
+            return
+        name = segment.site.name
+        residuals = [tensor for tensor in segment.reads if tensor != segment.site.x]
+        now = means(states, segment.site.x, residuals[0] if residuals else None)
+        if name not in self._means:
+            self._means[name] = now
+            self._sums[name] = channel_sums(site_weights(segment.model)[0], len(now.x))
+        found = shift(self._sums[name], self._means[name], now)
+        if found is not None:
+            stretch.shifts[name] = found
+
+    def _step(self, i: int, state: Feeds, stretch: _Stretch) -> None:
+        """Take a batch's state through a segment."""
+        segment = self.segments[i]
+        session = self._session(i, stretch)
+        made = run(session, {name: state[name] for name in segment.reads}, segment.writes)
+        state.update(zip(segment.writes, made, strict=True))
+        for name in segment.drops:
+            state.pop(name, None)
+        self.segment_runs += 1
+
+    def _session(self, i: int, stretch: _Stretch) -> Any:
+        """The session of a segment; sites with a shifted bias have one of this stretch alone."""
+        segment, setting = self.segments[i], self._setting(self.segments[i], stretch.config)
+        found = None if segment.site is None else stretch.shifts.get(segment.site.name)
+        sessions: dict[Any, Any] = stretch.sessions if found is not None else self._sessions[i]
+        key = i if found is not None else setting.key
         if key not in sessions:
-            sessions[key] = create_session(
-                variant(self.segments[place].model, config), threads=self._threads
-            )
+            model = segment.model if segment.site is None else variant(segment.model, setting, found)
+            sessions[key] = create_session(model, threads=self._threads)
         return sessions[key]
 
-    def _forget(self, keys: tuple[Key, ...]) -> None:
+    def _forget(self, config: Config) -> None:
         """Close sessions of settings that are no longer in use: exact ones and the last ones stay."""
-        for sessions, key in zip(self._sessions, keys, strict=True):
-            for other in [k for k in sessions if k != key and any(k)]:
+        for sessions, key in zip(self._sessions, self._key(config), strict=True):
+            for other in [k for k in sessions if k not in ("", key)]:
                 del sessions[other]
 
 
-def open_segment(segment: Segment, extra: Sequence[str], threads: int) -> Any:
-    """A session of an exact segment that also gives `extra` tensors (float32)."""
-    model = variant(segment.model, {})
-    present = {value.name for value in model.graph.output} | {value.name for value in model.graph.input}
-    for name in extra:
-        if name not in present:
-            model.graph.output.append(
-                onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None)
-            )
-    return create_session(model, threads=threads)
+def _first_batches(batches: Sequence[Feeds]) -> int:
+    """How many batches give the samples for the shifts."""
+    count, samples = 0, 0
+    while count < len(batches) and samples < SHIFT_SAMPLES:
+        first = next(iter(batches[count].values()))
+        samples += len(first) if first.ndim else 1
+        count += 1
+    return count

@@ -1,7 +1,8 @@
-"""Cutting a rewritten model behind every site.
+"""Cutting a rewritten model before and behind every site.
 
-A segment ends with the SRMM node of its site. Whatever is computed once and read behind the cut crosses it; all
-such tensors together are the state of the network between two segments.
+Whatever is computed on one side of a cut and read on the other crosses it; all such tensors together are the
+state of the network between two segments. A site's segment holds its SRMM and SPLPredict alone, so that its
+input and residual are part of the state.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from spl_onnx.measure.shapes import element_types
-from spl_onnx.measure.sites import is_operator
+from spl_onnx.measure.sites import ConvertedSite, converted_sites, is_operator
 from spl_onnx.spec.attributes import PREDICT, SRMM
 
 
@@ -26,12 +27,14 @@ class Segment:
         reads: tensors it takes from the state.
         writes: tensors it adds to the state.
         drops: tensors of the state that nobody reads behind it.
+        site: the site it consists of; None where it is something else.
     """
 
     model: onnx.ModelProto
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     drops: tuple[str, ...]
+    site: ConvertedSite | None = None
 
 
 def cut(model: onnx.ModelProto) -> list[Segment]:
@@ -50,15 +53,23 @@ def cut(model: onnx.ModelProto) -> list[Segment]:
     constants = [node for node in nodes if node.op_type == "Constant"]
     nodes = [node for node in nodes if node.op_type != "Constant"]
     last_read = _last_reads(nodes, [value.name for value in model.graph.output])
-    wanted = [i + 1 for i, node in enumerate(nodes) if is_operator(node, SRMM)]
+    wanted = list(dict.fromkeys(place for i in range(len(nodes)) for place in _around_site(nodes, i)))
     crossing = _crossings(nodes, model, last_read, constant)
-    cuts = [place for place in wanted if place < len(nodes) and set(crossing[place]) <= set(types)]
+    cuts = [place for place in wanted if 0 < place < len(nodes) and set(crossing[place]) <= set(types)]
     bounds = [0, *cuts, len(nodes)]
     builder = _Builder(model, types, constants)
     return [
         builder.segment(nodes[begin:end], crossing[begin], crossing[end])
         for begin, end in zip(bounds, bounds[1:], strict=False)
     ]
+
+
+def _around_site(nodes: Sequence[onnx.NodeProto], i: int) -> tuple[int, ...]:
+    """Places before and behind node `i` and its prediction; none where it is no site."""
+    if not is_operator(nodes[i], SRMM):
+        return ()
+    predicted = i > 0 and is_operator(nodes[i - 1], PREDICT)
+    return (i - predicted, i + 1)
 
 
 def _predictions_with_their_layers(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
@@ -134,7 +145,12 @@ class _Builder:
         model = helper.make_model(
             graph, opset_imports=list(self._model.opset_import), ir_version=self._model.ir_version
         )
-        return Segment(model, inputs, outputs, tuple(name for name in before if name not in after))
+        sites = converted_sites(model)
+        alone = len(sites) == 1 and all(
+            is_operator(node, SRMM) or is_operator(node, PREDICT) for node in nodes
+        )
+        drops = tuple(name for name in before if name not in after)
+        return Segment(model, inputs, outputs, drops, sites[0] if alone else None)
 
     def _value(self, name: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, self._types.get(name, TensorProto.FLOAT), None)

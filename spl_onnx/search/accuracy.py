@@ -1,0 +1,182 @@
+"""A network prepared for searches that give accuracy away: sampled, run in segments, judged, remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import onnx
+from numpy.typing import NDArray
+
+from spl_onnx.data.reader import Feeds
+from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.search.algorithm1 import algorithm_1
+from spl_onnx.search.calibration import SiteLayer, site_layers
+from spl_onnx.search.evaluator import Evaluator, Journal, fingerprint
+from spl_onnx.search.lagrange import Losses, lagrange, site_losses
+from spl_onnx.search.network.runner import NetworkRunner, Shift
+from spl_onnx.search.problem import Option, Problem, SiteOptions, config_of
+from spl_onnx.search.quality import Judge
+
+#: Samples that thresholds and floors come from.
+CALIBRATION_SAMPLES = 64
+#: Samples that the divergence of one site alone is measured on.
+LOSS_SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class SearchData:
+    """Samples of the search.
+
+    Attributes:
+        batches: inputs of the network.
+        labels: answers of all samples together, or None.
+    """
+
+    batches: Sequence[Feeds]
+    labels: NDArray[Any] | None = None
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return sum(batch_size(feeds) for feeds in self.batches)
+
+    def first(self, samples: int) -> SearchData:
+        """The first batches that hold so many samples."""
+        kept: list[Feeds] = []
+        count = 0
+        while count < samples and len(kept) < len(self.batches):
+            kept.append(self.batches[len(kept)])
+            count += batch_size(kept[-1])
+        return SearchData(kept, None if self.labels is None else self.labels[:count])
+
+
+def batch_size(feeds: Feeds) -> int:
+    """Samples of a batch."""
+    first = next(iter(feeds.values()))
+    return len(first) if first.ndim else 1
+
+
+@dataclass
+class Found:
+    """What the search chose.
+
+    Attributes:
+        chosen: option of every site that is not exact.
+        shifts: shift of the bias of every site behind one of them.
+        cost: of the network, as a share of the original's.
+        drop: loss of the metric on the samples of the search.
+        summary: for the report.
+    """
+
+    chosen: dict[str, Option] = field(default_factory=dict)
+    shifts: dict[str, Shift] = field(default_factory=dict)
+    cost: float = 1.0
+    drop: float = 0.0
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+class AccuracySearch:
+    """A network prepared for searches with different budgets; what was measured serves all of them.
+
+    Args:
+        original: the model; it is as before afterwards.
+        options: what to do.
+        data: samples of the search.
+        stages: shows the progress.
+        threads: threads inside an operator while networks are judged; 0 = all.
+    """
+
+    def __init__(
+        self,
+        original: LoadedModel,
+        options: RewriteOptions,
+        data: SearchData,
+        stages: Stages = silent_stages,
+        threads: int = 0,
+    ) -> None:
+        self._options, self._stages, self._data = options, stages, data
+        self.base = predicted_everywhere(original, options)
+        self._runner = NetworkRunner(self.base, data.batches, threads)
+        self._threads = threads
+        reference = self._runner.outputs({})
+        self.judge = Judge(reference, data.labels, options.metric)
+        mark = fingerprint([options.metric, "v1"], reference)
+        journal = Journal(options.resume, mark)
+        self.evaluator = Evaluator(self._runner, self.judge, journal, "all")
+        self._alone = self._evaluator_of(data.first(LOSS_SAMPLES), journal, "first")
+        self._losses: Losses | None = None
+
+    def _evaluator_of(self, data: SearchData, journal: Journal, part: str) -> Evaluator:
+        runner = NetworkRunner(self.base, data.batches, self._threads)
+        judge = Judge(runner.outputs({}), data.labels, self._options.metric)
+        return Evaluator(runner, judge, journal, part)
+
+    def layers(self) -> Iterator[SiteLayer]:
+        """Every site with samples of its input in the exact network; the samples of one are dropped at the next."""
+        data = self._data.first(CALIBRATION_SAMPLES)
+        segments = self._runner.segments
+        with self._stages("sampling sites", len(segments)) as progress:
+            yield from site_layers(segments, data.batches, self._threads, progress)
+
+    def search(self, problem: Problem) -> Found:
+        """Search with the scheme of the options; a Ctrl-C ends it with the best so far.
+
+        Args:
+            problem: from `problem`.
+        """
+        chosen: dict[str, Option] = {}
+        stopped = None
+        try:
+            chosen = self._run(problem)
+        except KeyboardInterrupt:
+            stopped, chosen = "stopped by Ctrl-C: the best so far", problem.best
+        quality = self.evaluator(config_of(chosen))
+        shifts = self._shifts(chosen)
+        summary = {
+            "scheme": self._options.scheme,
+            "metric": self.judge.metric.name,
+            "budget": problem.budget,
+            "path": [step.as_dict(i) for i, step in enumerate(problem.path)],
+            "cost": problem.cost(chosen),
+            "search_drop": quality.drop,
+            "evaluations": self.evaluator.runs + self._alone.runs,
+            "stopped": stopped,
+        }
+        return Found(chosen, shifts, problem.cost(chosen), quality.drop, summary)
+
+    def problem(self, sites: Sequence[SiteOptions], rest: float, whole: float, budget: float) -> Problem:
+        """A problem on the samples of the search."""
+        return Problem(sites, rest, whole, budget, self.evaluator, self.evaluator.hold)
+
+    def _run(self, problem: Problem) -> dict[str, Option]:
+        if self._options.scheme != "lagrange":
+            total = sum(bool(site.options) for site in problem.sites)
+            with self._stages("deciding sites", total) as progress:
+                return algorithm_1(problem, self._options.scheme, progress)
+        if self._losses is None:
+            total = sum(len(site.options) for site in problem.sites)
+            with self._stages("trying sites alone", total) as progress:
+                self._losses = site_losses(
+                    problem.sites, self._alone, lambda site: self._alone.hold({}, site), progress
+                )
+        with self._stages("combining sites", None) as progress:
+            return lagrange(problem, self._losses, progress)
+
+    def _shifts(self, chosen: dict[str, Option]) -> dict[str, Shift]:
+        """Shifts of the bias for a configuration; it is run once more on a few samples where need be."""
+        if not chosen:
+            return {}
+        self._runner.outputs_of_first(config_of(chosen))
+        return dict(self._runner.shifts)
+
+
+def predicted_everywhere(original: LoadedModel, options: RewriteOptions) -> onnx.ModelProto:
+    """The model with every site of the wanted rules predicted, as far as it can be."""
+    rules = "all" if options.rules == "default" else options.rules
+    base = RewriteOptions(rules=rules, skip_rules=options.skip_rules, predictor="int8", no_verify=True)
+    return rewrite_model(original, base).model

@@ -1,0 +1,128 @@
+"""Rewriting with an accuracy budget: settings chosen on one part of the data, judged on the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spl_onnx.data.reader import Feeds, Reader
+from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.measure.shapes import Shape
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.search.accuracy import AccuracySearch, Found, SearchData
+from spl_onnx.search.by_time import TimeChoice, choose_by_time, inner_options, versions
+from spl_onnx.search.choose import Levels
+from spl_onnx.search.flops_search import flops_plan, search_flops
+from spl_onnx.search.stopwatch import SessionStopwatch
+from spl_onnx.search.time_search import TimeSearch
+
+#: Shares of the budget that are tried one after the other, until the report's samples agree.
+SHARES = (1.0, 0.5, 0.25, 0.0)
+
+#: Whether a model stays within the budget on samples that the search has not seen.
+Check = Callable[[RewriteResult], bool]
+
+
+def search_data(reader: Reader) -> SearchData:
+    """All samples of a reader, in memory."""
+    batches: list[Feeds] = []
+    labels: list[NDArray[Any]] = []
+    reader.rewind()
+    while (feeds := reader.get_next()) is not None:
+        batches.append(feeds)
+        if reader.last_labels is not None:
+            labels.append(reader.last_labels)
+    return SearchData(batches, np.concatenate(labels) if labels else None)
+
+
+def attempts(
+    original: LoadedModel,
+    options: RewriteOptions,
+    data: SearchData,
+    timed: list[Feeds],
+    shapes: dict[str, Shape | None],
+    check: Check,
+    stages: Stages = silent_stages,
+) -> Iterator[RewriteResult]:
+    """Rewritten models for smaller and smaller budgets, down to nothing given away.
+
+    Args:
+        original: the model, which is not changed.
+        options: what to do.
+        data: samples of the search.
+        timed: single samples for timing.
+        shapes: of the inputs, for one sample.
+        check: judges a model before much time is spent on making it quick.
+        stages: shows the progress.
+
+    Yields:
+        Results; their reports have the entry `search`.
+    """
+    search = AccuracySearch(original, options, data, stages)
+    make = _flops_results if options.objective == "flops" else _time_results
+    for number, result in enumerate(make(original, options, search, timed, shapes, check, stages)):
+        result.report["search"]["attempt"] = number + 1
+        yield result
+
+
+def _flops_results(
+    original: LoadedModel,
+    options: RewriteOptions,
+    search: AccuracySearch,
+    timed: list[Feeds],
+    shapes: dict[str, Shape | None],
+    check: Check,
+    stages: Stages,
+) -> Iterator[RewriteResult]:
+    for share in SHARES:
+        found = search_flops(search, options, shapes, share * options.max_drop)
+        plan = flops_plan(original, options, found)
+        result = rewrite_model(original, options, plan)
+        if not any(entry.is_rewritten for entry in plan.sites):
+            result.model = original.model
+        result.plan = plan
+        result.report["search"] = {**found.summary, "objective": "flops", "cost_unit": "flops"}
+        yield result
+
+
+def _time_results(
+    original: LoadedModel,
+    options: RewriteOptions,
+    search: AccuracySearch,
+    timed: list[Feeds],
+    shapes: dict[str, Shape | None],
+    check: Check,
+    stages: Stages,
+) -> Iterator[RewriteResult]:
+    watch = SessionStopwatch(timed, options.threads)
+    truncating = TimeSearch(original, options, search, watch, stages)
+    for share in SHARES:
+        found, levels = truncating.levels(share * options.max_drop) if share else (Found(), {})
+        if found.chosen and not check(_everywhere(original, options, levels)):
+            continue
+        choice = choose_by_time(original, options, timed, stages, watch, levels)
+        yield timed_result(original, options, choice, {**found.summary, "cost_unit": "time"})
+
+
+def _everywhere(original: LoadedModel, options: RewriteOptions, levels: Levels) -> RewriteResult:
+    """The model with all sites at their levels: at least as far from the original as what is chosen by time."""
+    lossless = replace(inner_options(options), choices="lossless")
+    return versions(original, lossless, levels)["lossless"]
+
+
+def timed_result(
+    original: LoadedModel, options: RewriteOptions, choice: TimeChoice, summary: dict[str, Any] | None = None
+) -> RewriteResult:
+    """The model that a time search chose; the original itself where nothing is worth converting."""
+    result = rewrite_model(original, options, choice.plan)
+    if not any(site.is_rewritten for site in choice.plan.sites):
+        result.model = original.model
+    result.plan = choice.plan
+    result.report = {**result.report, "search": {**(summary or {}), **choice.summary}}
+    return result

@@ -1,0 +1,84 @@
+"""One pass over calibration samples that gives every site samples of its own input in the exact network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+from onnx import helper
+
+from spl_onnx.calibrate.samples import SampleCollector
+from spl_onnx.calibrate.site import SiteCalibrator
+from spl_onnx.data.reader import Feeds
+from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.measure.sites import ConvertedSite, is_operator
+from spl_onnx.search.network.segments import Segment
+from spl_onnx.search.network.variants import site_weights, variant
+from spl_onnx.search.settings import EXACT
+from spl_onnx.spec.attributes import SRMM, Activation, parse_activation
+
+
+@dataclass(frozen=True)
+class SiteLayer:
+    """A site that settings can be found for.
+
+    Attributes:
+        site: as the rewritten model has it.
+        w: weights, [O, kH, kW, C / group] or [O, K].
+        activation: of the site.
+        calibrator: gives its settings.
+    """
+
+    site: ConvertedSite
+    w: NDArray[Any]
+    activation: Activation
+    calibrator: SiteCalibrator
+
+    @property
+    def can_predict(self) -> bool:
+        """Whether it has a prediction that may be changed."""
+        return self.site.selection is not None
+
+
+def site_layers(
+    segments: Sequence[Segment], batches: Sequence[Feeds], threads: int = 0, progress: Progress = silent
+) -> Iterator[SiteLayer]:
+    """Every site with samples of its input, in order.
+
+    The batches go through the network once, one segment after the other; between two segments the states of
+    all batches are in memory.
+
+    Args:
+        segments: of the rewritten network.
+        batches: calibration samples.
+        threads: threads inside an operator.
+        progress: told 1 for every segment.
+    """
+    states = [dict(feeds) for feeds in batches]
+    for segment in segments:
+        if segment.site is not None:
+            yield _layer(segment, segment.site, states)
+        model = segment.model if segment.site is None else variant(segment.model, EXACT)
+        session = create_session(model, threads=threads)
+        for state in states:
+            made = run(session, {name: state[name] for name in segment.reads}, segment.writes)
+            state.update(zip(segment.writes, made, strict=True))
+            for name in segment.drops:
+                state.pop(name, None)
+        progress(1)
+
+
+def _layer(segment: Segment, site: ConvertedSite, states: list[Feeds]) -> SiteLayer:
+    """Sample what a site reads."""
+    w, b = site_weights(segment.model)
+    collector = SampleCollector(site.geometry, site.pooling, w.shape)
+    residuals = [name for name in segment.reads if name != site.x]
+    for state in states:
+        collector.add(state[site.x], state[residuals[0]] if residuals else None)
+    node = next(node for node in segment.model.graph.node if is_operator(node, SRMM))
+    activation = parse_activation({a.name: helper.get_attribute_value(a) for a in node.attribute})
+    calibrator = SiteCalibrator(collector.finish(), w, b, activation, site.pooling)
+    return SiteLayer(site, w, activation, calibrator)

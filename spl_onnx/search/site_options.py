@@ -1,0 +1,83 @@
+"""The settings a site may have, from its calibration, with what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spl_onnx.calibrate.site import Calibration, PredictorSpec
+from spl_onnx.errors import RuleError
+from spl_onnx.measure.flops import INT8_PRICE
+from spl_onnx.options import RewriteOptions
+from spl_onnx.search.calibration import SiteLayer
+from spl_onnx.search.problem import Option, SiteOptions, ladder
+from spl_onnx.search.settings import Setting
+
+#: Relative errors of a layer's output that settings are made for.
+ERRORS = (0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
+#: Kept shares of pruned predictors.
+KEEPS = (0.1, 0.15, 0.2, 0.3, 0.4)
+
+
+def predictor_specs(options: RewriteOptions) -> list[PredictorSpec]:
+    """The predictors to choose from; "auto" means all."""
+    keeps = KEEPS if options.keep is None else (options.keep,)
+    pruned = [PredictorSpec("pruned", keep, weighted=True) for keep in keeps]
+    found = {"int8": [PredictorSpec("int8")], "pruned": pruned}
+    return found.get(options.predictor, [*found["int8"], *pruned])
+
+
+def flop_options(
+    layer: SiteLayer, flops: float, specs: Sequence[PredictorSpec], price: float = INT8_PRICE
+) -> SiteOptions:
+    """Predictions of a site, priced in operations.
+
+    Args:
+        layer: the site with its samples.
+        flops: its dense work.
+        specs: predictors.
+        price: of an int8 operation, a float32 one being 1.
+    """
+    found = []
+    for spec in specs if layer.can_predict else ():
+        unit = price if spec.predictor == "int8" else 1.0
+        for made in _predictions(layer, spec):
+            cost = flops * (unit * made.kept + made.density)
+            setting = Setting("predict", made.settings, describe(made))
+            found.append(Option(setting, cost, made.error, made.density))
+    return SiteOptions(layer.site.name, flops, ladder(found, flops), flops)
+
+
+def _predictions(layer: SiteLayer, spec: PredictorSpec) -> list[Calibration]:
+    """Settings for all errors; none where the predictor does not fit the layer."""
+    try:
+        return layer.calibrator.predict(spec, (None, *ERRORS))
+    except RuleError:
+        return []
+
+
+def truncations(layer: SiteLayer) -> list[tuple[float, Setting]]:
+    """Floors of a site, with the error each was made for; none where outputs below 0 exist."""
+    if layer.activation.clip_min != 0.0:
+        return []
+    made = layer.calibrator.truncate(ERRORS)
+    return [
+        (error, Setting("truncate", found.settings, f"floor {found.settings['floor']:.3g}"))
+        for error, found in zip(ERRORS, made, strict=True)
+        if found.settings["floor"] > 0.0
+    ]
+
+
+def with_prediction(setting: Setting) -> dict[str, Any]:
+    """Settings that predict what a truncation makes 0, so that it need not be computed."""
+    floor = setting.settings.get("floor", 0.0)
+    if not floor:
+        return {"predictor": "int8"}
+    return {"predictor": "int8", "threshold": floor, "floor": floor}
+
+
+def describe(made: Calibration) -> str:
+    """A prediction in few words."""
+    keep = made.settings.get("keep", 1.0)
+    kept = f" keep {keep:g}" if keep < 1.0 else ""
+    return f"{made.settings['predictor']}{kept}, {made.density:.2f} computed, error {made.error:.2f}"

@@ -1,0 +1,117 @@
+"""Spending the accuracy budget on time: outputs that are small become 0, where that makes the network quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.search.accuracy import AccuracySearch, Found
+from spl_onnx.search.by_time import inner_options, versions
+from spl_onnx.search.choose import Levels
+from spl_onnx.search.problem import Option, SiteOptions, ladder
+from spl_onnx.search.producers import producers
+from spl_onnx.search.settings import EXACT, Setting
+from spl_onnx.search.site_nodes import NodeNames, named_nodes, site_nodes
+from spl_onnx.search.site_options import truncations, with_prediction
+from spl_onnx.search.site_times import SiteTimes, site_times
+from spl_onnx.search.stopwatch import Stopwatch
+from spl_onnx.search.time_model import TIMED, TimeModel
+
+#: Settings of every site with the error they were made for, least first.
+Truncations = Mapping[str, list[tuple[float, Setting]]]
+
+
+class TimeSearch:
+    """Finds levels of truncation for the sites of a network, for one budget after the other.
+
+    Args:
+        original: the model; it is as before afterwards.
+        options: what to do.
+        search: the network.
+        watch: times models.
+        stages: shows the progress.
+    """
+
+    def __init__(
+        self,
+        original: LoadedModel,
+        options: RewriteOptions,
+        search: AccuracySearch,
+        watch: Stopwatch,
+        stages: Stages = silent_stages,
+    ) -> None:
+        self._original, self._options, self._search = original, inner_options(options), search
+        self._truncations = {layer.site.name: truncations(layer) for layer in search.layers()}
+        self._rules = _rules(original, self._options)
+        with stages("timing truncated networks", None) as progress:
+            times = self._times(watch, progress)
+        self._model = TimeModel(times, producers(search.base))
+
+    def levels(self, budget: float) -> tuple[Found, Levels]:
+        """What the budget buys, and the settings of every site for each way to compute it."""
+        whole = self._model.total
+        sites = [self._options_of(name, made) for name, made in self._truncations.items()]
+        rest = whole - sum(site.exact for site in sites)
+        found = self._search.search(self._search.problem(sites, rest, whole, budget))
+        settings = {name: option.setting for name, option in found.chosen.items()}
+        shifts = {name: [float(v) for v in values] for name, values in found.shifts.items()}
+        return found, self._as_levels(settings, shifts)
+
+    def _options_of(self, name: str, made: list[tuple[float, Setting]]) -> SiteOptions:
+        exact = self._model.cost(name, 0.0)
+        options = [Option(setting, self._model.cost(name, error), error) for error, setting in made]
+        return SiteOptions(name, exact, ladder(options, exact), exact)
+
+    def _as_levels(self, chosen: Mapping[str, Setting], shifts: Mapping[str, list[float]]) -> Levels:
+        levels: Levels = {}
+        for name, rule in self._rules.items():
+            setting = chosen.get(name, EXACT)
+            shift = {"shift": shifts[name]} if name in shifts else {}
+            levels[name, rule] = {
+                "lossless": {**setting.settings, **shift},
+                "predict": {**with_prediction(setting), **shift},
+            }
+        return levels
+
+    def _times(self, watch: Stopwatch, progress: object) -> list[list[SiteTimes]]:
+        """Times of all sites with all of them truncated to each of the errors `TIMED`."""
+        original, options = self._original, self._options
+        sites = site_nodes(original.model, options)
+        models, keys = [original.model], [("dense", 0.0)]
+        for error in TIMED:
+            for choice, result in versions(original, options, self._at(error)).items():
+                models.append(result.model)
+                keys.append((choice, error))
+        with named_nodes(original.model):
+            runs = dict(zip(keys, watch.profiles(models), strict=True))
+            names = NodeNames.of(original.model)
+        dense = runs["dense", 0.0]
+        return [
+            site_times(
+                sites,
+                names,
+                {"dense": dense}
+                | {choice: run for (choice, e), run in runs.items() if choice != "dense" and e == error},
+                lambda site: None,
+            )
+            for error in TIMED
+        ]
+
+    def _at(self, error: float) -> Levels:
+        """Every site truncated to an error; a site that cannot be is exact."""
+        chosen = {
+            name: max((pair for pair in made if pair[0] <= error), key=lambda pair: pair[0])[1]
+            for name, made in self._truncations.items()
+            if any(e <= error for e, _ in made)
+        }
+        return self._as_levels(chosen, {})
+
+
+def _rules(original: LoadedModel, options: RewriteOptions) -> dict[str, str]:
+    """Rule of every site that can be converted."""
+    plan = rewrite_model(original, replace(options, dry_run=True)).plan
+    return {entry.site: entry.rule for entry in plan.sites if entry.is_rewritten}
