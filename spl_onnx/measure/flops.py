@@ -1,9 +1,9 @@
 """Work of a model: floating point operations, dense and as rewritten.
 
-A multiply-accumulate is two operations. A float32 predictor costs its non-zero weights in full; an int8
-predictor costs a quarter, because four 8-bit products take the place of one float32 product; the totals with
-the int8 predictor at full price and at none are given beside it. Input zeros are counted separately, never
-subtracted.
+A multiply-accumulate is two operations. A predictor costs its non-zero weights: a float32 one in full, an
+int8 one a quarter, because four 8-bit products take the place of one float32 product; the totals with the int8
+predictor at full price and at none are given beside it. Predictors that are pruned weight by weight are priced
+so too, although no kernel gets faster by their zeros. Input zeros are counted separately, never subtracted.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class SiteWork:
 
     Attributes:
         dense: of the layer computed in full.
-        predictor: of the predictor, an int8 one at a quarter.
-        predictor_full: of the predictor, an int8 one at full price.
+        predictor: of the predictor's non-zero weights, int8 ones at a quarter.
+        predictor_full: of the predictor's non-zero weights, int8 ones at full price.
     """
 
     dense: float
@@ -90,10 +90,9 @@ def _site_work(
     if site.wp is None or site.wp not in weights:
         return SiteWork(dense)
     predictor = weights[site.wp]
-    if predictor.data_type == onnx.TensorProto.INT8:
-        return SiteWork(dense, dense * INT8_PRICE, dense)
     cost = dense * nonzero_share(predictor)
-    return SiteWork(dense, cost, cost)
+    is_int8 = predictor.data_type == onnx.TensorProto.INT8
+    return SiteWork(dense, cost * INT8_PRICE if is_int8 else cost, cost)
 
 
 def _conv_macs(node: onnx.NodeProto, shapes: dict[str, Shape]) -> int:

@@ -23,6 +23,11 @@ def rewritten(**options):
     return rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True, **options)).model
 
 
+def nonzero(model, name):
+    (tensor,) = [t for t in model.graph.initializer if t.name == name]
+    return np.count_nonzero(numpy_helper.to_array(tensor)) / np.prod(tensor.dims)
+
+
 def test_original():
     work = model_work(small_cnn(), ONE)
     assert work.complete and not work.sites
@@ -41,12 +46,23 @@ def test_rewriting_does_not_change_the_dense_work(options):
 
 
 def test_prices_of_predictors():
-    int8 = model_work(rewritten(), ONE).sites["second"]
-    assert (int8.predictor, int8.predictor_full) == (CONV2 * INT8_PRICE, CONV2)
+    model = rewritten()
+    int8, share = model_work(model, ONE).sites["second"], nonzero(model, "second/Wp")
+    assert 0.9 < share <= 1, "some weights round to 0"
+    assert (int8.predictor, int8.predictor_full) == (CONV2 * share * INT8_PRICE, CONV2 * share)
     pruned = model_work(rewritten(predictor="pruned", keep=0.25), ONE).sites["second"]
     assert pruned.predictor == pruned.predictor_full == CONV2 * 0.25
     exact = model_work(rewritten(lossless=True), ONE).sites["second"]
     assert exact.predictor == exact.predictor_full == 0
+
+
+def test_a_pruned_int8_predictor_costs_its_weights_at_the_price_of_int8():
+    plan = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True)).plan
+    plan.find("second", "conv_relu").settings = {"predictor": "int8", "keep": 0.25}
+    model = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True), plan=plan).model
+    site, share = model_work(model, ONE).sites["second"], nonzero(model, "second/Wp")
+    assert share == 0.25
+    assert (site.predictor, site.predictor_full) == (CONV2 * 0.25 * INT8_PRICE, CONV2 * 0.25)
 
 
 def test_share_of_a_site():

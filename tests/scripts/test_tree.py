@@ -19,7 +19,7 @@ LAYERS = (
     ("errors", "options", "plugin"),
     ("spec",),
     ("data", "predictors"),
-    ("rewrite",),
+    ("rewrite", "calibrate"),
     ("measure",),
     ("search",),
     ("report",),
