@@ -1,9 +1,10 @@
 """Work of a model: floating point operations, dense and as rewritten.
 
 A multiply-accumulate is two operations. A predictor costs its non-zero weights: a float32 one in full, an
-int8 one a quarter, because four 8-bit products take the place of one float32 product; the totals with the int8
-predictor at full price and at none are given beside it. Predictors that are pruned weight by weight are priced
-so too, although no kernel gets faster by their zeros. Input zeros are counted separately, never subtracted.
+int8 one a quarter, because four 8-bit products take the place of one float32 product; the totals with the
+int8 predictor at full price and at none are given beside it. Predictors that are pruned weight by weight are
+priced so too, although no kernel gets faster by their zeros. Input zeros are counted separately, never
+subtracted.
 """
 
 from __future__ import annotations
