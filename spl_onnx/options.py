@@ -38,7 +38,8 @@ class RewriteOptions:
         max_drop: Largest loss of the metric that the search may cause.
         metric: Metric of the network ("auto" = top1 with labels, agreement without).
         objective: "time": with data and without a plan, every site gets the choice that is fastest when
-            measured; "flops": the choice with the fewest operations, as in the paper; "none": the rules and `lossless` say what is converted, with data too.
+            measured; "flops": the choice with the fewest operations, as in the paper; "none": the rules
+            and `lossless` say what is converted, with data too.
         choices: Choices the measured times are compared for (a comma-separated string or a sequence); dense
             is always one of them.
         threads: Threads inside an operator while times are measured; 0 = ONNX Runtime's own choice.

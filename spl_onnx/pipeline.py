@@ -142,8 +142,8 @@ def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOpt
     if isinstance(found, Reader):
         if options.objective == "flops":
             raise DataError(
-                f"data: got fewer than {2 * MINIMUM} samples, wanted at least {MINIMUM} to choose settings on and "
-                f"{MINIMUM} others to measure the drop on (--objective flops)"
+                f"data: got fewer than {2 * MINIMUM} samples, wanted at least {MINIMUM} to choose settings "
+                f"on and {MINIMUM} others to measure the drop on (--objective flops)"
             )
         return found
     search, report = found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
 from spl_onnx.cli.outputs import check_output
 from spl_onnx.errors import UsageError
-from spl_onnx.options import OBJECTIVES, PREDICTORS, RewriteOptions
+from spl_onnx.options import OBJECTIVES, PREDICTORS, SCHEMES, RewriteOptions
 
 if TYPE_CHECKING:
     from spl_onnx.report.console import Terminal
@@ -59,6 +59,21 @@ def _add_time_flags(parser: argparse.ArgumentParser) -> None:
         "--objective",
         default="time",
         help=f"{', '.join(OBJECTIVES)} (default time; none = as without --data)",
+    )
+    group.add_argument(
+        "--scheme",
+        default="lagrange",
+        help=f"how accuracy is spent: {', '.join(SCHEMES)} (default lagrange; the others are Algorithm 1)",
+    )
+    group.add_argument(
+        "--search-images",
+        type=int,
+        default=256,
+        metavar="N",
+        help="samples settings are chosen on (default 256, at most half); the others measure the drop",
+    )
+    group.add_argument(
+        "--resume", metavar="P", help="journal of the search: made, or gone on from where it is"
     )
     group.add_argument(
         "--choices",

@@ -73,7 +73,7 @@ def split_reader(
 def split_if_enough(
     reader: Reader, search_images: int, multiple: int = 1
 ) -> tuple[SplitReader, SplitReader] | Reader:
-    """Both parts, the search's with at most half of the samples; where there are too few for two, all of them.
+    """Both parts, the search's with at most half of the samples; too few for two stay together.
 
     Args:
         reader: the data, at its first batch.

@@ -101,14 +101,36 @@ def rules_line(counts: Mapping[str, int]) -> str:
 
 
 def search_line(search: Mapping[str, Any]) -> str:
-    """What choosing by time has led to, in one line."""
+    """What the search has led to, in one line."""
+    parts = [_spent_text(search), _gain_text(search)]
+    return "; ".join(part for part in parts if part)
+
+
+def _spent_text(search: Mapping[str, Any]) -> str | None:
+    """How the accuracy budget was spent; None where none was."""
+    if "scheme" not in search:
+        return None
+    images = search["images"]
+    stopped = f", {search['stopped']}" if search.get("stopped") else ""
+    drop = metric_drop(search["metric"], search["search_drop"])
+    return (
+        f"settings chosen on {images['search']} samples with a drop of {drop} there "
+        f"({search['scheme']}, {len(search['path'])} configurations{stopped}), "
+        f"reported on {images['report']} others"
+    )
+
+
+def _gain_text(search: Mapping[str, Any]) -> str | None:
+    """What times said; None where operations were the objective."""
+    if "faster" not in search:
+        return None
     if not search["faster"]:
         return str(search["note"])
     times = f"{search['original_ms']:.3f} -> {search['chosen_ms']:.3f} ms"
     return (
         f"{search['speedup']:.3f} x the original's speed ({times}, "
-        f"{search['images']} samples in turn, {search['threads']} thread(s), noise {search['noise']:.3f}; "
-        f"{search['tried']} changes tried, {search['kept']} kept)"
+        f"{search['timed_images']} samples in turn, {search['threads']} thread(s), "
+        f"noise {search['noise']:.3f}; {search['tried']} changes tried, {search['kept']} kept)"
     )
 
 

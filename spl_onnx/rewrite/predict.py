@@ -14,7 +14,14 @@ from spl_onnx.predictors.weights import PredictorWeights, per_output
 from spl_onnx.rewrite.rules.base import Refused, Site, label
 from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 
-__all__ = ["build_predictor", "check_settings", "default_settings", "describe", "predictor_weights", "shifted"]
+__all__ = [
+    "build_predictor",
+    "check_settings",
+    "default_settings",
+    "describe",
+    "predictor_weights",
+    "shifted",
+]
 
 
 def default_settings(options: RewriteOptions) -> dict[str, Any]:

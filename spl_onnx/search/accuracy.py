@@ -117,7 +117,7 @@ class AccuracySearch:
         return Evaluator(runner, judge, journal, part)
 
     def layers(self) -> Iterator[SiteLayer]:
-        """Every site with samples of its input in the exact network; the samples of one are dropped at the next."""
+        """Every site with samples of its input in the exact network, one at a time in memory."""
         data = self._data.first(CALIBRATION_SAMPLES)
         segments = self._runner.segments
         with self._stages("sampling sites", len(segments)) as progress:

@@ -1,8 +1,9 @@
-"""Algorithm 1 of the paper, as read from its abstract: sites are visited in an order, and each is given the
-cheapest setting with which the network, all earlier sites converted, stays within the budget.
+"""Algorithm 1 of the paper, as its abstract suggests it.
 
-Yao, Huang, Shen, Ming, "Deep Neural Network Acceleration With Sparse Prediction Layers", IEEE Access 8 (2020).
-The settings, the reference setting of the susceptibility and the bisection are choices of this project.
+Sites are visited in an order. Each is given the cheapest setting with which the network, all earlier sites
+converted, stays within the budget. (Yao, Huang, Shen, Ming, "Deep Neural Network Acceleration With Sparse
+Prediction Layers", IEEE Access 8, 2020.) The settings, the reference setting of the susceptibility and the
+bisection are choices of this project.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ def algorithm_1(problem: Problem, order: str, progress: Progress = silent) -> di
     """The option of each site that is not exact.
 
     Args:
-        problem: the network; a site's options are a ladder (cheaper = more error), so that the cheapest allowed
-            one is found by bisection.
+        problem: the network; a site's options are a ladder (cheaper = more error), so that the cheapest
+            allowed one is found by bisection.
         order: los (layer order), rlos (reversed), fdos (dense work, largest first) or saos (susceptibility,
             smallest first).
         progress: told 1 for every site that is decided.

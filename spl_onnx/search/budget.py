@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -65,9 +66,14 @@ def attempts(
         Results; their reports have the entry `search`.
     """
     search = AccuracySearch(original, options, data, stages)
+    begin = time.monotonic()
     make = _flops_results if options.objective == "flops" else _time_results
     for number, result in enumerate(make(original, options, search, timed, shapes, check, stages)):
-        result.report["search"]["attempt"] = number + 1
+        result.report["search"] |= {
+            "attempt": number + 1,
+            "objective": options.objective,
+            "seconds": time.monotonic() - begin,
+        }
         yield result
 
 
@@ -87,7 +93,7 @@ def _flops_results(
         if not any(entry.is_rewritten for entry in plan.sites):
             result.model = original.model
         result.plan = plan
-        result.report["search"] = {**found.summary, "objective": "flops", "cost_unit": "flops"}
+        result.report["search"] = {**found.summary, "cost_unit": "flops"}
         yield result
 
 
@@ -111,13 +117,16 @@ def _time_results(
 
 
 def _everywhere(original: LoadedModel, options: RewriteOptions, levels: Levels) -> RewriteResult:
-    """The model with all sites at their levels: at least as far from the original as what is chosen by time."""
+    """The model with all sites at their levels: at least as far from the original as the choice by time."""
     lossless = replace(inner_options(options), choices="lossless")
     return versions(original, lossless, levels)["lossless"]
 
 
 def timed_result(
-    original: LoadedModel, options: RewriteOptions, choice: TimeChoice, summary: dict[str, Any] | None = None
+    original: LoadedModel,
+    options: RewriteOptions,
+    choice: TimeChoice,
+    summary: dict[str, Any] | None = None,
 ) -> RewriteResult:
     """The model that a time search chose; the original itself where nothing is worth converting."""
     result = rewrite_model(original, options, choice.plan)

@@ -41,7 +41,8 @@ class TimeChoice:
 
     Attributes:
         plan: every site with its choice, times and reason.
-        summary: for the report: images, threads, tried, kept, original_ms, chosen_ms, speedup, noise, faster.
+        summary: for the report: timed_images, threads, tried, kept, original_ms, chosen_ms, speedup, noise,
+            faster.
     """
 
     plan: Plan
@@ -185,7 +186,7 @@ def _search(
 
 def _summary(search: Search, verdict: Gain, options: RewriteOptions, images: int) -> dict[str, Any]:
     return {
-        "images": images,
+        "timed_images": images,
         "threads": options.threads,
         "tried": search.tried,
         "kept": search.kept,
@@ -211,7 +212,7 @@ def _nothing(
     return TimeChoice(
         dense,
         {
-            "images": images,
+            "timed_images": images,
             "threads": options.threads,
             **(summary or {}),
             "faster": False,

@@ -1,6 +1,6 @@
 """A search that spends the budget where it buys most: one price of loss for all sites.
 
-1. The divergence of every option of every site alone is measured. Small divergences of different sites add up.
+1. The divergence of every option of every site alone is measured. Small ones of different sites add up.
 2. For a price per nat of divergence, every site takes the option whose cost plus priced divergence is least.
    That is the cheapest configuration for its sum of divergences (Shoham and Gersho, "Efficient bit allocation
    for an arbitrary set of quantizers", 1988, for the same problem with bits instead of time).

@@ -25,7 +25,7 @@ def producers(model: onnx.ModelProto) -> dict[str, dict[str, float]]:
         model: a rewritten model.
 
     Returns:
-        Shares by site; they sum to 1 for a site that is fed by sites alone, and are left out where none feeds it.
+        Shares by site, which sum to 1; a site that no other one feeds is left out.
     """
     makers = {name: node for node in model.graph.node for name in node.output}
     sites = converted_sites(model)

@@ -75,8 +75,8 @@ def soft_right(outputs: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float6
     """How clearly each decision is right: near 1 or 0, and a half where right and wrong scores are equal.
 
     A search that tries many configurations would find those that are right by luck: a decision that is just
-    right counts 1 and one that is just wrong counts 0. Here both count about a half. Scores are taken in units of
-    their standard deviation over the classes, so that a network does not look better by being more certain.
+    right counts 1 and one that is just wrong counts 0. Here both count about a half. Scores are taken in
+    units of their standard deviation over the classes, so that being more certain is no advantage.
 
     Args:
         outputs: scores, [n, classes].

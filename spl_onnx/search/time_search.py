@@ -1,4 +1,4 @@
-"""Spending the accuracy budget on time: outputs that are small become 0, where that makes the network quicker."""
+"""Spending the accuracy budget on time: small outputs become 0 where that makes the network quicker."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def _why_no_time(report: Report) -> str:
 
 
 def _time_words(search: Mapping[str, Any]) -> str:
-    images, noise = search.get("images"), search.get("noise")
+    images, noise = search.get("timed_images"), search.get("noise")
     words = ["Both in turn, sample by sample"]
     words += [f"{images} samples"] if isinstance(images, int) else []
     words += [text] if (text := threads_text(search)) else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import onnx
 from onnx import TensorProto, helper
@@ -59,8 +60,7 @@ def cut(model: onnx.ModelProto) -> list[Segment]:
     bounds = [0, *cuts, len(nodes)]
     builder = _Builder(model, types, constants)
     return [
-        builder.segment(nodes[begin:end], crossing[begin], crossing[end])
-        for begin, end in zip(bounds, bounds[1:], strict=False)
+        builder.segment(nodes[begin:end], crossing[begin], crossing[end]) for begin, end in pairwise(bounds)
     ]
 
 
@@ -146,11 +146,9 @@ class _Builder:
             graph, opset_imports=list(self._model.opset_import), ir_version=self._model.ir_version
         )
         sites = converted_sites(model)
-        alone = len(sites) == 1 and all(
-            is_operator(node, SRMM) or is_operator(node, PREDICT) for node in nodes
-        )
+        ours = all(is_operator(node, SRMM) or is_operator(node, PREDICT) for node in nodes)
         drops = tuple(name for name in before if name not in after)
-        return Segment(model, inputs, outputs, drops, sites[0] if alone else None)
+        return Segment(model, inputs, outputs, drops, sites[0] if ours and len(sites) == 1 else None)
 
     def _value(self, name: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, self._types.get(name, TensorProto.FLOAT), None)

@@ -1,8 +1,8 @@
 """What a site's bias must be shifted by, so that on average its sums are as in the exact network.
 
 Outputs that become 0 were above 0, so the layers behind get less than they did. The mean of what is missing
-is known from data and goes into their bias, filter by filter, from the first layer to the last. (Nagel et al.,
-"Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, do this for rounding errors.)
+is known from data and goes into their bias, filter by filter, from the first layer to the last. (Nagel et
+al., "Data-Free Quantization Through Weight Equalization and Bias Correction", 2019, for rounding errors.)
 Padding counts as inside: at the border of an image a little too much is added.
 """
 
