@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Ridges that fits try, relative to the mean variance of an input.
-RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+RIDGES = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0)
 #: Keeps channels that are never active from making a matrix singular.
 _FLOOR = 1e-12
 
