@@ -1,4 +1,5 @@
 // Weights by inputs, [K, pitch], made once per session.
+#include "cuda/kernels/device.h"
 #include "cuda/kernels/gemm.h"
 
 namespace spl::cuda {

@@ -8,7 +8,7 @@
 // All pointers are device pointers. Nothing here waits or allocates, as in gemm.h.
 #pragma once
 
-#include "cuda/kernels/finish.h"
+#include "cuda/kernels/host.h"
 #include "kernels/geometry.h"
 
 namespace spl::cuda {

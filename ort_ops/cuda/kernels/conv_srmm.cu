@@ -2,6 +2,7 @@
 // which windows select places of its tile, and computes those outputs alone while they are few.
 #include "cuda/kernels/conv.h"
 #include "cuda/kernels/conv_tile.h"
+#include "cuda/kernels/finish.h"
 #include "cuda/kernels/image.h"
 
 namespace spl::cuda {
@@ -24,7 +25,7 @@ struct Srmm {
 
   __device__ float value(const TilePlace& at, int oy, int ox, int o, float sum) const {
     const int64_t position = ((int64_t{at.n} * c.conv_h + oy) * c.conv_w + ox) * c.outputs + o;
-    return activation.of(addends.to(sum, o, position));
+    return activated(activation, addends.to(sum, o, position));
   }
   __device__ int64_t pooled(int n, int py, int px, int o) const {
     return ((int64_t{n} * c.pooled_h + py) * c.pooled_w + px) * c.outputs + o;

@@ -3,7 +3,8 @@
 #pragma once
 
 #include <cmath>
-#include <cstdint>
+
+#include "cuda/kernels/host.h"
 
 #ifdef SPL_CUDA_EMULATED
 #include "emulator.h"
@@ -14,15 +15,8 @@
 
 namespace spl::cuda {
 
-using Stream = cudaStream_t;
-
 constexpr int kWarp = 32;
 constexpr unsigned kAllLanes = 0xffffffffu;
-
-// Result of a host function: 0 = everything is queued, above 0 = a cudaError_t, below 0 = refused.
-enum Refusal { kBadSizes = -1, kTooLarge = -2, kBadStrategy = -3 };
-using Status = int;
-const char* status_text(Status status);
 
 // Starts a kernel on the stream. Every launch of the project goes through here.
 template <class... P, class... A>
@@ -31,20 +25,12 @@ Status launch(void (*kernel)(P...), dim3 grid, int threads, Stream stream, const
 #ifdef SPL_CUDA_EMULATED
   return emulator::run(grid, threads, stream, [&] { kernel(args...); });
 #else
-  kernel<<<grid, threads, 0, stream> > >(args...);
+  // clang-format off
+  kernel<<<grid, threads, 0, stream>>>(args...);
+  // clang-format on
   return static_cast<Status>(cudaGetLastError());
 #endif
 }
-
-// Calls steps in turn until one fails.
-inline Status first_failure(Status status) { return status; }
-template <class Step, class... Steps>
-Status first_failure(Status status, Step step, Steps... steps) {
-  return status != 0 ? status : first_failure(step(), steps...);
-}
-
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-inline size_t aligned_bytes(size_t bytes) { return (bytes + 255) / 256 * 256; }
 
 // --- Instructions --------------------------------------------------------------------------------
 __device__ __forceinline__ int lane_index() { return static_cast<int>(threadIdx.x) % kWarp; }

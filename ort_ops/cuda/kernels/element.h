@@ -5,10 +5,6 @@
 
 namespace spl::cuda {
 
-enum class Element { kFloat, kHalf };
-
-inline size_t element_bytes(Element element) { return element == Element::kFloat ? 4 : 2; }
-
 struct Half {
   uint16_t bits;
 };
@@ -98,7 +94,5 @@ template <>
 __device__ __forceinline__ Half load<Half>(const Half* from) {
   return {load(&from->bits)};
 }
-
-inline bool is_wide(const void* address) { return reinterpret_cast<uintptr_t>(address) % 16 == 0; }
 
 }  // namespace spl::cuda

@@ -22,15 +22,10 @@ struct Addends {
   }
 };
 
-// Clipping to [low, high]; then what is <= floor becomes 0, where floor is above 0.
-struct Activation {
-  float low, high, floor;
-
-  __device__ float of(float value) const {
-    value = fminf(fmaxf(value, low), high);
-    return floor > 0.0f && value <= floor ? 0.0f : value;
-  }
-};
+__device__ __forceinline__ float activated(const Activation& activation, float value) {
+  value = fminf(fmaxf(value, activation.low), activation.high);
+  return activation.floor > 0.0f && value <= activation.floor ? 0.0f : value;
+}
 
 // A selection that no kernel may follow. An asynchronous provider cannot report it without waiting,
 // so it shows in the output.

@@ -9,8 +9,7 @@
 // and the caller gives scratch memory of the size that the function beside it says.
 #pragma once
 
-#include "cuda/kernels/element.h"
-#include "cuda/kernels/finish.h"
+#include "cuda/kernels/host.h"
 
 namespace spl::cuda {
 

@@ -5,6 +5,7 @@
 //
 // What is skipped contributes exactly nothing, and which warp sums which row is fixed, so the bits
 // do not depend on the zeros. Sums of int8 weights are integers and exact in any order.
+#include "cuda/kernels/finish.h"
 #include "cuda/kernels/gemm.h"
 #include "cuda/kernels/quantize.h"
 
@@ -246,7 +247,7 @@ struct ValueFinish {
   Activation activation;
   T* y;
   __device__ void store(int64_t, int64_t o, int64_t at, float sum) const {
-    const float value = activation.of(addends.to(sum, o, at));
+    const float value = activated(activation, addends.to(sum, o, at));
     y[at] = from_float<T>(selected_value(s == nullptr ? 1 : s[at], value));
   }
 };

@@ -1,6 +1,7 @@
 // Matrix products that read whole weight rows, only those that are selected. Bound by reading
 // weights: a block takes a few rows from the list, its warps share the length of a row, and every
 // lane has four 16-byte loads under way before it uses the first.
+#include "cuda/kernels/finish.h"
 #include "cuda/kernels/gemm.h"
 #include "cuda/kernels/warp_sums.h"
 
@@ -97,7 +98,7 @@ __device__ __forceinline__ void lane_sums(const Rows<T>& p, const T* const (&x)[
 template <class T>
 __device__ __forceinline__ void write_output(const Rows<T>& p, int64_t row, int64_t o, float sum) {
   const int64_t at = row * p.outputs + o;
-  const float value = p.activation.of(p.addends.to(sum, o, at));
+  const float value = activated(p.activation, p.addends.to(sum, o, at));
   p.y[at] = from_float<T>(selected_value(p.s == nullptr ? 1 : p.s[at], value));
 }
 

@@ -1,3 +1,4 @@
+#include "cuda/kernels/device.h"
 #include "cuda/kernels/image.h"
 
 namespace spl::cuda {

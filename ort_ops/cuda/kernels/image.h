@@ -2,7 +2,7 @@
 // the best places of windows. Device pointers; nothing waits or allocates.
 #pragma once
 
-#include "cuda/kernels/device.h"
+#include "cuda/kernels/host.h"
 #include "kernels/geometry.h"
 
 namespace spl::cuda {

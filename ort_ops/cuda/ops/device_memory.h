@@ -1,7 +1,7 @@
 // Memory of the device, and the stream that a node's work goes to.
 #pragma once
 
-#include "cuda/kernels/device.h"
+#include "cuda/kernels/host.h"
 #include "ops/ort_call.h"
 
 namespace spl::cuda {
@@ -32,15 +32,14 @@ class Packed {
   // fill(memory) queues on the null stream what writes it; it is done when the constructor returns.
   template <class Fill>
   Packed(size_t bytes, Fill fill) {
-    require_queued(static_cast<Status>(cudaMalloc(&data_, bytes)));
-    Status status = static_cast<Status>(cudaDeviceSynchronize());  // the weights have arrived
-    status = first_failure(
-        status, [&] { return fill(data_); },
-        [] { return static_cast<Status>(cudaDeviceSynchronize()); });
-    if (status != 0) cudaFree(data_);
+    require_queued(allocate(&data_, bytes));
+    const Status status = first_failure(
+        wait_for_device(),  // the weights have arrived
+        [&] { return fill(data_); }, wait_for_device);
+    if (status != 0) release(data_);
     require_queued(status);
   }
-  ~Packed() { cudaFree(data_); }
+  ~Packed() { release(data_); }
   Packed(const Packed&) = delete;
   Packed& operator=(const Packed&) = delete;
   void* data() const { return data_; }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cuda/kernels/conv.h"
+#include "cuda/kernels/device.h"
 #include "cuda/kernels/gemm.h"
 #include "cuda/kernels/image.h"
 

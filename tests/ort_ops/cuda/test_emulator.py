@@ -14,7 +14,7 @@ DEADLOCK, REFUSED = 719, 9
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    sources = [EMULATOR / "self_test.cu", OPS / "cuda" / "kernels" / "status.cu"]
+    sources = [EMULATOR / "self_test.cu", OPS / "cuda" / "kernels" / "host.cu"]
     path = compile_emulated(tmp_path_factory.mktemp("emulator"), "selftest", sources)
     return ctypes.CDLL(str(path))
 

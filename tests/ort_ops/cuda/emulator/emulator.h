@@ -37,7 +37,7 @@ extern uint3 threadIdx, blockIdx;
 extern dim3 blockDim, gridDim;
 
 using cudaError_t = int;
-using cudaStream_t = void*;
+using cudaStream_t = struct CUstream_st*;
 constexpr cudaError_t cudaSuccess = 0;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
 

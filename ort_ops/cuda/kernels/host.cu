@@ -10,11 +10,17 @@ const char* status_text(Status status) {
       return "sizes that do not fit each other";
     case kTooLarge:
       return "an operand too large for the CUDA kernels, wanted sizes below 2^31";
-    case kBadStrategy:
-      return "an unknown strategy";
     default:
       return cudaGetErrorString(static_cast<cudaError_t>(status));
   }
 }
+
+Status allocate(void** memory, size_t bytes) {
+  return static_cast<Status>(cudaMalloc(memory, bytes));
+}
+
+void release(void* memory) { cudaFree(memory); }
+
+Status wait_for_device() { return static_cast<Status>(cudaDeviceSynchronize()); }
 
 }  // namespace spl::cuda
