@@ -1,16 +1,21 @@
 """Shares of zeros of the trained AlexNet and VGG-16, for `calibrate_zero_share`.
 
-Where they come from (ImageNet, the networks as published, no pruning of activations):
+Read in a source:
 
-- VGG-16, convolutions: Hu, Peng, Tai, Tang, "Network Trimming", arXiv 1607.03250, the table of the mean
-  share of zeros (APoZ) of every layer; behind each ReLU.
-- AlexNet, conv1 to conv4: Chen, Krishna, Emer, Sze, "Eyeriss", IEEE JSSC 52 (2017), the table of zeros in
-  the input maps of conv2 to conv5; for conv1 and conv2 these lie behind the pooling.
-- AlexNet, conv5, and the fully connected layers of both: Han et al., "EIE", ISCA 2016, the table of
-  benchmarks, density of the inputs of fc6 (behind the pooling of conv5), fc7 and fc8.
+- AlexNet, conv1 to conv4: 1 - the density of the inputs of conv2 to conv5 (0.6, 0.275, 0.207, 0.23) in the
+  Eyeriss workloads of the Sparseloop artifact (Wu et al., MICRO 2022; repository
+  Accelergy-Project/micro22-sparseloop-artifact, folder table7_eyeriss_setup), which models the chip of Chen,
+  Krishna, Emer, Sze, "Eyeriss", IEEE JSSC 52 (2017). For conv1 and conv2 they lie behind the pooling.
 
-The values are rounded to five hundredths, from memory of these tables: good enough for the density of a
-benchmark, not a source to quote. AlexNet there is the network of 2012, here the similar one of 2014.
+Not read in a source, because none that lists them could be opened: remembered, rounded to five hundredths,
+good enough for the density of a benchmark and not to be quoted. The tables they are remembered from:
+
+- VGG-16, convolutions: Hu, Peng, Tai, Tang, "Network Trimming", arXiv 1607.03250, mean share of zeros (APoZ)
+  behind each ReLU.
+- AlexNet, conv5, and the fully connected layers of both: Han et al., "EIE", ISCA 2016, density of the inputs
+  of fc6 (behind the pooling of conv5), fc7 and fc8.
+
+AlexNet there is the network of 2012, here the similar one of 2014.
 """
 
 from __future__ import annotations
@@ -39,7 +44,7 @@ class ZeroProfile:
     behind_pooling: frozenset[int] = frozenset()
 
 
-ALEXNET = ZeroProfile((0.40, 0.70, 0.80, 0.80, 0.65, 0.65, 0.60), frozenset({0, 1, 4}))
+ALEXNET = ZeroProfile((0.40, 0.725, 0.793, 0.77, 0.65, 0.65, 0.60), frozenset({0, 1, 4}))
 VGG16 = ZeroProfile(
     (0.45, 0.30, 0.35, 0.50, 0.45, 0.50, 0.70, 0.65, 0.70, 0.85, 0.75, 0.80, 0.95, 0.60, 0.60)
 )
