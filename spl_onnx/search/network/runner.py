@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.measure.sites import is_operator
 from spl_onnx.search.network.segments import Segment, cut
-from spl_onnx.search.network.shifts import Means, channel_sums, means, shift
+from spl_onnx.search.network.shifts import Probe, shift
 from spl_onnx.search.network.variants import site_weights, variant
 from spl_onnx.search.settings import EXACT, Config, Setting
+from spl_onnx.spec.attributes import SRMM
 
 #: A state for each batch of samples.
 States = list[Feeds]
@@ -86,8 +88,7 @@ class NetworkRunner:
         self._limit = cache_bytes
         self._sessions: list[dict[str, Any]] = [{} for _ in self.segments]
         self._kept: dict[int, _Kept] = {}
-        self._means: dict[str, Means] = {}
-        self._sums: dict[str, NDArray[np.float64]] = {}
+        self._exact: dict[str, Shift] = {}
         self._first = _first_batches(self.batches) if shifted else 0
         #: Shifts of the configuration that was run last, by site.
         self.shifts: dict[str, Shift] = {}
@@ -105,8 +106,8 @@ class NetworkRunner:
 
     def outputs(self, config: Config, progress: Progress = silent) -> NDArray[Any]:
         """The first output of the network for all samples, [samples, ...]."""
-        if self._first and not self._means and any(setting.key for setting in config.values()):
-            self.outputs({})  # the means of the exact network
+        if self._first and not self._exact and any(setting.key for setting in config.values()):
+            self.outputs_of_first({})  # the sums of the exact network
         stretch, states = self._start(config, len(self.segments))
         found = []
         for state in self._through(stretch, states):
@@ -188,19 +189,30 @@ class NetworkRunner:
             yield state
 
     def _find_shift(self, i: int, states: States, stretch: _Stretch) -> None:
-        """Compare the means of what a site reads with those of the exact network, or learn them from it."""
-        segment = self.segments[i]
-        if segment.site is None:
+        """Compare the sums of a site with those of the exact network, or learn them from it."""
+        site = self.segments[i].site
+        if site is None:
             return
-        name = segment.site.name
-        residuals = [tensor for tensor in segment.reads if tensor != segment.site.x]
-        now = means(states, segment.site.x, residuals[0] if residuals else None)
-        if name not in self._means:
-            self._means[name] = now
-            self._sums[name] = channel_sums(site_weights(segment.model)[0], len(now.x))
-        found = shift(self._sums[name], self._means[name], now)
+        probe = self._probe(i)
+        now = probe.sums(states)
+        if site.name not in self._exact:
+            self._exact[site.name] = now
+        exact = self._exact[site.name]
+        found = shift(exact, now, site_weights(self.segments[i].model)[1], self._clip_min(i))
         if found is not None:
-            stretch.shifts[name] = found
+            stretch.shifts[site.name] = found
+
+    def _probe(self, i: int) -> Probe:
+        segment = self.segments[i]
+        assert segment.site is not None
+        residuals = [name for name in segment.reads if name != segment.site.x]
+        w, _ = site_weights(segment.model)
+        return Probe(w, segment.site.geometry, segment.site.x, residuals[0] if residuals else None)
+
+    def _clip_min(self, i: int) -> float:
+        """The least value of a site's activation."""
+        node = next(node for node in self.segments[i].model.graph.node if is_operator(node, SRMM))
+        return next(float(a.f) for a in node.attribute if a.name == "clip_min")
 
     def _step(self, i: int, state: Feeds, stretch: _Stretch) -> None:
         """Take a batch's state through a segment."""
