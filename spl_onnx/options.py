@@ -8,6 +8,7 @@ from typing import Any
 from spl_onnx.errors import UsageError
 
 PREDICTORS = ("auto", "int8", "pruned")
+PROVIDERS = ("cpu", "cuda")
 OBJECTIVES = ("time", "flops", "none")
 SCHEMES = ("lagrange", "los", "rlos", "fdos", "saos")
 CHOICES = ("predict", "lossless", "truncate", "dense")
@@ -42,6 +43,7 @@ class RewriteOptions:
             and `lossless` say what is converted, with data too.
         choices: Choices the measured times are compared for (a comma-separated string or a sequence); dense
             is always one of them.
+        provider: Where times are measured: "cpu" or "cuda".
         threads: Threads inside an operator while times are measured; 0 = ONNX Runtime's own choice.
         time_images: Samples of the data that times are measured on.
         search_seconds: How long changes of the choice are tried on the whole network, in seconds.
@@ -70,6 +72,7 @@ class RewriteOptions:
     metric: str = "auto"
     objective: str = "time"
     choices: str | tuple[str, ...] = ("dense", "lossless", "predict")
+    provider: str = "cpu"
     threads: int = 1
     time_images: int = 32
     search_seconds: float = 120.0
@@ -87,6 +90,7 @@ class RewriteOptions:
         """
         _one_of("predictor", self.predictor, PREDICTORS)
         _one_of("objective", self.objective, OBJECTIVES)
+        _one_of("provider", self.provider, PROVIDERS)
         _one_of("scheme", self.scheme, SCHEMES)
         if self.keep is not None and not 0.0 < self.keep <= 1.0:
             raise UsageError(

@@ -12,6 +12,7 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
     ("values", "text"),
     [
         ({"predictor": "magic"}, "--predictor: got 'magic', wanted one of auto, int8, pruned"),
+        ({"provider": "tpu"}, "--provider: got 'tpu', wanted one of cpu, cuda"),
         ({"objective": "fun"}, "--objective: got 'fun', wanted one of time, none"),
         ({"choices": "dense,fast"}, "--choices: got 'fast', wanted one of predict, lossless, truncate, dense"),
         ({"threads": -1}, "--threads: got -1"),
