@@ -11,6 +11,7 @@ from spl_onnx.errors import PluginError
 
 MINIMUM_ONNXRUNTIME = (1, 17)
 
+CUDA_LIBRARY = "libspl_ops_cuda.so"
 _SUFFIXES = {"darwin": ".dylib", "win32": ".dll"}
 
 
@@ -46,6 +47,21 @@ def get_library_path() -> str:
     looked = ", ".join(str(folder) for folder in folders)
     raise PluginError(
         f"{library_name()} not found in {looked}: build it with 'pip install .' in the project folder"
+    )
+
+
+def get_cuda_library_path() -> str:
+    """Absolute path of the operators for the CUDA provider, which the operator library loads by itself.
+
+    Raises:
+        PluginError: they were not built.
+    """
+    path = Path(get_library_path()).with_name(CUDA_LIBRARY)
+    if path.is_file():
+        return str(path)
+    raise PluginError(
+        f"{CUDA_LIBRARY} not found in {path.parent}: build it with 'pip install .' in the project folder "
+        "where nvcc of CUDA 12 or 13 is found"
     )
 
 

@@ -27,6 +27,15 @@ def test_missing_library_says_where_it_looked(monkeypatch, tmp_path):
         plugin.get_library_path()
 
 
+def test_the_cuda_operators_are_looked_for_beside_the_library(monkeypatch, tmp_path):
+    monkeypatch.setattr(plugin, "search_folders", lambda: [tmp_path])
+    (tmp_path / plugin.library_name()).write_bytes(b"")
+    with pytest.raises(PluginError, match=rf"{plugin.CUDA_LIBRARY} not found in .*nvcc"):
+        plugin.get_cuda_library_path()
+    (tmp_path / plugin.CUDA_LIBRARY).write_bytes(b"")
+    assert plugin.get_cuda_library_path() == str(tmp_path / plugin.CUDA_LIBRARY)
+
+
 def test_package_folder_is_always_searched():
     assert Path(plugin.__file__).resolve().parent in plugin.search_folders()
 

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from spl_onnx.errors import UsageError
+from spl_onnx.options import PROVIDERS
 
 
 def add_output_flags(parser: argparse.ArgumentParser, json: bool = True) -> None:
@@ -35,6 +36,16 @@ def add_data_flags(parser: argparse.ArgumentParser, required: bool = False) -> N
         "--limit", type=int, metavar="N", help="samples to read (images: spread over the list)"
     )
     group.add_argument("--batch", type=int, metavar="N", help="samples per batch")
+
+
+def add_provider_flag(parser: Any) -> None:
+    """`--provider`, of a parser or a group."""
+    parser.add_argument(
+        "--provider",
+        default="cpu",
+        metavar="NAME",
+        help=f"where the model runs: {', '.join(PROVIDERS)} (default cpu)",
+    )
 
 
 def add_shape_flag(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
+from spl_onnx.cli.arguments import (
+    add_data_flags,
+    add_output_flags,
+    add_provider_flag,
+    add_shape_flag,
+    data_options,
+)
 
 HELP = "time one model, or two in turn, in ONNX Runtime with all its optimisations"
 
@@ -24,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--warmup", type=int, default=5, metavar="N", help="runs before that (default 5)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the random input without --data")
+    add_provider_flag(parser)
     add_shape_flag(parser)
     add_data_flags(parser)
     add_output_flags(parser)
@@ -42,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     paths = [args.first] if args.second is None else [args.first, args.second]
     models = [load_model(path) for path in paths]
     batches = _batches(models[0], args)
-    sessions = [create_session(model, threads=args.threads) for model in models]
+    sessions = [create_session(model, threads=args.threads, provider=args.provider) for model in models]
     with terminal.progress("timing", args.runs + args.warmup) as progress:
         timings = time_interleaved(sessions, batches, args.runs, args.warmup, progress)
     ratio = speedup(*timings) if len(timings) == 2 else None
@@ -92,7 +99,8 @@ def _times(timing: Any) -> dict[str, Any]:
 def _nodes(model: Any, batches: list[Any], args: argparse.Namespace) -> dict[str, Any]:
     from spl_onnx.measure.profile import by_operator, profile_nodes
 
-    nodes = profile_nodes(model, batches, args.threads, min(args.runs, _PROFILED_RUNS))
+    runs = min(args.runs, _PROFILED_RUNS)
+    nodes = profile_nodes(model, batches, args.threads, runs, provider=args.provider)
     return {"operators_ms": by_operator(nodes), "nodes": [vars(node) for node in nodes]}
 
 
@@ -104,6 +112,7 @@ def _setting(args: argparse.Namespace, batches: list[Any]) -> dict[str, Any]:
     source = args.data or f"random, seed {args.seed}"
     return {
         "cpu": cpu_name(),
+        "provider": args.provider,
         "threads": args.threads,
         "input": source,
         "input_shapes": shapes,
@@ -119,6 +128,7 @@ def _setting_line(report: dict[str, Any]) -> str:
         else " (random input does not show the density of real data)"
     )
     return (
-        f"{report['cpu']}, {versions['isa'] or 'no kernels'}, {report['threads']} thread(s), "
-        f"ONNX Runtime {versions['onnxruntime']}; input {report['input']} {report['input_shapes']}{note}"
+        f"{report['cpu']}, {report['provider']}, {versions['isa'] or 'no kernels'}, "
+        f"{report['threads']} thread(s), ONNX Runtime {versions['onnxruntime']}; "
+        f"input {report['input']} {report['input_shapes']}{note}"
     )

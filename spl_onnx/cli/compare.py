@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
+from spl_onnx.cli.arguments import (
+    add_data_flags,
+    add_output_flags,
+    add_provider_flag,
+    add_shape_flag,
+    data_options,
+)
 
 HELP = "compare two models on the same data: drop with a paired interval, and agreement"
 
@@ -20,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--max-drop", type=float, metavar="X", help="exit with 1 when the metric falls by more"
     )
     parser.add_argument("--threads", type=int, default=0, metavar="T", help="threads (0: all)")
+    add_provider_flag(parser)
     add_shape_flag(parser)
     add_data_flags(parser, required=True)
     add_output_flags(parser)
@@ -43,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     terminal = Terminal(args.quiet)
     first, second = load_model(args.first), load_model(args.second)
     reader = open_data(args.data, pin_shapes(input_specs(first), dict(args.input_shape)), data_options(args))
-    sessions = [create_session(model, threads=args.threads) for model in (first, second)]
+    options = {"threads": args.threads, "provider": args.provider}
+    sessions = [create_session(model, **options) for model in (first, second)]
     with terminal.progress("comparing", len(reader)) as progress:
         result = compare(partial(run, sessions[0]), partial(run, sessions[1]), reader, args.metric, progress)
     entry = accuracy_entry(result, args.max_drop)

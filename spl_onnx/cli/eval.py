@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
+from spl_onnx.cli.arguments import (
+    add_data_flags,
+    add_output_flags,
+    add_provider_flag,
+    add_shape_flag,
+    data_options,
+)
 
 HELP = "measure the accuracy of a model on labelled data"
 
@@ -13,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Model and data."""
     parser.add_argument("model", help="an .onnx file, original or rewritten")
     parser.add_argument("--threads", type=int, default=0, metavar="T", help="threads (0: all)")
+    add_provider_flag(parser)
     add_shape_flag(parser)
     add_data_flags(parser, required=True)
     add_output_flags(parser)
@@ -35,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     terminal = Terminal(args.quiet)
     model = load_model(args.model)
     reader = open_data(args.data, pin_shapes(input_specs(model), dict(args.input_shape)), data_options(args))
-    session = create_session(model, threads=args.threads)
+    session = create_session(model, threads=args.threads, provider=args.provider)
     with terminal.progress("evaluating", len(reader)) as progress:
         result = evaluate(partial(run, session), reader, progress)
     table = make_table(

@@ -6,7 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
+from spl_onnx.cli.arguments import (
+    add_data_flags,
+    add_output_flags,
+    add_provider_flag,
+    add_shape_flag,
+    data_options,
+)
 from spl_onnx.cli.outputs import check_output
 from spl_onnx.errors import UsageError
 from spl_onnx.options import OBJECTIVES, PREDICTORS, SCHEMES, RewriteOptions
@@ -81,6 +87,7 @@ def _add_time_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="what a site may become (default dense,lossless,predict; --lossless leaves predict out)",
     )
+    add_provider_flag(group)
     group.add_argument(
         "--threads", type=int, default=1, metavar="T", help="threads it is fast for (default 1)"
     )

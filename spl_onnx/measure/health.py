@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
 from dataclasses import dataclass
@@ -12,10 +13,17 @@ from onnx import TensorProto, helper, numpy_helper
 
 from spl_onnx.errors import SplError
 from spl_onnx.measure.machine import active_isa, cpu_name, package_version
-from spl_onnx.plugin import MINIMUM_ONNXRUNTIME, get_library_path, parse_version
+from spl_onnx.plugin import (
+    CUDA_LIBRARY,
+    MINIMUM_ONNXRUNTIME,
+    get_cuda_library_path,
+    get_library_path,
+    parse_version,
+)
 from spl_onnx.spec.attributes import DOMAIN_GEMM, SRMM, VERSION, Activation, srmm_attributes
 
 ISA_VARIABLE = "SPL_ONNX_ISA"
+CUDA_DRIVER = "libcuda.so.1"
 #: Distributions that all install the module `onnxruntime`; two of them overwrite each other.
 _DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 
@@ -40,7 +48,7 @@ class Check:
 def all_checks() -> list[Check]:
     """Look at everything, the library last."""
     runtime, library = _runtime(), _library()
-    checks = [runtime, _distributions(), _providers(), Check("processor", None, cpu_name()), _isa(), library]
+    checks = [runtime, _distributions(), *_cuda(), Check("processor", None, cpu_name()), _isa(), library]
     return [*checks, _operator()] if runtime.good and library.good else checks
 
 
@@ -62,13 +70,40 @@ def _distributions() -> Check:
     return Check("ONNX Runtime packages", good, ", ".join(found) or "(built from source)", advice)
 
 
-def _providers() -> Check:
+def _cuda() -> list[Check]:
+    """Everything that running on CUDA takes; a problem only where some of it is there and the rest is not."""
     try:
         import onnxruntime
     except ImportError:
-        return Check("CUDA", None, "unknown")
-    present = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    return Check("CUDA", None, "provider present" if present else "no CUDA provider")
+        return [Check("CUDA", None, "unknown")]
+    driver, library = loads(CUDA_DRIVER), _cuda_library()
+    provider = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    checks = [
+        Check("CUDA driver", None, "present" if driver is None else f"none: {driver}"),
+        Check("CUDA provider", None, "present" if provider else "none in this ONNX Runtime"),
+    ]
+    wanted = provider and driver is None
+    if library is None:
+        return [*checks, Check("CUDA operators", True if wanted else None, CUDA_LIBRARY)]
+    advice = "pip install . in the project folder, with nvcc of CUDA 12 or 13 in PATH" if wanted else ""
+    return [*checks, Check("CUDA operators", False if wanted else None, library, advice)]
+
+
+def _cuda_library() -> str | None:
+    """Why the CUDA operators cannot be used; None where they can."""
+    try:
+        return loads(get_cuda_library_path())
+    except SplError as error:
+        return str(error)
+
+
+def loads(library: str) -> str | None:
+    """Why a shared library does not load; None where it does."""
+    try:
+        ctypes.CDLL(library)
+    except OSError as error:
+        return str(error)
+    return None
 
 
 def _isa() -> Check:

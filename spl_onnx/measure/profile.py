@@ -33,7 +33,11 @@ class NodeTime:
 
 
 def profile_nodes(
-    model: onnx.ModelProto | str | Path, batches: Sequence[Feeds], threads: int, runs: int
+    model: onnx.ModelProto | str | Path,
+    batches: Sequence[Feeds],
+    threads: int,
+    runs: int,
+    provider: str = "cpu",
 ) -> list[NodeTime]:
     """Run a model under the profiler.
 
@@ -42,12 +46,14 @@ def profile_nodes(
         batches: inputs; the runs go through them in turn.
         threads: threads inside an operator.
         runs: counted runs; as many batches run before to warm up.
+        provider: "cpu" or "cuda", see `create_session`.
 
     Returns:
         All nodes, the slowest first.
     """
     with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
-        session = create_session(model, threads=threads, profile=str(Path(folder) / "profile"))
+        prefix = str(Path(folder) / "profile")
+        session = create_session(model, threads=threads, profile=prefix, provider=provider)
         for i in range(len(batches) + runs):
             run(session, batches[i % len(batches)])
         text = Path(session.end_profiling()).read_text(encoding="utf-8")

@@ -61,6 +61,7 @@ def profile_in_turn(
     threads: int,
     warmup: int = 1,
     progress: Progress = silent,
+    provider: str = "cpu",
 ) -> list[list[Run]]:
     """Run several models in turn, batch by batch, under the profiler.
 
@@ -70,13 +71,16 @@ def profile_in_turn(
         threads: threads inside an operator.
         warmup: runs with the first batch before that, which do not count.
         progress: told 1 after every batch.
+        provider: "cpu" or "cuda", see `create_session`.
 
     Returns:
         For each model its runs, one per batch.
     """
     with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
         sessions = [
-            create_session(model, threads=threads, profile=str(Path(folder) / f"profile{i}"))
+            create_session(
+                model, threads=threads, profile=str(Path(folder) / f"profile{i}"), provider=provider
+            )
             for i, model in enumerate(models)
         ]
         for feeds in [*[batches[0]] * warmup, *batches]:

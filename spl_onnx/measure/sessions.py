@@ -12,14 +12,16 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from spl_onnx.errors import ModelError, UsageError
-from spl_onnx.plugin import register
+from spl_onnx.errors import ModelError, PluginError, UsageError
+from spl_onnx.options import PROVIDERS
+from spl_onnx.plugin import get_cuda_library_path, register
 from spl_onnx.rewrite.model_io import save_model
 from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM
 
 #: Above this many bytes of weights a model goes to ONNX Runtime through files: protobuf ends at 2 GiB.
 IN_MEMORY_LIMIT = 1_900_000_000
 _QUIET = 3
+CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 def uses_plugin(model: onnx.ModelProto) -> bool:
@@ -33,23 +35,30 @@ def create_session(
     threads: int = 0,
     plugin: bool | None = None,
     profile: str | None = None,
+    provider: str = "cpu",
 ) -> ort.InferenceSession:
-    """Open a model on the CPU with every optimisation of ONNX Runtime.
+    """Open a model with every optimisation of ONNX Runtime.
 
     Args:
         model: a model or its path.
         threads: threads inside an operator; 0 = ONNX Runtime's own choice.
         plugin: whether the operator library is registered; None = where the model imports its domains. False
             makes ONNX Runtime use the dense fallback bodies.
-        profile: path prefix of a profile, None for no profile.
+        profile: path prefix of a profile, None for no profile. With "cuda" the times in it are those of
+            starting the work, unless the environment has CUDA_LAUNCH_BLOCKING=1.
+        provider: "cpu", or "cuda" for the CUDA provider with the CPU's behind it.
 
     Raises:
         ModelError: ONNX Runtime refuses the model.
-        PluginError: the library is needed and cannot be used.
-        UsageError: a negative number of threads.
+        PluginError: the library or the CUDA provider is needed and cannot be used.
+        UsageError: a negative number of threads, or an unknown provider.
     """
     if threads < 0:
         raise UsageError(f"--threads: got {threads}, wanted 0 (all) or more")
+    if provider not in PROVIDERS:
+        raise UsageError(f"--provider: got {provider!r}, wanted one of {', '.join(PROVIDERS)}")
+    if provider == "cuda":
+        _require_cuda()
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _QUIET
@@ -60,8 +69,29 @@ def create_session(
         options.enable_profiling = True
         options.profile_file_prefix = profile
     if _wants_plugin(model) if plugin is None else plugin:
+        if provider == "cuda":
+            get_cuda_library_path()  # without it the operators would run on the CPU
         register(options)
-    return _open(model, options)
+    session = _open(model, options, [CUDA, _CPU] if provider == "cuda" else [_CPU])
+    if provider == "cuda" and CUDA not in session.get_providers():
+        raise PluginError(
+            "--provider cuda: ONNX Runtime could not start CUDA and took the CPU; it wants a GPU with a "
+            "driver, and the CUDA and cuDNN libraries that its version is made for"
+        )
+    return session
+
+
+def _require_cuda() -> None:
+    present = ort.get_available_providers()
+    if CUDA not in present:
+        raise PluginError(
+            f"--provider cuda: this ONNX Runtime has {', '.join(present)}, wanted {CUDA}: "
+            "replace the package onnxruntime by onnxruntime-gpu"
+        )
+    # CUDA and cuDNN from Python packages, where the system has none.
+    preload = getattr(ort, "preload_dlls", None)
+    if preload is not None:
+        preload()
 
 
 def _wants_plugin(model: onnx.ModelProto | str | Path) -> bool:
@@ -73,20 +103,22 @@ def _wants_plugin(model: onnx.ModelProto | str | Path) -> bool:
         return False
 
 
-def _open(model: onnx.ModelProto | str | Path, options: ort.SessionOptions) -> ort.InferenceSession:
+def _open(
+    model: onnx.ModelProto | str | Path, options: ort.SessionOptions, providers: list[str]
+) -> ort.InferenceSession:
     if not isinstance(model, onnx.ModelProto):
-        return _session(str(model), options)
+        return _session(str(model), options, providers)
     if _weight_bytes(model) < IN_MEMORY_LIMIT:
-        return _session(model.SerializeToString(), options)
+        return _session(model.SerializeToString(), options, providers)
     with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
         path = Path(folder) / "model.onnx"
         save_model(model, path)
-        return _session(str(path), options)
+        return _session(str(path), options, providers)
 
 
-def _session(source: str | bytes, options: ort.SessionOptions) -> ort.InferenceSession:
+def _session(source: str | bytes, options: ort.SessionOptions, providers: list[str]) -> ort.InferenceSession:
     try:
-        return ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(source, options, providers=providers)
     except Exception as error:
         where = source if isinstance(source, str) else "the model in memory"
         raise ModelError(f"{where}: ONNX Runtime cannot load it: {error}") from error

@@ -19,7 +19,7 @@ from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
 from spl_onnx.search.accuracy import AccuracySearch, Found, SearchData
 from spl_onnx.search.by_time import TimeChoice, choose_by_time, inner_options, versions
 from spl_onnx.search.choose import Levels
-from spl_onnx.search.flops_search import flops_plan, search_flops
+from spl_onnx.search.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.stopwatch import SessionStopwatch
 from spl_onnx.search.time_search import TimeSearch
 
@@ -86,8 +86,9 @@ def _flops_results(
     check: Check,
     stages: Stages,
 ) -> Iterator[RewriteResult]:
+    flops = FlopsSearch(search, options, shapes)
     for share in SHARES:
-        found = search_flops(search, options, shapes, share * options.max_drop)
+        found = flops.find(share * options.max_drop)
         plan = flops_plan(original, options, found)
         result = rewrite_model(original, options, plan)
         if not any(entry.is_rewritten for entry in plan.sites):
@@ -106,7 +107,7 @@ def _time_results(
     check: Check,
     stages: Stages,
 ) -> Iterator[RewriteResult]:
-    watch = SessionStopwatch(timed, options.threads)
+    watch = SessionStopwatch(timed, options.threads, options.provider)
     truncating = TimeSearch(original, options, search, watch, stages)
     for share in SHARES:
         found, levels = truncating.levels(share * options.max_drop) if share else (Found(), {})

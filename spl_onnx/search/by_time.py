@@ -81,12 +81,18 @@ def choose_by_time(
         PluginError: the operator library cannot be used.
     """
     options = inner_options(options)
-    watch = watch or SessionStopwatch(batches, options.threads)
+    watch = watch or SessionStopwatch(batches, options.threads, options.provider)
     sites = site_nodes(original.model, options)
     if not sites or not options.converting_choices:
         plan = rewrite_model(original, replace(options, dry_run=True)).plan
         return _nothing(plan, [], options, len(batches), "no site can be converted")
-    fallback = partial(isolated_ms, original.model, batches=batches, threads=options.threads)
+    fallback = partial(
+        isolated_ms,
+        original.model,
+        batches=batches,
+        threads=options.threads,
+        provider=options.provider,
+    )
     with stages("timing sites", len(batches) + 1) as progress:
         made = versions(original, options, levels or {})
         measured = _measure(original, made, sites, watch, progress, fallback)

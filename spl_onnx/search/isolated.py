@@ -19,7 +19,11 @@ _WARMUP = 2
 
 
 def isolated_ms(
-    model: onnx.ModelProto, site: SiteNodes, batches: Sequence[Feeds], threads: int
+    model: onnx.ModelProto,
+    site: SiteNodes,
+    batches: Sequence[Feeds],
+    threads: int,
+    provider: str = "cpu",
 ) -> float | None:
     """Median time of a site's own nodes as a model of their own, on real activations.
 
@@ -28,6 +32,7 @@ def isolated_ms(
         site: the site.
         batches: inputs of the original.
         threads: threads inside an operator.
+        provider: "cpu" or "cuda".
 
     Returns:
         Milliseconds; None where the nodes are not in the main graph or cannot be cut out.
@@ -39,13 +44,13 @@ def isolated_ms(
     fed = {value.name for value in model.graph.input}
     watched = [name for name in names if name not in fed]
     with extra_outputs(model, watched, set()):
-        session = create_session(model, threads=threads)
+        session = create_session(model, threads=threads, provider=provider)
     activations: list[Feeds] = []
     for feeds in batches[:_SAMPLES]:
         values = dict(zip(watched, run(session, feeds, watched), strict=True)) if watched else {}
         known = {**feeds, **values}
         activations.append({name: known[name] for name in names})
-    own = create_session(cut, threads=threads)
+    own = create_session(cut, threads=threads, provider=provider)
     return time_interleaved([own], activations, len(batches), _WARMUP)[0].median
 
 

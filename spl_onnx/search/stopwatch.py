@@ -44,14 +44,16 @@ class SessionStopwatch:
     Attributes:
         batches: inputs, used in turn.
         threads: threads inside an operator.
+        provider: "cpu" or "cuda".
     """
 
     batches: Sequence[Feeds]
     threads: int
+    provider: str = "cpu"
 
     def open(self, model: onnx.ModelProto) -> Any:
         """A session."""
-        return create_session(model, threads=self.threads)
+        return create_session(model, threads=self.threads, provider=self.provider)
 
     def times(self, opened: Sequence[Any], runs: int) -> list[Timing]:
         """Run sessions in turn."""
@@ -59,7 +61,7 @@ class SessionStopwatch:
 
     def profiles(self, models: Sequence[onnx.ModelProto], progress: Progress = silent) -> list[list[Run]]:
         """Run profiled sessions in turn."""
-        return profile_in_turn(models, self.batches, self.threads, progress=progress)
+        return profile_in_turn(models, self.batches, self.threads, progress=progress, provider=self.provider)
 
 
 @dataclass(frozen=True)

@@ -47,3 +47,10 @@ def test_wrong_input(call, model, flags, code, message):
 
 def test_missing_model(call, model):
     assert call("bench", model, "no.onnx")[0] == 3
+
+
+@pytest.mark.parametrize("command", ["bench", "eval", "compare"])
+def test_the_provider_reaches_the_sessions(call, model, data, command):
+    models = [model, model] if command == "compare" else [model]
+    code, _, error = call(command, *models, "--data", data, "--provider", "tpu")
+    assert code == 2 and "--provider: got 'tpu', wanted one of cpu, cuda" in error

@@ -50,7 +50,46 @@ def test_no_runtime(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     check = health._runtime()
     assert check.good is False and "pip install" in check.advice
-    assert health._providers().found == "unknown"
+    (check,) = health._cuda()
+    assert check.found == "unknown"
+
+
+@pytest.fixture
+def cuda_parts(monkeypatch):
+    """Pretend that parts of CUDA are there, or why not."""
+
+    def pretend(driver, provider, library):
+        reasons = {health.CUDA_DRIVER: driver, "beside": library}
+        monkeypatch.setattr(health, "loads", reasons.get)
+        monkeypatch.setattr(health, "get_cuda_library_path", lambda: "beside")
+        names = ["CUDAExecutionProvider"] * provider + ["CPUExecutionProvider"]
+        monkeypatch.setattr("onnxruntime.get_available_providers", lambda: names)
+        return by_name()
+
+    return pretend
+
+
+def test_cuda_that_works(cuda_parts):
+    checks = cuda_parts(None, True, None)
+    assert checks["CUDA driver"].found == checks["CUDA provider"].found == "present"
+    assert checks["CUDA operators"].good is True
+
+
+def test_cuda_without_operators(cuda_parts):
+    check = cuda_parts(None, True, "not found")["CUDA operators"]
+    assert check.good is False and check.found == "not found" and "nvcc" in check.advice
+
+
+@pytest.mark.parametrize(("driver", "provider"), [("no file", True), (None, False), ("no file", False)])
+def test_no_cuda_is_no_problem(cuda_parts, driver, provider):
+    checks = cuda_parts(driver, provider, "not found")
+    assert [checks[f"CUDA {part}"].good for part in ("driver", "provider", "operators")] == [None] * 3
+    assert ("no file" in checks["CUDA driver"].found) == (driver is not None)
+
+
+def test_which_libraries_load():
+    assert health.loads("libc.so.6") is None
+    assert "no such library" in health.loads("no such library")
 
 
 def test_two_distributions_at_once(monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from spl_onnx.errors import ModelError, PluginError
+from spl_onnx.errors import ModelError, PluginError, UsageError
 from spl_onnx.measure import sessions
 from spl_onnx.measure.sessions import create_session, run, uses_plugin
 from spl_onnx.options import RewriteOptions
@@ -70,3 +70,47 @@ def test_models_that_do_not_load(tmp_path):
 def test_inputs_that_do_not_run():
     with pytest.raises(ModelError, match="running the model failed"):
         run(create_session(small_cnn()), {"input": np.zeros((1, 3, 9, 8), np.float32)})
+
+
+def test_unknown_providers_are_refused():
+    with pytest.raises(UsageError, match="--provider: got 'tpu', wanted one of cpu, cuda"):
+        create_session(small_cnn(), provider="tpu")
+
+
+def test_a_runtime_without_cuda_is_refused(monkeypatch):
+    monkeypatch.setattr(sessions.ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(PluginError, match="has CPUExecutionProvider, wanted CUDAExecutionProvider"):
+        create_session(small_cnn(), provider="cuda")
+
+
+@pytest.fixture
+def pretended_cuda(monkeypatch):
+    """A runtime that says it has the CUDA provider, and takes the CPU."""
+    asked = []
+    original = sessions._session
+
+    def on_cpu(source, options, providers):
+        asked.append(providers)
+        return original(source, options, ["CPUExecutionProvider"])
+
+    monkeypatch.setattr(sessions.ort, "get_available_providers", lambda: [sessions.CUDA])
+    monkeypatch.setattr(sessions.ort, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(sessions, "_session", on_cpu)
+    return asked
+
+
+def test_cuda_that_does_not_start_is_an_error(pretended_cuda):
+    with pytest.raises(PluginError, match="could not start CUDA and took the CPU"):
+        create_session(small_cnn(), provider="cuda")
+    assert pretended_cuda == [["CUDAExecutionProvider", "CPUExecutionProvider"]]
+
+
+def test_a_rewritten_model_needs_the_cuda_operators(pretended_cuda, monkeypatch, rewritten):
+    def missing():
+        raise PluginError("no CUDA operators")
+
+    monkeypatch.setattr(sessions, "get_cuda_library_path", missing)
+    with pytest.raises(PluginError, match="no CUDA operators"):
+        create_session(rewritten, provider="cuda")
+    with pytest.raises(PluginError, match="could not start"):
+        create_session(small_cnn(), provider="cuda")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spl_onnx.errors import UsageError
 from spl_onnx.measure.bench import Timing
 from spl_onnx.search.stopwatch import LEAST_GAIN, SessionStopwatch, gain
 from tests.small_models import small_cnn, small_images
@@ -45,3 +46,10 @@ def test_sessions_are_timed_and_profiled():
     told = []
     (runs,) = watch.profiles([small_cnn()], told.append)
     assert len(runs) == 2 and len(told) == 3 and {"Conv"} <= {event.op_type for event in runs[0]}
+
+
+def test_the_provider_reaches_the_sessions():
+    watch = SessionStopwatch([{"input": small_images(1)}], 1, "tpu")
+    for use in (watch.open, lambda model: watch.profiles([model])):
+        with pytest.raises(UsageError, match="--provider: got 'tpu'"):
+            use(small_cnn())
