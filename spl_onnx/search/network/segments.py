@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.measure.shapes import element_types
 from spl_onnx.measure.sites import ConvertedSite, converted_sites, is_operator
-from spl_onnx.spec.attributes import PREDICT, SRMM
+from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, PREDICT, SRMM
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ def cut(model: onnx.ModelProto) -> list[Segment]:
     Args:
         model: a rewritten model, its nodes in topological order; it is not changed.
     """
-    nodes = _predictions_with_their_layers(model.graph)
+    outputs = [value.name for value in model.graph.output]
+    nodes = _needed(_predictions_with_their_layers(model.graph), outputs)
     types = element_types(model)
-    constant = {t.name for t in model.graph.initializer} | {
-        node.output[0] for node in nodes if node.op_type == "Constant"
-    }
-    constants = [node for node in nodes if node.op_type == "Constant"]
-    nodes = [node for node in nodes if node.op_type != "Constant"]
-    last_read = _last_reads(nodes, [value.name for value in model.graph.output])
+    # Whoever reads a constant has its own copy, but an output of the model is made in one place.
+    constants = [node for node in nodes if node.op_type == "Constant" and node.output[0] not in outputs]
+    constant = {t.name for t in model.graph.initializer} | {node.output[0] for node in constants}
+    nodes = [node for node in nodes if node.output[0] not in constant]
+    last_read = _last_reads(nodes, outputs)
     wanted = list(dict.fromkeys(place for i in range(len(nodes)) for place in _around_site(nodes, i)))
     crossing = _crossings(nodes, model, last_read, constant)
     cuts = [place for place in wanted if 0 < place < len(nodes) and set(crossing[place]) <= set(types)]
@@ -62,6 +62,16 @@ def cut(model: onnx.ModelProto) -> list[Segment]:
     return [
         builder.segment(nodes[begin:end], crossing[begin], crossing[end]) for begin, end in pairwise(bounds)
     ]
+
+
+def _needed(nodes: Sequence[onnx.NodeProto], outputs: list[str]) -> list[onnx.NodeProto]:
+    """Nodes whose results are read; a stretch of others alone would write nothing."""
+    wanted, kept = set(outputs), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted.update(reads(node))
+            kept.append(node)
+    return kept[::-1]
 
 
 def _around_site(nodes: Sequence[onnx.NodeProto], i: int) -> tuple[int, ...]:
@@ -125,6 +135,8 @@ class _Builder:
         self._types = types
         self._weights = {tensor.name: tensor for tensor in model.graph.initializer}
         self._constants = {node.output[0]: node for node in constants}
+        # Ours are computed by the library.
+        self._functions = [f for f in model.functions if f.domain not in (DOMAIN_CONV, DOMAIN_GEMM)]
 
     def segment(self, nodes: Sequence[onnx.NodeProto], before: list[str], after: list[str]) -> Segment:
         """The segment of `nodes`, between two states."""
@@ -133,8 +145,6 @@ class _Builder:
         inputs = tuple(name for name in before if name in read)
         outputs = tuple(name for name in after if name in made)
         constants = [self._constants[name] for name in read if name in self._constants]
-        # A constant may be an output of the model itself.
-        constants += [self._constants[name] for name in after if name in self._constants and name not in read]
         graph = helper.make_graph(
             [*constants, *nodes],
             "segment",
@@ -143,7 +153,10 @@ class _Builder:
             [self._weights[name] for name in read if name in self._weights],
         )
         model = helper.make_model(
-            graph, opset_imports=list(self._model.opset_import), ir_version=self._model.ir_version
+            graph,
+            functions=self._functions,
+            opset_imports=list(self._model.opset_import),
+            ir_version=self._model.ir_version,
         )
         sites = converted_sites(model)
         ours = all(is_operator(node, SRMM) or is_operator(node, PREDICT) for node in nodes)
