@@ -123,22 +123,24 @@ class AccuracySearch:
         with self._stages("sampling sites", len(segments)) as progress:
             yield from site_layers(segments, data.batches, self._threads, progress)
 
-    def search(self, problem: Problem) -> Found:
-        """Search with the scheme of the options; a Ctrl-C ends it with the best so far.
+    def search(self, problem: Problem, scheme: str | None = None) -> Found:
+        """Search; a Ctrl-C ends it with the best so far.
 
         Args:
             problem: from `problem`.
+            scheme: how; None = as the options say.
         """
+        scheme = scheme or self._options.scheme
         chosen: dict[str, Option] = {}
         stopped = None
         try:
-            chosen = self._run(problem)
+            chosen = self._run(problem, scheme)
         except KeyboardInterrupt:
             stopped, chosen = "stopped by Ctrl-C: the best so far", problem.best
         quality = self.evaluator(config_of(chosen))
         shifts = self._shifts(chosen)
         summary = {
-            "scheme": self._options.scheme,
+            "scheme": scheme,
             "metric": self.judge.metric.name,
             "budget": problem.budget,
             "path": [step.as_dict(i) for i, step in enumerate(problem.path)],
@@ -153,11 +155,11 @@ class AccuracySearch:
         """A problem on the samples of the search."""
         return Problem(sites, rest, whole, budget, self.evaluator, self.evaluator.hold)
 
-    def _run(self, problem: Problem) -> dict[str, Option]:
-        if self._options.scheme != "lagrange":
+    def _run(self, problem: Problem, scheme: str) -> dict[str, Option]:
+        if scheme != "lagrange":
             total = sum(bool(site.options) for site in problem.sites)
             with self._stages("deciding sites", total) as progress:
-                return algorithm_1(problem, self._options.scheme, progress)
+                return algorithm_1(problem, scheme, progress)
         if self._losses is None:
             total = sum(len(site.options) for site in problem.sites)
             with self._stages("trying sites alone", total) as progress:

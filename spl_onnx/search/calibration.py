@@ -16,7 +16,7 @@ from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import ConvertedSite, is_operator
 from spl_onnx.search.network.segments import Segment
-from spl_onnx.search.network.variants import site_weights, variant
+from spl_onnx.search.network.variants import site_residual, site_weights, variant
 from spl_onnx.search.settings import EXACT
 from spl_onnx.spec.attributes import SRMM, Activation, parse_activation
 
@@ -75,9 +75,9 @@ def _layer(segment: Segment, site: ConvertedSite, states: list[Feeds]) -> SiteLa
     """Sample what a site reads."""
     w, b = site_weights(segment.model)
     collector = SampleCollector(site.geometry, site.pooling, w.shape)
-    residuals = [name for name in segment.reads if name != site.x]
+    residual = site_residual(segment.model)
     for state in states:
-        collector.add(state[site.x], state[residuals[0]] if residuals else None)
+        collector.add(state[site.x], None if residual is None else state[residual])
     node = next(node for node in segment.model.graph.node if is_operator(node, SRMM))
     activation = parse_activation({a.name: helper.get_attribute_value(a) for a in node.attribute})
     calibrator = SiteCalibrator(collector.finish(), w, b, activation, site.pooling)

@@ -16,26 +16,32 @@ from spl_onnx.search.accuracy import AccuracySearch, Found
 from spl_onnx.search.site_options import flop_options, predictor_specs
 
 
-def search_flops(
-    search: AccuracySearch, options: RewriteOptions, shapes: dict[str, Shape | None], budget: float
-) -> Found:
-    """Spend the budget on operations that need not be done.
+class FlopsSearch:
+    """Finds predictions for the sites of a network, for one budget after the other.
 
     Args:
         search: the network.
         options: what to do.
         shapes: of the inputs, for one sample.
-        budget: largest loss of the metric.
     """
-    work = model_work(search.base, shapes)
-    specs = predictor_specs(options)
-    sites = [
-        flop_options(layer, work.sites[layer.site.name].dense, specs)
-        for layer in search.layers()
-        if layer.site.name in work.sites
-    ]
-    rest = work.dense - sum(site.flops for site in sites)
-    return search.search(search.problem(sites, rest, work.dense, budget))
+
+    def __init__(
+        self, search: AccuracySearch, options: RewriteOptions, shapes: dict[str, Shape | None]
+    ) -> None:
+        work = model_work(search.base, shapes)
+        specs = predictor_specs(options)
+        self._search, self._whole = search, work.dense
+        self._sites = [
+            flop_options(layer, work.sites[layer.site.name].dense, specs)
+            for layer in search.layers()
+            if layer.site.name in work.sites
+        ]
+        self._rest = work.dense - sum(site.flops for site in self._sites)
+
+    def find(self, budget: float, scheme: str | None = None) -> Found:
+        """What a loss of the metric up to `budget` buys; without a scheme, that of the options is used."""
+        problem = self._search.problem(self._sites, self._rest, self._whole, budget)
+        return self._search.search(problem, scheme)
 
 
 def flops_plan(original: LoadedModel, options: RewriteOptions, found: Found) -> Plan:

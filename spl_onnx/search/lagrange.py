@@ -21,8 +21,8 @@ Losses = dict[str, tuple[float, ...]]
 
 #: Bisections of the price; 12 halvings resolve prices that differ by 1 in 400 of their range.
 _HALVINGS = 10
-#: Configurations tried with what is left of the budget.
-_POLISH = 8
+#: Configurations tried with what is left of the budget, and refusals in a row that end it.
+_POLISH, _PATIENCE = 32, 6
 
 
 def site_losses(
@@ -115,7 +115,8 @@ def _polish(
 ) -> dict[str, Option]:
     """Try single steps down the ladders, best gain per loss first, and keep those within the budget."""
     tried: set[tuple[str, str]] = set()
-    for _ in range(_POLISH):
+    refused = 0
+    while len(tried) < _POLISH and refused < _PATIENCE:
         step = next((s for s in _steps(problem.sites, losses, chosen) if s not in tried), None)
         if step is None:
             break
@@ -124,7 +125,9 @@ def _polish(
         option = next(option for option in site.options if option.setting.key == step[1])
         attempt = {**chosen, site.site: option}
         if problem.allowed(problem.look(f"{site.site}: {option.setting.label}", attempt)):
-            chosen = attempt
+            chosen, refused = attempt, 0
+        else:
+            refused += 1
         progress(1)
     return chosen
 

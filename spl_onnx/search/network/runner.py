@@ -23,7 +23,7 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import is_operator
 from spl_onnx.search.network.segments import Segment, cut
 from spl_onnx.search.network.shifts import Probe, shift
-from spl_onnx.search.network.variants import site_weights, variant
+from spl_onnx.search.network.variants import site_residual, site_weights, variant
 from spl_onnx.search.settings import EXACT, Config, Setting
 from spl_onnx.spec.attributes import SRMM
 
@@ -106,8 +106,7 @@ class NetworkRunner:
 
     def outputs(self, config: Config, progress: Progress = silent) -> NDArray[Any]:
         """The first output of the network for all samples, [samples, ...]."""
-        if self._first and not self._exact and any(setting.key for setting in config.values()):
-            self.outputs_of_first({})  # the sums of the exact network
+        self._learn_exact(config)
         stretch, states = self._start(config, len(self.segments))
         found = []
         for state in self._through(stretch, states):
@@ -134,6 +133,7 @@ class NetworkRunner:
         place, key = self.place(site), self._key(config)
         if place == 0 or self._has(place, key):
             return
+        self._learn_exact(config)
         stretch, before = self._start(config, place)
         states: States = []
         total = 0
@@ -144,6 +144,12 @@ class NetworkRunner:
                 return
         self._make_room(total, place)
         self._kept[place] = _Kept(key[:place], states, dict(stretch.shifts), total)
+
+    def _learn_exact(self, config: Config) -> None:
+        """Run the exact network before the first other one, whose sums are compared with it."""
+        known = len(self._exact) == len(self.sites)
+        if self._first and not known and any(setting.key for setting in config.values()):
+            self.outputs_of_first({})
 
     def _key(self, config: Config) -> tuple[str, ...]:
         return tuple(self._setting(segment, config).key for segment in self.segments)
@@ -205,9 +211,8 @@ class NetworkRunner:
     def _probe(self, i: int) -> Probe:
         segment = self.segments[i]
         assert segment.site is not None
-        residuals = [name for name in segment.reads if name != segment.site.x]
         w, _ = site_weights(segment.model)
-        return Probe(w, segment.site.geometry, segment.site.x, residuals[0] if residuals else None)
+        return Probe(w, segment.site.geometry, segment.site.x, site_residual(segment.model))
 
     def _clip_min(self, i: int) -> float:
         """The least value of a site's activation."""

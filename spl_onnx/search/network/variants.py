@@ -14,7 +14,7 @@ from spl_onnx.rewrite.predict import predictor_weights
 from spl_onnx.search.settings import Setting
 from spl_onnx.spec.attributes import PREDICT, SRMM
 
-_W, _B, _SELECTION = 1, 2, 3
+_W, _B, _SELECTION, _R = 1, 2, 3, 4
 
 
 def variant(
@@ -59,6 +59,13 @@ def site_weights(model: onnx.ModelProto) -> tuple[NDArray[Any], NDArray[Any] | N
     order = next((list(a.ints) for a in node.attribute if a.name == "w_perm"), [1, 0])
     bias = known.get(node.input[_B]) if len(node.input) > _B else None
     return w if order == [1, 0] else w.T, None if bias is None else numpy_helper.to_array(bias)
+
+
+def site_residual(model: onnx.ModelProto) -> str | None:
+    """The tensor that a site's segment adds to its sums; None where it adds the constant 0."""
+    node = next(n for n in model.graph.node if is_operator(n, SRMM))
+    name = str(node.input[_R])
+    return None if name in constants(model) else name
 
 
 def _set_floor(node: onnx.NodeProto, floor: float) -> None:
