@@ -2,10 +2,10 @@
 
 Every time is that of replayed CUDA graphs, so that starting kernels from Python does not count. Weights are
 rotated through copies that together are several times the L2 cache: in a network other layers would push
-them out. A predicted time is that of SPLPredict (int8) and SRMM together, at a given share of selected outputs.
+them out. A predicted time is that of SPLPredict (int8) and SRMM together, at a share of selected outputs.
 
-    scripts/test_cuda.sh                                  # builds the library of the kernels first
-    SPL_ONNX_CUDA_HARNESS=build/cuda/... python scripts/bench_cuda.py --json cuda.json
+    BENCH=1 scripts/test_cuda.sh      # builds the library of the kernels, tests it, and runs this
+    SPL_ONNX_CUDA_HARNESS=build/cuda/ort_ops/cuda/libspl_cuda_harness.so python scripts/bench_cuda.py
 """
 
 from __future__ import annotations
@@ -105,9 +105,11 @@ class Bench:
             raise RuntimeError(f"{name}: {problem}")
 
     def size(self, name: str, sizes: Any) -> int:
+        """Bytes that a function of the library says."""
         return int(getattr(self.library, f"device_{name}")(address(sizes)))
 
     def room(self, size: int) -> Any:
+        """Device memory."""
         return self.torch.empty(max(size, 1), dtype=self.torch.uint8, device="cuda")
 
     def milliseconds(self, call: Call, copies: int) -> float:
@@ -235,21 +237,23 @@ def gemm_lines(entry: dict[str, Any], bandwidth: float) -> list[str]:
     title += f", {entry['zeros']:.0%} zero inputs"
     size = entry["k"] * entry["o"] * each
 
-    def share(read: float, ms: float) -> str:
-        return f"{read / (ms / 1e3) / bandwidth:.0%}"
+    def share(size: float, ms: float) -> str:
+        return f"{size / (ms / 1e3) / bandwidth:.0%}"
 
     dense = entry["dense_ms"]
+    read = weight_bytes(entry["k"], entry["o"], each, DENSITIES[0], entry["zeros"])
     lossless = entry["lossless_ms"]
     lines = [
-        f"{title}: cuBLAS {dense * 1e3:.1f} us ({share(size, dense)}), "
-        f"lossless {lossless * 1e3:.1f} us, {dense / lossless:.2f} x"
+        f"{title}: cuBLAS {dense * 1e3:.1f} us ({share(read['dense'], dense)}), "
+        f"lossless {lossless * 1e3:.1f} us ({share(read['lossless'], lossless)}), {dense / lossless:.2f} x"
     ]
     for found in entry["predicted"]:
         # Rows of a batch select different outputs; what is read is what any of them selects.
         union = 1 - (1 - found["density"]) ** entry["rows"]
+        ms, product = found["ms"], found["srmm_ms"]
         lines.append(
-            f"    density {found['density']:.2f}: {found['ms'] * 1e3:.1f} us, {dense / found['ms']:.2f} x; "
-            f"SRMM alone {found['srmm_ms'] * 1e3:.1f} us ({share(size * union, found['srmm_ms'])} of the copy)"
+            f"    density {found['density']:.2f}: {ms * 1e3:.1f} us, {dense / ms:.2f} x; "
+            f"SRMM alone {product * 1e3:.1f} us ({share(size * union, product)} of the copy)"
         )
     return lines
 
@@ -258,7 +262,8 @@ def conv_lines(entry: dict[str, Any]) -> list[str]:
     """One line per density."""
     dense, tf32, own = (entry[key] * 1e3 for key in ("dense_ms", "tf32_ms", "all_ms"))
     lines = [
-        f"{entry['site']} x{entry['batch']}: cuDNN {dense:.1f} us, TF32 {tf32:.1f} us, all outputs here {own:.1f} us"
+        f"{entry['site']} x{entry['batch']}: cuDNN {dense:.1f} us, TF32 {tf32:.1f} us, "
+        f"all outputs here {own:.1f} us"
     ]
     for found in entry["predicted"]:
         us = found["ms"] * 1e3
