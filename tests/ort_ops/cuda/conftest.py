@@ -14,7 +14,7 @@ from tests.ort_ops.cuda.harness import GPU_HARNESS, HERE, KERNELS, OPS, Harness,
 @pytest.fixture(scope="session")
 def emulated(tmp_path_factory: pytest.TempPathFactory) -> Harness:
     """The kernels under the emulator, compiled once."""
-    sources = [*KERNELS, HERE / "harness.cu", OPS / "kernels" / "geometry.cc"]
+    sources = [*KERNELS, HERE / "harness.cu", HERE / "device_calls.cu", OPS / "kernels" / "geometry.cc"]
     return Harness(compile_emulated(tmp_path_factory.mktemp("cuda"), "emulated", sources))
 
 

@@ -42,6 +42,11 @@ FLAGS = (
 Array = np.ndarray[Any, Any]
 
 
+def examples(count: int) -> int:
+    """Random cases of a test: few where a tool slows every one of them down."""
+    return 5 if os.environ.get("SPL_ONNX_FEW_EXAMPLES") else count
+
+
 def compile_emulated(folder: Path, name: str, sources: list[Path], extra: tuple[str, ...] = ()) -> Path:
     """A shared library of `sources` and the emulator; skips the test where there is no compiler."""
     compiler = shutil.which(os.environ.get("CXX", "g++"))
@@ -82,18 +87,18 @@ class Harness:
     """The kernels; float16 arrays are passed as they are."""
 
     def __init__(self, path: Path) -> None:
-        self._library = ctypes.CDLL(str(path))
+        self.library = ctypes.CDLL(str(path))
 
     @property
     def has_device(self) -> bool:
-        return bool(self._library.harness_has_device())
+        return bool(self.library.harness_has_device())
 
     def set_backwards(self, backwards: bool) -> None:
         """Which thread of a block the emulator runs first: a result that changes is a race."""
-        self._library.harness_set_backwards(int(backwards))
+        self.library.harness_set_backwards(int(backwards))
 
     def _call(self, name: str, *values: Any) -> None:
-        function = getattr(self._library, f"harness_{name}")
+        function = getattr(self.library, f"harness_{name}")
         function.restype = ctypes.c_char_p
         function.argtypes = [
             ctypes.c_int64

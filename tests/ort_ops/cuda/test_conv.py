@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 from spl_onnx.spec.quantize import quantize_weights
 from spl_onnx.spec.reference import conv_predict, conv_scores, conv_srmm
-from tests.ort_ops.cuda.harness import Harness, HarnessError
+from tests.ort_ops.cuda.harness import Harness, HarnessError, examples
 from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases, sparse_normal
 
 MANY = settings(
-    max_examples=50,
+    max_examples=examples(50),
     deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from spl_onnx.spec.attributes import Activation
 from spl_onnx.spec.quantize import quantize_weights
 from spl_onnx.spec.reference import gemm_predict, gemm_scores, gemm_srmm
-from tests.ort_ops.cuda.harness import HOW, Harness, HarnessError
+from tests.ort_ops.cuda.harness import HOW, Harness, HarnessError, examples
 from tests.ort_ops.strategies import ACTIVATIONS, EPS, sparse_normal
 
 MANY = settings(
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import Pooling, ResponseNorm
 from spl_onnx.spec.reference import global_average, lrn, max_pool
-from tests.ort_ops.cuda.harness import Harness, HarnessError
+from tests.ort_ops.cuda.harness import Harness, HarnessError, examples
 from tests.ort_ops.strategies import EPS, poolings, sparse_normal
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 CHANNELS = st.sampled_from((1, 3, 16, 67, 300))
 SEEDS = st.integers(0, 2**32 - 1)
 

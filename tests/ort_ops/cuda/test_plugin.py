@@ -6,11 +6,6 @@ packing and errors take the same way.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +14,6 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from spl_onnx.plugin import library_name
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
@@ -74,7 +68,9 @@ def node_model(
 ) -> onnx.ModelProto:
     """One node without a fallback body. `inputs` in order; None is left out, `constants` are initialisers."""
     kinds = {
-        key: helper.np_dtype_to_tensor_dtype(value.dtype) for key, value in inputs.items() if value is not None
+        key: helper.np_dtype_to_tensor_dtype(value.dtype)
+        for key, value in inputs.items()
+        if value is not None
     }
     names = [key if value is not None else "" for key, value in inputs.items()]
     output = TensorProto.UINT8 if name == PREDICT else kinds["X"]
