@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import rewrite_model
@@ -178,7 +179,17 @@ class AccuracySearch:
 
 
 def predicted_everywhere(original: LoadedModel, options: RewriteOptions) -> onnx.ModelProto:
-    """The model with every site of the wanted rules predicted, as far as it can be."""
+    """The model with every site of the wanted rules predicted, as far as it can be.
+
+    Sites in bodies of If and Loop cannot be set and stay as they are.
+    """
     rules = "all" if options.rules == "default" else options.rules
     base = RewriteOptions(rules=rules, skip_rules=options.skip_rules, predictor="int8", no_verify=True)
-    return rewrite_model(original, base).model
+    made = rewrite_model(original, base)
+    reached = {site.name for site in converted_sites(made.model)}
+    inside = [site for site in made.plan.sites if site.choice == "predict" and site.site not in reached]
+    if not inside:
+        return made.model
+    for site in inside:
+        site.choice, site.settings = "dense", {}
+    return rewrite_model(original, base, made.plan).model

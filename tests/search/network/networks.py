@@ -93,13 +93,17 @@ def pooled_branches() -> onnx.ModelProto:
 def matrices() -> onnx.ModelProto:
     """A perceptron on rows of rank 3: sites `one` (MatMul) and `two` (Gemm)."""
     net = Net()
-    net.node("MatMul", [net.input("input", ["N", 4, 6]), net.random("m.w", 6, 8)], "m")
-    net.node("Add", ["m", net.random("m.b", 8)], "mb")
+
+    def small(name: str, *shape: int) -> str:
+        return net.const(name, (net.rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32))
+
+    net.node("MatMul", [net.input("input", ["N", 4, 6]), small("m.w", 6, 8)], "m")
+    net.node("Add", ["m", small("m.b", 8)], "mb")
     net.node("Relu", ["mb"], "one")
     net.node("Flatten", ["one"], "flat")
-    net.node("Gemm", ["flat", net.random("g.w", 32, 7), net.random("g.b", 7)], "g")
+    net.node("Gemm", ["flat", small("g.w", 32, 7), small("g.b", 7)], "g")
     net.node("Relu", ["g"], "two")
-    net.node("Gemm", ["two", net.random("h.w", 7, 5)], "logits")
+    net.node("Gemm", ["two", small("h.w", 7, 5)], "logits")
     return net.model("logits")
 
 
@@ -213,7 +217,7 @@ def base(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def configured(model: onnx.ModelProto, config: Config, shifts=None) -> onnx.ModelProto:
-    """The model rewritten by a plan with the settings of a configuration, and shifts; other sites lossless."""
+    """The model rewritten by a plan with the settings of a configuration and shifts; others lossless."""
     plan = rewrite_model(model, RewriteOptions(rules="all", dry_run=True)).plan
     for entry in plan.sites:
         if not entry.is_rewritten:
