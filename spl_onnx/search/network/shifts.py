@@ -37,7 +37,7 @@ class Probe:
         w: weights, [O, kH, kW, C / group] or [O, K].
         geometry: of the convolution; None for matrices.
         x: name of the input.
-        r: name of the residual, or None.
+        r: name of the residual, which has the shape of the sums; or None.
     """
 
     w: Array
@@ -65,7 +65,7 @@ class Probe:
         random = np.random.default_rng(seed)
         image, row, column = (random.integers(0, size, count) for size in (len(x), *sizes))
         found = products(patches(x, image, row, column, w.shape[1:3], geometry), w)
-        if self.r is not None and state[self.r].size > 1:
+        if self.r is not None:
             found += state[self.r].reshape(len(x), *sizes, -1)[image, row, column]
         return found
 
