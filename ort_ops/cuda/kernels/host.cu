@@ -21,6 +21,14 @@ Status allocate(void** memory, size_t bytes) {
 
 void release(void* memory) { cudaFree(memory); }
 
+bool is_on_device(const void* address) {
+  cudaPointerAttributes found;
+  if (cudaPointerGetAttributes(&found, address) == cudaSuccess)
+    return found.type == cudaMemoryTypeDevice || found.type == cudaMemoryTypeManaged;
+  cudaGetLastError();  // it is no failure of the next launch
+  return false;
+}
+
 Status wait_for_device() { return static_cast<Status>(cudaDeviceSynchronize()); }
 
 }  // namespace spl::cuda

@@ -25,6 +25,7 @@ Status first_failure(Status status, Step step, Steps... steps) {
 // Memory of the current device, for what is made once; waits like cudaMalloc and cudaFree.
 Status allocate(void** memory, size_t bytes);
 void release(void* memory);
+bool is_on_device(const void* address);
 Status wait_for_device();
 
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }

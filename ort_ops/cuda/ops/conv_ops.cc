@@ -60,7 +60,7 @@ class PredictNode final : public Kernel {
  public:
   explicit PredictNode(const ort::Info& info)
       : images_(info), select_all_(images::Images::select_all(info)) {
-    const ort::Tensor w = info.constant(predict_input::kWp);
+    const ort::Tensor w = device_constant(info, predict_input::kWp);
     if (!w.present() || w.type != ort::kInt8) return;
     const ConvShape shape = images_.weight_shape(w);
     require_int8_size(shape.K());

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "cuda/kernels/host.h"
 #include "ops/custom_op.h"
 
 namespace spl::cuda {
@@ -35,6 +36,12 @@ inline std::vector<InputSpec> predict_inputs(int x, int w) {
 inline std::vector<InputSpec> srmm_inputs(int x) {
   using ort::kOptional, ort::kRequired;
   return {{x, kRequired}, {x, kRequired}, {x, kOptional}, {ort::kUint8, kOptional}, {x, kOptional}};
+}
+
+// An input that never changes, where kernels can read it before the session runs; else missing.
+inline ort::Tensor device_constant(const ort::Info& info, size_t index) {
+  const ort::Tensor tensor = info.constant(index);
+  return tensor.present() && is_on_device(tensor.data) ? tensor : ort::Tensor();
 }
 
 // A node of class Node.

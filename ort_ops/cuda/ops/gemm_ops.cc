@@ -95,7 +95,7 @@ class SrmmNode final : public Kernel {
     // Without a selection only zero inputs can be left out, and [K,O] can be read in no other way.
     columns_ = by_inputs_ || strategy_ == spl::Strategy::kZeroSkip ||
                (strategy_ == spl::Strategy::kAuto && !selects_);
-    const ort::Tensor w = info.constant(srmm_input::kW);
+    const ort::Tensor w = device_constant(info, srmm_input::kW);
     if (columns_ && w.present()) packed_ = pack_columns(w, by_inputs_);
   }
 
@@ -139,7 +139,7 @@ class SrmmNode final : public Kernel {
 class PredictNode final : public Kernel {
  public:
   explicit PredictNode(const ort::Info& info) {
-    const ort::Tensor w = info.constant(predict_input::kWp);
+    const ort::Tensor w = device_constant(info, predict_input::kWp);
     if (w.present()) packed_ = pack_columns(w, false);
   }
 

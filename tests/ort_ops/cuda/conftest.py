@@ -12,10 +12,16 @@ from tests.ort_ops.cuda.harness import GPU_HARNESS, HERE, KERNELS, OPS, Harness,
 
 
 @pytest.fixture(scope="session")
-def emulated(tmp_path_factory: pytest.TempPathFactory) -> Harness:
+def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where everything emulated is compiled, each source once."""
+    return tmp_path_factory.mktemp("cuda")
+
+
+@pytest.fixture(scope="session")
+def emulated(objects: Path) -> Harness:
     """The kernels under the emulator, compiled once."""
     sources = [*KERNELS, HERE / "harness.cu", HERE / "device_calls.cu", OPS / "kernels" / "geometry.cc"]
-    return Harness(compile_emulated(tmp_path_factory.mktemp("cuda"), "emulated", sources))
+    return Harness(compile_emulated(objects, "emulated", sources))
 
 
 @pytest.fixture(scope="session", params=["emulated", "gpu"])

@@ -10,6 +10,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ GPU_HARNESS = "SPL_ONNX_CUDA_HARNESS"
 OPS = PROJECT / "ort_ops"
 HERE = Path(__file__).resolve().parent
 EMULATOR = HERE / "emulator"
+EMULATOR_SOURCE = EMULATOR / "emulator.cc"
 KERNELS = sorted((OPS / "cuda" / "kernels").glob("*.cu"))
 #: Kernels of matrix SRMM: by rows of weights (selected, all), or by inputs (of weights [O,K], [K,O]).
 HOW = ("rows", "all_rows", "columns", "by_inputs")
@@ -47,22 +49,28 @@ def examples(count: int) -> int:
     return 5 if os.environ.get("SPL_ONNX_FEW_EXAMPLES") else count
 
 
-def compile_emulated(folder: Path, name: str, sources: list[Path], extra: tuple[str, ...] = ()) -> Path:
-    """A shared library of `sources` and the emulator; skips the test where there is no compiler."""
+def compile_emulated(folder: Path, name: str, sources: list[Path]) -> Path:
+    """A shared library of `sources` and the emulator; objects in `folder` are used again.
+
+    Skips the test where there is no compiler.
+    """
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         pytest.skip("no C++ compiler: the CUDA kernels cannot be emulated")
-    flags = [*FLAGS, "-DSPL_CUDA_EMULATED", "-I", str(OPS), "-I", str(EMULATOR), *extra]
-    objects, running = [], []
-    for source in [EMULATOR / "emulator.cc", *sources]:
-        target = folder / f"{name}_{source.stem}_{source.suffix[1:]}.o"
-        objects.append(str(target))
-        running.append(
-            subprocess.Popen([compiler, *flags, "-x", "c++", "-c", str(source), "-o", str(target)])
-        )
-    assert [process.wait() for process in running] == [0] * len(running), "the compiler refuses the sources"
+    flags = [*FLAGS, "-DSPL_CUDA_EMULATED", "-I", str(OPS), "-I", str(EMULATOR)]
+    targets = {
+        source: folder / f"{source.parent.name}_{source.name}.o" for source in [EMULATOR_SOURCE, *sources]
+    }
+
+    def compiled(source: Path) -> bool:
+        target = targets[source]
+        command = [compiler, *flags, "-x", "c++", "-c", str(source), "-o", str(target)]
+        return target.exists() or subprocess.run(command, check=False).returncode == 0
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        assert all(pool.map(compiled, targets)), "the compiler refuses the sources"
     library = folder / f"lib{name}.so"
-    subprocess.run([compiler, "-shared", *objects, "-o", str(library)], check=True)
+    subprocess.run([compiler, "-shared", *map(str, targets.values()), "-o", str(library)], check=True)
     return library
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +14,9 @@ DEADLOCK, REFUSED = 719, 9
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+def library(objects: Path) -> ctypes.CDLL:
     sources = [EMULATOR / "self_test.cu", OPS / "cuda" / "kernels" / "host.cu"]
-    path = compile_emulated(tmp_path_factory.mktemp("emulator"), "selftest", sources)
+    path = compile_emulated(objects, "selftest", sources)
     return ctypes.CDLL(str(path))
 
 

@@ -6,6 +6,7 @@ packing and errors take the same way.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ EPS = float(np.finfo(np.float32).eps)
 
 
 @pytest.fixture(scope="session")
-def emulated_plugin(tmp_path_factory: pytest.TempPathFactory) -> str:
+def emulated_plugin(objects: Path) -> str:
     """Path of the emulated plugin."""
     sources = [
         *KERNELS,
@@ -59,8 +60,7 @@ def emulated_plugin(tmp_path_factory: pytest.TempPathFactory) -> str:
         *[OPS / "ops" / f"{name}.cc" for name in ("custom_op", "ort_call", "operands")],
         *[OPS / "kernels" / f"{name}.cc" for name in ("geometry", "lrn")],
     ]
-    folder = tmp_path_factory.mktemp("plugin")
-    return str(compile_emulated(folder, "spl_ops_emulated", sources))
+    return str(compile_emulated(objects, "spl_ops_emulated", sources))
 
 
 def node_model(

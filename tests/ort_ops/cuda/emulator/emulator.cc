@@ -199,3 +199,8 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceSynchronize() { return cudaSuccess; }
+cudaError_t cudaPointerGetAttributes(cudaPointerAttributes* found, const void* address) {
+  found->type = cudaMemoryTypeDevice;
+  return address == nullptr ? 1 : cudaSuccess;
+}
+cudaError_t cudaGetLastError() { return cudaSuccess; }
