@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from spl_onnx.report.build import write_json
 
 HARNESS = "SPL_ONNX_CUDA_HARNESS"
 GEMMS = ((4096, 4096), (25088, 4096), (11008, 4096), (16384, 4096))  # K, O
@@ -316,7 +316,7 @@ def main() -> int:
                 report["conv"].append(bench.conv(*site, batch))
                 print("\n".join(conv_lines(report["conv"][-1])), flush=True)
     if args.json:
-        write_json(report, args.json)
+        Path(args.json).write_text(json.dumps(report, indent=1), encoding="utf-8")
     return 0
 
 
