@@ -1,0 +1,36 @@
+"""Settings of a site."""
+
+from __future__ import annotations
+
+from spl_onnx.rewrite.plan import SitePlan
+from spl_onnx.search.settings import EXACT, Setting
+
+
+def test_keys_are_equal_where_the_site_does_the_same():
+    """The order of settings and the label mean nothing; dense and lossless give the same values."""
+    one = Setting("predict", {"predictor": "int8", "threshold": 0.1}, "a")
+    other = Setting("predict", {"threshold": 0.1, "predictor": "int8"}, "b")
+    assert one.key == other.key != ""
+    assert Setting("dense").key == Setting("lossless").key == EXACT.key == ""
+
+
+def test_keys_differ_where_it_does_not():
+    settings = [
+        Setting("predict", {"predictor": "int8"}),
+        Setting("predict", {"predictor": "pruned"}),
+        Setting("predict", {"predictor": "int8", "threshold": [0.1, 0.2]}),
+        Setting("predict", {"predictor": "int8", "threshold": [0.2, 0.1]}),
+        Setting("truncate", {"floor": 0.1}),
+        Setting("truncate", {"floor": 0.1 + 2**-50}),
+        EXACT,
+    ]
+    assert len({setting.key for setting in settings}) == len(settings)
+
+
+def test_a_plan_takes_a_copy():
+    setting = Setting("truncate", {"floor": 0.5})
+    entry = SitePlan("y", "conv_relu", "dense")
+    setting.apply(entry)
+    assert (entry.choice, entry.settings) == ("truncate", {"floor": 0.5})
+    entry.settings["shift"] = [1.0]
+    assert setting.settings == {"floor": 0.5}
