@@ -217,8 +217,7 @@ std::vector<int64_t> InferContext::integers(const char* name, size_t count) cons
 void InferContext::set_output(int type, const std::vector<Dimension>& dims) const {
   ShapeInfo shape;
   require_ok(call<OrtStatus*>(CreateTensorTypeAndShapeInfo, &shape.info), "cannot make a shape");
-  require_ok(call<OrtStatus*>(SetTensorElementType, shape.info, type),
-             "cannot set a type");
+  require_ok(call<OrtStatus*>(SetTensorElementType, shape.info, type), "cannot set a type");
   // Names first, then numbers: the order in which both survive.
   std::vector<const char*> names;
   std::vector<int64_t> sizes;
