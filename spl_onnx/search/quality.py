@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.measure.compare import choose_metric, truth_of
+from spl_onnx.measure.evaluate import check_labels
 from spl_onnx.measure.metrics import mse
 
 _CLASSES = ("top1", "agreement")
@@ -42,9 +43,14 @@ class Judge:
         reference: outputs of the original, [n, ...].
         labels: answers, class numbers [n] or reference outputs; None without.
         metric: name of a metric, or "auto".
+
+    Raises:
+        DataError: the labels do not fit the outputs.
     """
 
     def __init__(self, reference: NDArray[Any], labels: NDArray[Any] | None, metric: str) -> None:
+        if labels is not None:
+            check_labels(labels, reference)
         self.metric = choose_metric(metric, labels, reference)
         self._reference = reference
         self._truth = truth_of(self.metric, labels, reference)
