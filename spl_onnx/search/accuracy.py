@@ -18,7 +18,7 @@ from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.algorithm1 import algorithm_1
 from spl_onnx.search.calibration import SiteLayer, site_layers
 from spl_onnx.search.evaluator import Evaluator, Journal, fingerprint
-from spl_onnx.search.lagrange import Losses, lagrange, site_losses
+from spl_onnx.search.lagrange import Losses, lagrange, measured_options, site_losses
 from spl_onnx.search.network.runner import NetworkRunner, Shift
 from spl_onnx.search.problem import Option, Problem, SiteOptions, config_of
 from spl_onnx.search.quality import Judge
@@ -26,7 +26,7 @@ from spl_onnx.search.quality import Judge
 #: Samples that thresholds and floors come from.
 CALIBRATION_SAMPLES = 64
 #: Samples that the divergence of one site alone is measured on.
-LOSS_SAMPLES = 64
+LOSS_SAMPLES = 48
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class AccuracySearch:
             with self._stages("deciding sites", total) as progress:
                 return algorithm_1(problem, scheme, progress)
         if self._losses is None:
-            total = sum(len(site.options) for site in problem.sites)
+            total = sum(len(measured_options(site)) for site in problem.sites)
             with self._stages("trying sites alone", total) as progress:
                 self._losses = site_losses(
                     problem.sites, self._alone, lambda site: self._alone.hold({}, site), progress

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spl_onnx.search.algorithm1 import ORDERS, algorithm_1
-from spl_onnx.search.lagrange import at_price, lagrange, site_losses
+from spl_onnx.search.lagrange import at_price, lagrange, measured_options, site_losses
 from spl_onnx.search.problem import Option, Problem, SiteOptions
 from spl_onnx.search.quality import Quality
 from spl_onnx.search.settings import Setting
@@ -16,22 +16,56 @@ from tests.search.toys import Toy, random_toy
 
 
 def losses_of(toy):
-    """Losses alone; they are measured on another evaluator than the one that judges, as in a search."""
-    other = Toy.like(toy)
-    return site_losses(toy.problem.sites, other.evaluate, lambda site: other.hold({}, site))
+    """Losses of all options as the table has them."""
+    return {
+        site.site: tuple(toy.losses[site.site, option.setting.key] for option in site.options)
+        for site in toy.problem.sites
+    }
 
 
 def found_by(toy):
     return lagrange(toy.problem, losses_of(toy))
 
 
-def test_losses_of_every_option_alone():
+def test_losses_of_options_alone():
     toy = Toy([(4.0, [(3.0, 1.0), (1.0, 5.0)]), (2.0, []), (2.0, [(1.0, -1e-9)])], 3.0)
     held, told = [], []
-    found = site_losses(toy.problem.sites, toy.evaluate, held.append, told.append)
-    assert found == {"s0": (1.0, 5.0), "s1": (), "s2": (0.0,)}, "rounding gives no loss below 0"
+
+    def hold(site):
+        held.append(site)
+        toy.hold({}, site)
+
+    found = site_losses(toy.problem.sites, toy.evaluate, hold, told.append)
+    assert found["s0"] == (1.0, 5.0) and found["s1"] == ()
+    assert 0.0 <= found["s2"][0] <= 1e-8, "rounding gives no loss below 0"
     assert held == ["s0", "s2"] and sum(told) == 3
     assert [set(config) for config in toy.evaluated] == [{"s0"}, {"s0"}, {"s2"}]
+
+
+def test_options_that_are_not_measured_lie_between():
+    """A divergence that grows with the square of the error is met exactly by three of its points."""
+    errors = [0.03, 0.06, 0.1, 0.15, 0.2, 0.3]
+    made = [Option(Setting("truncate", {"floor": e}), 1.0 - e, e) for e in errors]
+    site = SiteOptions("s", 1.0, tuple(made))
+    asked = []
+
+    def evaluate(config):
+        asked.append(config["s"].settings["floor"])
+        return Quality(0.0, 5.0 * asked[-1] ** 2)
+
+    found = site_losses([site], evaluate, lambda name: None)
+    assert asked == [0.03, 0.1, 0.3] and len(measured_options(site)) == 3
+    np.testing.assert_allclose(found["s"], [5.0 * e**2 for e in errors])
+
+
+def test_between_losses_that_are_no_numbers_nothing_is_guessed():
+    made = [Option(Setting("truncate", {"floor": e}), 1.0 - e, e) for e in (0.1, 0.2, 0.3, 0.4)]
+    site = SiteOptions("s", 1.0, tuple(made))
+    known = {0.1: 1.0, 0.2: 2.0, 0.4: math.inf}
+    found = site_losses(
+        [site], lambda config: Quality(0.0, known[config["s"].settings["floor"]]), lambda name: None
+    )
+    assert found["s"] == (1.0, 2.0, math.inf, math.inf)
 
 
 @pytest.mark.parametrize("seed", range(10))

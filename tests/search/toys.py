@@ -36,15 +36,6 @@ class Toy:
         whole = 1.0 + sum(site.exact for site in sites)
         self.problem = Problem(sites, 1.0, whole, budget, self.evaluate, self.hold)
 
-    @classmethod
-    def like(cls, other):
-        """The same network, never run."""
-        ladders = [
-            (site.exact, [(o.cost, other.losses[site.site, o.setting.key]) for o in site.options])
-            for site in other.problem.sites
-        ]
-        return cls(ladders, other.problem.budget, other.unit)
-
     def evaluate(self, config):
         """The sum of all losses; what was held must be true of the configuration."""
         self.evaluated.append(dict(config))
