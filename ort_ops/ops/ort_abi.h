@@ -28,7 +28,7 @@ struct OrtTensorTypeAndShapeInfo;
 struct OrtValue;
 
 struct OrtApi {
-  void* slots[276];  // API 17; newer tables only append
+  void* slots[278];  // API 17 has 276, API 18 two more that are used here; newer tables only append
 };
 
 struct OrtApiBase {
@@ -127,6 +127,7 @@ enum Slot {
   SetSymbolicDimensions = 271,
   ReadOpAttr = 272,
   KernelContext_ParallelFor = 274,
+  KernelContext_GetScratchBuffer = 277,  // of API 18: ONNX Runtime 1.18 and newer
 };
 
 }  // namespace spl::ort

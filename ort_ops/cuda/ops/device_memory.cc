@@ -1,6 +1,13 @@
 #include "cuda/ops/device_memory.h"
 
 namespace spl::cuda {
+namespace {
+
+bool stream_memory = false;
+
+}  // namespace
+
+void allow_stream_memory(bool allowed) { stream_memory = allowed; }
 
 void require_queued(Status status) {
   if (status == 0) return;
@@ -29,7 +36,10 @@ Scratch::Scratch(const ort::Context& context, size_t bytes) {
                   "cannot see where an input is");
   ort::require_ok(ort::call<OrtStatus*>(ort::KernelContext_GetAllocator, raw, place, &allocator_),
                   "ONNX Runtime gives no allocator for the device");
-  OrtStatus* status = ort::call<OrtStatus*>(ort::AllocatorAlloc, allocator_, bytes, &data_);
+  const bool tied = stream_memory && stream_of(context) != nullptr;
+  OrtStatus* status =
+      tied ? ort::call<OrtStatus*>(ort::KernelContext_GetScratchBuffer, raw, place, bytes, &data_)
+           : ort::call<OrtStatus*>(ort::AllocatorAlloc, allocator_, bytes, &data_);
   if (status == nullptr && data_ != nullptr) return;
   if (status != nullptr) ort::call<void>(ort::ReleaseStatus, status);
   ort::call<void>(ort::ReleaseAllocator, allocator_);

@@ -11,8 +11,12 @@ void require_queued(Status status);
 
 Stream stream_of(const ort::Context& context);
 
+// Whether ONNX Runtime can tie memory to a stream (1.18 and newer).
+void allow_stream_memory(bool allowed);
+
 // Memory for one call, from ONNX Runtime's allocator of the device that holds input 0. Freed when
-// the work that uses it is queued: the allocator gives it to later work of the same stream only.
+// the work that uses it is queued: memory that is tied to a stream goes to later work of that
+// stream only. Where it cannot be tied, runs of one session must not overlap.
 class Scratch {
  public:
   Scratch(const ort::Context& context, size_t bytes);

@@ -1,6 +1,7 @@
 // The one exported function: hands the operators to the main library, which adds them to its
 // domains.
 #include "cuda/ops/cuda_ops.h"
+#include "cuda/ops/device_memory.h"
 #include "ops/cuda_library.h"
 
 namespace spl::cuda {
@@ -22,6 +23,7 @@ extern "C" __attribute__((visibility("default"))) void spl_onnx_cuda_ops_1(const
                                                                            spl::CudaOps* out) {
   using namespace spl::cuda;
   spl::ort::api = api;
+  allow_stream_memory(infer_shapes);  // both are asked for from ONNX Runtime 1.24 on
   static const auto& conv = *new auto(make_ops(conv_ops(), infer_shapes));
   static const auto& gemm = *new auto(make_ops(gemm_ops(infer_shapes), infer_shapes));
   out->conv = {conv.data(), conv.size()};
