@@ -106,11 +106,17 @@ class AccuracySearch:
         self._threads = threads
         reference = self._runner.outputs({})
         self.judge = Judge(reference, data.labels, options.metric)
-        mark = fingerprint([options.metric, "v1"], reference)
-        journal = Journal(options.resume, mark)
+        journal = Journal(options.resume, self._mark(reference))
         self.evaluator = Evaluator(self._runner, self.judge, journal, "all")
-        self._alone = self._evaluator_of(data.first(LOSS_SAMPLES), journal, "first")
+        first = data.first(LOSS_SAMPLES)
+        self._alone = self._evaluator_of(first, journal, f"first {first.samples}")
         self._losses: Losses | None = None
+
+    def _mark(self, reference: NDArray[Any]) -> str:
+        """What qualities depend on: the samples and how they are cut into batches, the metric, the sites."""
+        sizes = [batch_size(feeds) for feeds in self._data.batches]
+        labels = [] if self._data.labels is None else [self._data.labels]
+        return fingerprint(["v1", self._options.metric, self._runner.sites, sizes], reference, *labels)
 
     def _evaluator_of(self, data: SearchData, journal: Journal, part: str) -> Evaluator:
         runner = NetworkRunner(self.base, data.batches, self._threads)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +40,11 @@ class Journal:
         self._known: dict[str, Quality] = {}
         if self._path is None:
             return
-        try:
+        with self._reported():
             if self._path.exists() and self._path.stat().st_size:
                 self._read(self._path.read_text(encoding="utf-8"), fingerprint)
             else:
                 self._append({"version": JOURNAL_VERSION, "fingerprint": fingerprint})
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError(
-                f"--resume {self._path}: cannot be used ({error}): choose another path"
-            ) from error
 
     def __len__(self) -> int:
         return len(self._known)
@@ -56,10 +54,24 @@ class Journal:
         return self._known.get(key)
 
     def add(self, key: str, quality: Quality) -> None:
-        """Remember a quality."""
+        """Remember a quality.
+
+        Raises:
+            UsageError: the file cannot be written any more.
+        """
         self._known[key] = quality
         if self._path is not None:
-            self._append({"key": key, "drop": quality.drop, "divergence": quality.divergence})
+            with self._reported():
+                self._append({"key": key, "drop": quality.drop, "divergence": quality.divergence})
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"--resume {self._path}: cannot be used ({error}): choose another path"
+            ) from error
 
     def _append(self, entry: dict[str, Any]) -> None:
         assert self._path is not None
