@@ -31,13 +31,14 @@ def producers(model: onnx.ModelProto) -> dict[str, dict[str, float]]:
     sites = converted_sites(model)
     srmm = [node for node in model.graph.node if is_operator(node, SRMM)]
     by_output = {node.output[0]: site for node, site in zip(srmm, sites, strict=True)}
-    widths = {name: tensor.dims[0] for name, tensor in constants(model).items() if tensor.dims}
+    weights = constants(model)
+    widths = {site.name: weights[site.w].dims[1 if site.transposed else 0] for site in sites}
     found = {}
     for site in sites:
         feeding = [by_output[t] for t in dict.fromkeys(_sources(site.x, makers, set())) if t in by_output]
-        total = sum(widths[other.w] for other in feeding)
+        total = sum(widths[other.name] for other in feeding)
         if feeding:
-            found[site.name] = {other.name: widths[other.w] / total for other in feeding}
+            found[site.name] = {other.name: widths[other.name] / total for other in feeding}
     return found
 
 

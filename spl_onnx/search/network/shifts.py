@@ -24,7 +24,7 @@ Array = NDArray[Any]
 Float = NDArray[np.float32]
 
 #: Places that a site is probed at.
-PLACES = 512
+PLACES = 384
 #: A filter that counts at fewer places than this is shifted by a part only.
 _SURE = 16
 
@@ -52,22 +52,29 @@ class Probe:
             states: of all batches, before the site; the input is [N, H, W, C] or [..., K].
         """
         each = -(-PLACES // len(states))
-        parts = [self._batch(state, each, seed) for seed, state in enumerate(states)]
-        return np.concatenate(parts)
+        w = self.w if self.geometry else self.w.reshape(self.w.shape[0], 1, 1, -1)
+        parts = [self._batch(state, w.shape[1:3], each, seed) for seed, state in enumerate(states)]
+        # One product for all batches: many small ones spend their time in waking threads.
+        found = products(np.concatenate([inputs for inputs, _ in parts]), w)
+        if parts[0][1] is not None:
+            found += np.concatenate([r for _, r in parts if r is not None])
+        return found
 
-    def _batch(self, state: Feeds, count: int, seed: int) -> Float:
+    def _batch(
+        self, state: Feeds, kernel: tuple[int, ...], count: int, seed: int
+    ) -> tuple[Array, Array | None]:
+        """Inputs [count, kH, kW, C] and residuals [count, O] of random places of a batch."""
         x = state[self.x]
         geometry = self.geometry or ConvGeometry()
         if self.geometry is None:
             x = x.reshape(-1, 1, 1, x.shape[-1])
-        w = self.w.reshape(self.w.shape[0], *(self.w.shape[1:3] if self.geometry else (1, 1)), -1)
-        sizes = tuple(conv_direction(i, x.shape[1 + i], w.shape[1:3], geometry) for i in (0, 1))
+        sizes = tuple(conv_direction(i, x.shape[1 + i], kernel, geometry) for i in (0, 1))
         random = np.random.default_rng(seed)
         image, row, column = (random.integers(0, size, count) for size in (len(x), *sizes))
-        found = products(patches(x, image, row, column, w.shape[1:3], geometry), w)
-        if self.r is not None:
-            found += state[self.r].reshape(len(x), *sizes, -1)[image, row, column]
-        return found
+        inputs = patches(x, image, row, column, kernel, geometry)
+        if self.r is None or state[self.r].size == 1:
+            return inputs, None
+        return inputs, state[self.r].reshape(len(x), *sizes, -1)[image, row, column]
 
 
 def patches(
