@@ -72,7 +72,7 @@ class Probe:
         random = np.random.default_rng(seed)
         image, row, column = (random.integers(0, size, count) for size in (len(x), *sizes))
         inputs = patches(x, image, row, column, kernel, geometry)
-        if self.r is None or state[self.r].size == 1:
+        if self.r is None:
             return inputs, None
         return inputs, state[self.r].reshape(len(x), *sizes, -1)[image, row, column]
 
