@@ -20,7 +20,7 @@ PATH="$(dirname "$nvcc"):$PATH"
 architecture=${SPL_CUDA_ARCHITECTURES:-$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1 | tr -d .)}
 defines=(SPL_CUDA=ON "SPL_CUDA_ARCHITECTURES=${architecture}-real")
 
-install() {
+prepare() {
   use_environment "$environment"
   step "install"
   pip install --quiet "${defines[@]/#/--config-settings=cmake.define.}" '.[test]' cmake ninja
@@ -38,7 +38,7 @@ if [ -n "${OFFLINE:-}" ]; then
   python=${PYTHON:-python3}
   export PYTHONPATH="$root"
 else
-  install
+  prepare
 fi
 
 step "kernels as a library of their own"
