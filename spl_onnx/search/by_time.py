@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -179,7 +180,9 @@ def _search(
     refiner = Refiner(times, lambda choices: watch.open(build(choices)), watch, runs, bound)
     with stages("trying changes", None) as progress:
         search = refiner.best_start([by_node_times(times), all_converted(times)])
-        refiner.improve(search, options.search_seconds, progress)
+        # The best so far is a whole network: who is tired of waiting gets that.
+        with suppress(KeyboardInterrupt):
+            refiner.improve(search, options.search_seconds, progress)
     dense = watch.times([watch.open(original.model), search.opened], runs)
     verdict = gain(*dense)
     summary = _summary(search, verdict, options, images)

@@ -60,12 +60,13 @@ def truncations(layer: SiteLayer) -> list[tuple[float, Setting]]:
     """Floors of a site, with the error each was made for; none where outputs below 0 exist."""
     if layer.activation.clip_min != 0.0:
         return []
-    made = layer.calibrator.truncate(ERRORS)
-    return [
-        (error, Setting("truncate", found.settings, f"floor {found.settings['floor']:.3g}"))
-        for error, found in zip(ERRORS, made, strict=True)
-        if found.settings["floor"] > 0.0
-    ]
+    found: list[tuple[float, Setting]] = []
+    floor = 0.0
+    for error, made in zip(ERRORS, layer.calibrator.truncate(ERRORS), strict=True):
+        if made.settings["floor"] > floor:  # few samples have few floors
+            floor = made.settings["floor"]
+            found.append((error, Setting("truncate", made.settings, f"floor {floor:.3g}")))
+    return found
 
 
 def with_prediction(setting: Setting) -> dict[str, Any]:
