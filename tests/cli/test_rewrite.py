@@ -51,7 +51,7 @@ def clock(monkeypatch):
 
     def use(srmm, predict):
         watch = FakeWatch(costs({"c1": 5.0, "c2": 5.0, "g1": 5.0}, srmm, predict))
-        monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch", lambda batches, threads: watch)
+        monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch", lambda *_: watch)
 
     return use
 

@@ -100,7 +100,7 @@ def test_no_budget_means_node_times_alone():
 
 def test_the_model_itself_where_nothing_gains(plugin_path, monkeypatch):
     watch = FakeWatch(costs(DENSE, SLOW, SLOW))
-    monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch", lambda batches, threads: watch)
+    monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch", lambda *_: watch)
     original = read_model(small_cnn())
     result = rewrite_by_time(original, RewriteOptions(data="x"), BATCHES)
     assert result.model is original.model and result.report["search"]["faster"] is False
