@@ -13,8 +13,11 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
     [
         ({"predictor": "magic"}, "--predictor: got 'magic', wanted one of auto, int8, pruned"),
         ({"provider": "tpu"}, "--provider: got 'tpu', wanted one of cpu, cuda"),
-        ({"objective": "fun"}, "--objective: got 'fun', wanted one of time, none"),
-        ({"choices": "dense,fast"}, "--choices: got 'fast', wanted one of predict, lossless, truncate, dense"),
+        ({"objective": "fun"}, "--objective: got 'fun', wanted one of time, flops, none"),
+        (
+            {"choices": "dense,fast"},
+            "--choices: got 'fast', wanted one of predict, lossless, truncate, dense",
+        ),
         ({"threads": -1}, "--threads: got -1"),
         ({"time_images": 1}, "--time-images: got 1"),
         ({"search_seconds": -1.0}, "--search-seconds: got -1"),
