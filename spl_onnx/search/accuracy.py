@@ -173,6 +173,7 @@ class AccuracySearch:
                 self._losses = site_losses(
                     problem.sites, self._alone, lambda site: self._alone.hold({}, site), progress
                 )
+        self._alone.release()
         with self._stages("combining sites", None) as progress:
             return lagrange(problem, self._losses, progress)
 

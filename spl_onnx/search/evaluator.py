@@ -139,6 +139,10 @@ class Evaluator:
         self._journal.add(key, quality)
         return quality
 
+    def release(self) -> None:
+        """Give back memory until the next configuration has to be run."""
+        self._runner.release()
+
     def hold(self, config: Config, site: str) -> None:
         """The next configurations differ from `config` behind a site only.
 

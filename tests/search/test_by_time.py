@@ -124,7 +124,7 @@ def test_with_a_clock(plugin_path):
     options = {"time_images": 12, "search_seconds": 2.0, "max_drop": 0.02}
     result = rewrite_and_measure(datasets.load_network("mnist_lenet"), Digits(), options)
     assert result.report["accuracy"]["images"] == 60 and result.report["accuracy"]["metric"] == "top1"
-    assert result.report["search"]["images"] == 12 and result.report["search"]["original_ms"] > 0
+    assert result.report["search"]["timed_images"] == 12 and result.report["search"]["original_ms"] > 0
     sites = [site for site in result.plan.sites if site.rule != "none" and site.dense_ms is not None]
     assert len(sites) == 3 and all(site.now_ms > 0 for site in sites)
     assert np.isfinite(result.report["search"]["speedup"])

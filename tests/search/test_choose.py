@@ -45,7 +45,7 @@ def test_a_plan_with_choices_and_times():
     other = SitePlan("logits", "none", "dense", reason="no rule")
     plan = Plan([SitePlan("s", "conv_relu", "lossless", layer="conv", macs_per_output=9), other])
     site = times(dense=2.0, lossless=3.0, predict=1.0)
-    settings = {("s", "conv_relu"): {"predictor": "int8"}}
+    settings = {("s", "conv_relu"): {"predict": {"predictor": "int8"}}}
     predicted = apply_choices(plan, [site], ("predict",), settings)
     entry = predicted.sites[0]
     assert (entry.choice, entry.settings, entry.dense_ms, entry.now_ms) == (

@@ -78,7 +78,7 @@ class NetworkRunner:
         model: onnx.ModelProto,
         batches: Sequence[Feeds],
         threads: int = 0,
-        cache_bytes: int = 1 << 30,
+        cache_bytes: int = 768 << 20,
         shifted: bool = True,
     ) -> None:
         self.segments = cut(model)
@@ -150,6 +150,12 @@ class NetworkRunner:
         known = len(self._exact) == len(self.sites)
         if self._first and not known and any(setting.key for setting in config.values()):
             self.outputs_of_first({})
+
+    def release(self) -> None:
+        """Give back the memory of kept states and sessions; they are made again when they are needed."""
+        self._kept.clear()
+        for sessions in self._sessions:
+            sessions.clear()
 
     def _key(self, config: Config) -> tuple[str, ...]:
         return tuple(self._setting(segment, config).key for segment in self.segments)
