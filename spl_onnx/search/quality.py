@@ -110,15 +110,26 @@ def kl_divergence(reference: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.
     Returns:
         [n], at least 0 but for rounding.
     """
-    p, q = log_probabilities(reference), log_probabilities(outputs)
+    given = are_probabilities(reference)
+    p, q = log_probabilities(reference, given), log_probabilities(outputs, given)
     return np.asarray((np.exp(p) * (p - q)).sum(axis=1), np.float64)
 
 
-def log_probabilities(outputs: NDArray[Any]) -> NDArray[np.float64]:
-    """Logarithms of class probabilities; rows that are probabilities already are taken as they are."""
+def are_probabilities(outputs: NDArray[Any]) -> bool:
+    """Whether outputs [n, classes] are probabilities already: none below 0, and a sum of 1 in every row."""
+    rows = outputs.reshape(len(outputs), -1)
+    return bool(rows.min(initial=0.0) >= 0.0 and np.allclose(rows.sum(axis=1), 1.0, atol=1e-3))
+
+
+def log_probabilities(outputs: NDArray[Any], given: bool) -> NDArray[np.float64]:
+    """Logarithms of class probabilities.
+
+    Args:
+        outputs: [n, classes].
+        given: whether they are probabilities already, else scores.
+    """
     rows = np.asarray(outputs.reshape(len(outputs), -1), np.float64)
-    sums = rows.sum(axis=1)
-    if rows.min(initial=0.0) >= 0.0 and np.allclose(sums, 1.0, atol=1e-3):
-        return np.asarray(np.log(np.maximum(rows, 1e-12)))
+    if given:
+        rows = np.log(np.maximum(rows, 1e-12))
     shifted = rows - rows.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from spl_onnx.errors import DataError
-from spl_onnx.search.quality import Judge, kl_divergence, log_probabilities, soft_right
+from spl_onnx.search.quality import Judge, are_probabilities, kl_divergence, soft_right
 
 SCORES = arrays(np.float32, (4, 5), elements=st.floats(-30, 30, width=32))
 EPS = float(np.finfo(np.float64).eps)
@@ -37,23 +37,32 @@ def test_divergence_by_hand():
 
 @given(SCORES, SCORES)
 def test_scores_and_probabilities_give_the_same(p, q):
-    """A network that ends with Softmax; its probabilities are float32, and below 1e-12 they count as that."""
-    p, q = p / 2, q / 2
-    as_scores = kl_divergence(p, q)
-    as_probabilities = kl_divergence(softmax(p.astype(np.float64)), softmax(q.astype(np.float64)))
-    floor = np.log(1e-12)
-    if min(log_probabilities(p).min(), log_probabilities(q).min()) > floor:
-        np.testing.assert_allclose(as_probabilities, as_scores, rtol=1e-9, atol=1e-9)
-    assert (as_probabilities <= -floor).all()
+    """A network that ends with Softmax; probabilities below 1e-12 count as that."""
+    p, q = np.float64(p) / 3, np.float64(q) / 3
+    assert min(softmax(p).min(), softmax(q).min()) > 1e-12
+    wanted = (softmax(p) * (np.log(softmax(p)) - np.log(softmax(q)))).sum(axis=1)
+    for reference, outputs in ((p, q), (softmax(p), softmax(q))):
+        np.testing.assert_allclose(kl_divergence(reference, outputs), wanted, atol=1e-9)
+
+
+@given(arrays(np.float32, (4, 5), elements=st.floats(0, 1, width=32)))
+def test_probabilities_that_do_not_sum_to_1_are_normalised(q):
+    """What a changed network gives may be anything; the original says what its outputs are."""
+    p = np.full((4, 5), 0.2, np.float32)
+    assert are_probabilities(p)
+    assert (kl_divergence(p, q) >= -5 * 60 * EPS).all()
+
+
+def test_the_original_says_what_outputs_are():
+    """Scores that happen to be above 0 with a sum of 1 are scores, where the original's are."""
+    scores, others = np.array([[2.0, -1.0]]), np.array([[0.75, 0.25]])
+    assert not are_probabilities(scores) and are_probabilities(others)
+    p, q = softmax(scores), softmax(others)
+    assert kl_divergence(scores, others) == pytest.approx((p * np.log(p / q)).sum())
 
 
 def test_probabilities_of_0_are_no_infinity():
     assert np.isfinite(kl_divergence(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))).all()
-
-
-def test_scores_that_happen_to_sum_to_1_are_not_probabilities():
-    scores = np.array([[2.0, -1.0]])
-    np.testing.assert_allclose(np.exp(log_probabilities(scores)), softmax(scores))
 
 
 def test_decisions_count_a_half_where_they_hang_in_the_balance():
