@@ -13,6 +13,8 @@ OBJECTIVES = ("time", "flops", "none")
 SCHEMES = ("lagrange", "los", "rlos", "fdos", "saos")
 CHOICES = ("predict", "lossless", "truncate", "dense")
 DEFAULT_KEEP = 0.25
+#: Samples that are needed to choose settings on: below, a drop of 3 % is less than one decision.
+LEAST_SAMPLES = 32
 
 
 @dataclass(frozen=True)
@@ -117,8 +119,8 @@ class RewriteOptions:
             _one_of("choices", choice, CHOICES)
         if self.threads < 0:
             raise UsageError(f"--threads: got {self.threads}, wanted 0 (all) or more")
-        if self.search_images < 2:
-            raise UsageError(f"--search-images: got {self.search_images}, wanted at least 2")
+        if self.search_images < LEAST_SAMPLES:
+            raise UsageError(f"--search-images: got {self.search_images}, wanted at least {LEAST_SAMPLES}")
         if self.time_images < 2:
             raise UsageError(f"--time-images: got {self.time_images}, wanted at least 2")
         if not self.search_seconds >= 0.0:

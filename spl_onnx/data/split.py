@@ -20,9 +20,10 @@ from spl_onnx.data.npz import NpzReader
 from spl_onnx.data.peek import Replay, peek
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError
+from spl_onnx.options import LEAST_SAMPLES
 
-#: Samples that each part needs at least: below, a drop of 3 % is less than one decision.
-MINIMUM = 32
+#: Samples that each part needs at least.
+MINIMUM = LEAST_SAMPLES
 #: Bytes of inputs that are kept of data that can be read once only.
 MEMORY = 1 << 30
 

@@ -123,7 +123,7 @@ def _spent_text(search: Mapping[str, Any]) -> str | None:
 def _gain_text(search: Mapping[str, Any]) -> str | None:
     """What times said; None where operations were the objective."""
     if "faster" not in search:
-        return None
+        return search.get("note")
     if not search["faster"]:
         return str(search["note"])
     times = f"{search['original_ms']:.3f} -> {search['chosen_ms']:.3f} ms"

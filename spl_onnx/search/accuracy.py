@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,10 @@ from spl_onnx.search.algorithm1 import algorithm_1
 from spl_onnx.search.calibration import SiteLayer, site_layers
 from spl_onnx.search.evaluator import Evaluator, Journal, fingerprint
 from spl_onnx.search.lagrange import Losses, lagrange, measured_options, site_losses
-from spl_onnx.search.network.runner import NetworkRunner, Shift
+from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner, Shift
 from spl_onnx.search.problem import Option, Problem, SiteOptions, config_of
 from spl_onnx.search.quality import Judge
+from spl_onnx.search.settings import Config
 
 #: Samples that thresholds and floors come from.
 CALIBRATION_SAMPLES = 64
@@ -176,6 +177,19 @@ class AccuracySearch:
         self._alone.release()
         with self._stages("combining sites", None) as progress:
             return lagrange(problem, self._losses, progress)
+
+    def shifts_of(self, config: Config, converted: Collection[str]) -> dict[str, Shift]:
+        """Shifts of the bias where only some sites are converted; the others keep theirs.
+
+        Args:
+            config: settings by site.
+            converted: sites whose bias can be shifted.
+        """
+        fixed = set(self._runner.sites) - set(converted)
+        batches = self._data.first(SHIFT_SAMPLES).batches
+        runner = NetworkRunner(self.base, batches, self._threads, fixed=fixed)
+        runner.outputs(config)
+        return runner.shifts
 
     def _shifts(self, chosen: dict[str, Option]) -> dict[str, Shift]:
         """Shifts of the bias for a configuration; it is run once more on a few samples where need be."""

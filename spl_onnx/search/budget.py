@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.shapes import Shape
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
 from spl_onnx.search.accuracy import AccuracySearch, Found, SearchData
@@ -23,8 +23,8 @@ from spl_onnx.search.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.stopwatch import SessionStopwatch
 from spl_onnx.search.time_search import TimeSearch
 
-#: Shares of the budget that are tried one after the other, until the report's samples agree.
-SHARES = (1.0, 0.5, 0.25, 0.0)
+#: Shares of the budget that are tried one after the other, until the report's samples agree; then none.
+SHARES = (1.0, 0.5, 0.25)
 
 #: Whether a model stays within the budget on samples that the search has not seen.
 Check = Callable[[RewriteResult], bool]
@@ -87,15 +87,22 @@ def _flops_results(
     stages: Stages,
 ) -> Iterator[RewriteResult]:
     flops = FlopsSearch(search, options, shapes)
-    for share in SHARES:
-        found = flops.find(share * options.max_drop)
+    found = Found()
+    for share in (*SHARES, None):
+        found = _nothing(found) if share is None else flops.find(share * options.max_drop)
         plan = flops_plan(original, options, found)
         result = rewrite_model(original, options, plan)
         if not any(entry.is_rewritten for entry in plan.sites):
             result.model = original.model
         result.plan = plan
-        result.report["search"] = {**found.summary, "cost_unit": "flops"}
+        note = {} if found.chosen else {"note": "nothing worth converting within the budget"}
+        result.report["search"] = {**found.summary, **note, "cost_unit": "flops"}
         yield result
+
+
+def _nothing(last: Found) -> Found:
+    """Nothing given away, after a search whose choice was too much."""
+    return Found(summary={**last.summary, "cost": 1.0, "search_drop": 0.0})
 
 
 def _time_results(
@@ -109,12 +116,19 @@ def _time_results(
 ) -> Iterator[RewriteResult]:
     watch = SessionStopwatch(timed, options.threads, options.provider)
     truncating = TimeSearch(original, options, search, watch, stages)
+    found = Found()
     for share in SHARES:
-        found, levels = truncating.levels(share * options.max_drop) if share else (Found(), {})
-        if found.chosen and not check(_everywhere(original, options, levels)):
-            continue
-        choice = choose_by_time(original, options, timed, stages, watch, levels)
-        yield timed_result(original, options, choice, {**found.summary, "cost_unit": "time"})
+        found, levels = truncating.levels(share * options.max_drop)
+        if found.chosen and check(_everywhere(original, options, levels)):
+            choice = choose_by_time(original, options, timed, stages, watch, levels)
+            settled = replace(choice, plan=truncating.settled(choice.plan))
+            yield timed_result(original, options, settled, {**found.summary, "cost_unit": "time"})
+    summary = {**_nothing(found).summary, "cost_unit": "time"}
+    # A prediction may cost a little although nothing is truncated; to compute everything costs nothing.
+    exact = tuple(choice for choice in name_list(options.choices) if choice != "predict")
+    for allowed in (options, replace(options, choices=exact)):
+        choice = choose_by_time(original, allowed, timed, stages, watch)
+        yield timed_result(original, allowed, choice, summary)
 
 
 def _everywhere(original: LoadedModel, options: RewriteOptions, levels: Levels) -> RewriteResult:

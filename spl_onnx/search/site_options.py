@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from spl_onnx.calibrate.site import Calibration, PredictorSpec
@@ -69,12 +69,10 @@ def truncations(layer: SiteLayer) -> list[tuple[float, Setting]]:
     return found
 
 
-def with_prediction(setting: Setting) -> dict[str, Any]:
+def with_prediction(setting: Setting, predictor: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that predict what a truncation makes 0, so that it need not be computed."""
     floor = setting.settings.get("floor", 0.0)
-    if not floor:
-        return {"predictor": "int8"}
-    return {"predictor": "int8", "threshold": floor, "floor": floor}
+    return {**predictor, "threshold": floor, "floor": floor} if floor else dict(predictor)
 
 
 def describe(made: Calibration) -> str:

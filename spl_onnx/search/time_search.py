@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.measure.evaluate import Progress, Stages, silent_stages
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.predict import default_settings
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.accuracy import AccuracySearch, Found
 from spl_onnx.search.by_time import inner_options, versions
@@ -45,6 +47,7 @@ class TimeSearch:
         stages: Stages = silent_stages,
     ) -> None:
         self._original, self._options, self._search = original, inner_options(options), search
+        self._predictor = default_settings(options)
         self._truncations = {layer.site.name: truncations(layer) for layer in search.layers()}
         self._rules = _rules(original, self._options)
         with stages("timing truncated networks", None) as progress:
@@ -61,6 +64,29 @@ class TimeSearch:
         shifts = {name: [float(v) for v in values] for name, values in found.shifts.items()}
         return found, self._as_levels(settings, shifts)
 
+    def settled(self, plan: Plan) -> Plan:
+        """A plan with the shifts that belong to it.
+
+        Its sites that stayed dense are not truncated, and nothing is missing behind them.
+
+        Args:
+            plan: the choice by time among levels.
+        """
+        made = Plan([replace(entry, settings=dict(entry.settings)) for entry in plan.sites])
+        converted = [entry for entry in made.sites if entry.is_rewritten]
+        for entry in converted:
+            entry.settings.pop("shift", None)
+        config = {entry.site: Setting(entry.choice, entry.settings) for entry in converted}
+        shifts = self._search.shifts_of(config, config)
+        for entry in converted:
+            if entry.site in shifts:
+                entry.settings["shift"] = [float(value) for value in shifts[entry.site]]
+            if entry.choice == "truncate" and not entry.settings:
+                entry.choice = "lossless"
+            elif entry.choice == "lossless" and entry.settings:
+                entry.choice = "truncate"
+        return made
+
     def _options_of(self, name: str, made: list[tuple[float, Setting]]) -> SiteOptions:
         exact = self._model.cost(name, 0.0)
         options = [Option(setting, self._model.cost(name, error), error) for error, setting in made]
@@ -73,11 +99,11 @@ class TimeSearch:
             shift = {"shift": shifts[name]} if name in shifts else {}
             levels[name, rule] = {
                 "lossless": {**setting.settings, **shift},
-                "predict": {**with_prediction(setting), **shift},
+                "predict": {**with_prediction(setting, self._predictor), **shift},
             }
         return levels
 
-    def _times(self, watch: Stopwatch, progress: object) -> list[list[SiteTimes]]:
+    def _times(self, watch: Stopwatch, progress: Progress) -> list[list[SiteTimes]]:
         """Times of all sites with all of them truncated to each of the errors `TIMED`."""
         original, options = self._original, self._options
         sites = site_nodes(original.model, options)
@@ -87,7 +113,7 @@ class TimeSearch:
                 models.append(result.model)
                 keys.append((choice, error))
         with named_nodes(original.model):
-            runs = dict(zip(keys, watch.profiles(models), strict=True))
+            runs = dict(zip(keys, watch.profiles(models, progress), strict=True))
             names = NodeNames.of(original.model)
         dense = runs["dense", 0.0]
         return [

@@ -38,7 +38,7 @@ def test_every_site_once_in_order(plugin_path, name):
 
 @pytest.mark.parametrize("make", [sequential, residual, itself_added, branches, matrices])
 def test_samples_are_those_of_the_exact_network(plugin_path, make):
-    """Means over all data of what each site reads, against the exact network with these tensors as outputs."""
+    """Means over all data of what each site reads, against the exact network itself."""
     model = make()
     batches = feeds(model, 4, 3)
     exact = configured(model, {})

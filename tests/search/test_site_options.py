@@ -154,10 +154,12 @@ def test_no_truncation_where_outputs_may_be_negative(plugin_path):
     assert layer.activation.clip_min == -np.inf and truncations(layer) == []
 
 
-def test_a_floor_is_predicted_by_int8():
+@pytest.mark.parametrize("predictor", [{"predictor": "int8"}, {"predictor": "pruned", "keep": 0.5}])
+def test_a_floor_is_predicted_as_the_user_wants(predictor):
     floor = Setting("truncate", {"floor": 0.5})
-    assert with_prediction(floor) == {"predictor": "int8", "threshold": 0.5, "floor": 0.5}
-    assert with_prediction(Setting("lossless")) == {"predictor": "int8"}
+    assert with_prediction(floor, predictor) == {**predictor, "threshold": 0.5, "floor": 0.5}
+    made = with_prediction(Setting("lossless"), predictor)
+    assert made == predictor and made is not predictor
 
 
 @pytest.mark.parametrize(

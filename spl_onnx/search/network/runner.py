@@ -9,7 +9,7 @@ depends on what the sites before it have become; the others follow batch by batc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,7 @@ class NetworkRunner:
         threads: threads inside an operator; 0 = ONNX Runtime's own choice.
         cache_bytes: memory for kept states; where they do not fit, runs start earlier.
         shifted: whether biases are shifted by what is missing.
+        fixed: sites whose bias stays as it is.
     """
 
     def __init__(
@@ -80,8 +81,10 @@ class NetworkRunner:
         threads: int = 0,
         cache_bytes: int = 768 << 20,
         shifted: bool = True,
+        fixed: Collection[str] = (),
     ) -> None:
         self.segments = cut(model)
+        self._fixed = frozenset(fixed)
         self.batches = list(batches)
         self.output = model.graph.output[0].name
         self._threads = threads
@@ -211,7 +214,7 @@ class NetworkRunner:
             self._exact[site.name] = now
         exact = self._exact[site.name]
         found = shift(exact, now, site_weights(self.segments[i].model)[1], self._clip_min(i))
-        if found is not None:
+        if found is not None and site.name not in self._fixed:
             stretch.shifts[site.name] = found
 
     def _probe(self, i: int) -> Probe:
