@@ -27,9 +27,10 @@ class SrmmNode final : public Kernel {
       : domain_(info),
         clamp_(read_clamp(info)),
         strategy_(read_strategy(info)),
-        selects_(info.has_input(srmm_input::kS)) {
-    const ort::Tensor w = info.constant(srmm_input::kW), b = info.constant(srmm_input::kB);
-    if (w.present() && (b.present() || !info.has_input(srmm_input::kB))) packed_ = pack(w, b);
+        selects_(info.has_input(srmm_input::kS)),
+        bias_(srmm_bias(info)) {
+    const ort::Tensor w = info.constant(srmm_input::kW), b = info.constant(bias_);
+    if (w.present() && (b.present() || !info.has_input(bias_))) packed_ = pack(w, b);
   }
 
   void compute(const ort::Context& context) const override {
@@ -42,8 +43,7 @@ class SrmmNode final : public Kernel {
                   read_residual(context.input(srmm_input::kR), domain_.conv_dims(shape, x)),
                   nullptr};
     // Weights that are not constant are packed anew at every call: right, but slow.
-    const std::unique_ptr<Srmm> own =
-        packed_ == nullptr ? pack(w, context.input(srmm_input::kB)) : nullptr;
+    const std::unique_ptr<Srmm> own = packed_ == nullptr ? pack(w, context.input(bias_)) : nullptr;
     in.y = static_cast<float*>(context.output(dims));
     require_empty((own ? *own : *packed_).run(shape, in, session_threads(context)));
   }
@@ -53,7 +53,8 @@ class SrmmNode final : public Kernel {
 
   std::unique_ptr<Srmm> pack(const ort::Tensor& w, const ort::Tensor& b) const {
     const ConvShape shape = domain_.weight_shape(w);
-    return std::make_unique<Srmm>(shape, domain_.weights(shape, w), read_bias("B", b, shape.O),
+    return std::make_unique<Srmm>(shape, domain_.weights(shape, w),
+                                  read_bias(bias_ == srmm_input::kB ? "B" : "Bs", b, shape.O),
                                   clamp_, strategy_, selects_, active_kernels());
   }
 
@@ -61,6 +62,7 @@ class SrmmNode final : public Kernel {
   Clamp clamp_;
   Strategy strategy_;
   bool selects_;
+  size_t bias_;
   std::unique_ptr<Srmm> packed_;
 };
 
@@ -130,6 +132,7 @@ std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&)
                      {kFloat, kRequired},
                      {kFloat, kOptional},
                      {kUint8, kOptional},
+                     {kFloat, kOptional},
                      {kFloat, kOptional}},
                     kFloat,
                     [](const ort::Info& info) -> std::unique_ptr<Kernel> {

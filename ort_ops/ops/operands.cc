@@ -17,6 +17,10 @@ Clamp read_clamp(const ort::Info& info) {
   return clamp;
 }
 
+size_t srmm_bias(const ort::Info& info) {
+  return info.has_input(srmm_input::kBs) ? srmm_input::kBs : srmm_input::kB;
+}
+
 Strategy read_strategy(const ort::Info& info) {
   const std::string name = info.text("strategy");
   if (name == "auto") return Strategy::kAuto;

@@ -12,11 +12,14 @@ namespace spl {
 
 // Positions of the inputs, the same in both domains.
 namespace srmm_input {
-enum { kX, kW, kB, kS, kR };
+enum { kX, kW, kB, kS, kR, kBs };
 }
 namespace predict_input {
 enum { kX, kWp, kBp, kWscale, kXscale, kR };
 }
+
+// The bias that a SRMM node computes with: Bs where it has one, else B.
+size_t srmm_bias(const ort::Info& info);
 
 Clamp read_clamp(const ort::Info& info);
 Strategy read_strategy(const ort::Info& info);

@@ -121,10 +121,13 @@ class Editor:
             inputs = list(match.anchor.inputs)
             return lambda: rule.replacement(match, inputs)
         assert isinstance(rule, LayerRule)
-        site = shifted(rule.rewrite(match), entry.settings)
-        predictor = build_predictor(site, entry.settings) if entry.choice == "predict" else None
+        site = rule.rewrite(match)
+        moved = shifted(site, entry.settings)
+        predictor = build_predictor(moved, entry.settings) if entry.choice == "predict" else None
         floor = float(entry.settings.get("floor", 0.0))
-        return SiteEmitter(site, match.name, output, predictor, floor).emit
+        return SiteEmitter(
+            site, match.name, output, predictor, floor, None if moved is site else moved.b
+        ).emit
 
     def _join(self, group: list[tuple[Match, gs.Tensor]]) -> None:
         """Move the pooling above the Concat of `group`."""

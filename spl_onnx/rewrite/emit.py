@@ -39,6 +39,7 @@ class SiteEmitter:
         output: The tensor that the last node writes.
         predictor: Weights of the prediction; None = everything is computed (lossless).
         floor: Truncation threshold.
+        bias: [O], what the layer computes with where it is not its own bias; the dense body keeps that.
     """
 
     def __init__(
@@ -48,9 +49,10 @@ class SiteEmitter:
         output: gs.Tensor,
         predictor: PredictorWeights | None = None,
         floor: float = 0.0,
+        bias: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.site, self.name, self.output = site, name, output
-        self.predictor, self.floor = predictor, floor
+        self.predictor, self.floor, self.bias = predictor, floor, bias
         self.scope: Scope = site.match.scope
         self.nodes: list[gs.Node] = []
 
@@ -118,7 +120,8 @@ class SiteEmitter:
         transposed = not site.is_image and self.predictor is None
         attrs = srmm_attributes(site.geometry, site.pooling, activation, transposed=transposed)
         w = self._constant("W", site.w.T if transposed else site.w)
-        inputs = [x, w, self._constant("B", site.b), s, r]
+        # Evaluators of functions want as many inputs as the dense body has, so Bs is named where it is absent.
+        inputs = [x, w, self._constant("B", site.b), s, r, self._constant("Bs", self.bias)]
         if not site.is_image:
             self._node(SRMM, "srmm", inputs, self.output, attrs)
             return

@@ -19,7 +19,7 @@ MAX_POOL = "MaxPool"
 GLOBAL_AVERAGE = "GlobalAveragePool"
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
-SRMM_INPUTS = ("X", "W", "B", "S", "R")
+SRMM_INPUTS = ("X", "W", "B", "S", "R", "Bs")
 
 #: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
 ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)

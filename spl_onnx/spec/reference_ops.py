@@ -38,8 +38,16 @@ def _conv_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArr
     )
 
 
+def _with_its_bias(inputs: Sequence[Any]) -> list[Any]:
+    """Inputs of SRMM with Bs, where it is there, in the place of B."""
+    x, w, *rest = inputs
+    b, s, r, bs = [*rest, None, None, None, None][:4]
+    return [x, w, b if bs is None else bs, s, r]
+
+
 def _conv_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
     geometry, pooling = parse_geometry(attributes), parse_pooling(attributes)
+    inputs = _with_its_bias(inputs)
     return conv_srmm(*inputs, geometry=geometry, pooling=pooling, activation=parse_activation(attributes))
 
 
@@ -49,7 +57,7 @@ def _gemm_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArr
 
 def _gemm_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
     return gemm_srmm(
-        *inputs, activation=parse_activation(attributes), transposed=parse_transposed(attributes)
+        *_with_its_bias(inputs), activation=parse_activation(attributes), transposed=parse_transposed(attributes)
     )
 
 

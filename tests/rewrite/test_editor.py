@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
+from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.candidates import find_candidates
 from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.editor import Editor
+from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.rewrite.rules.registry import selector
 from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
 from tests.rewrite.test_rewriter import net
@@ -57,3 +59,24 @@ def test_constant_nodes_go_with_their_only_reader():
     made.node("Add", ["hi", "hi"], "z")
     result = rewritten(made.model("y", "z"))
     assert ops(result.model).count("Constant") == 1
+
+
+def test_a_shift_is_known_to_the_library_alone(plugin_path):
+    """With the library the layer has the shifted bias; its dense body is the original."""
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [2, 3, 7, 7]), "c", 5, 3, pads=[1, 1, 1, 1])], "y")
+    model = made.model("y")
+    shift = np.array([0.5, -0.25, 0.0, 1.0, -2.0], np.float32)
+    plan = rewritten(model, rules="all").plan
+    plan.sites[0].choice, plan.sites[0].settings = "truncate", {"shift": shift.tolist()}
+    result = rewrite_model(model, RewriteOptions(rules="all"), plan)
+    x = {"x": images(2, 3, 7, 7)}
+    sums = model.graph.output.add()
+    sums.CopyFrom(helper.make_tensor_value_info("c", TensorProto.FLOAT, None))
+    exact, before = run(create_session(model), x)
+    with_library = run(create_session(result.model), x)[0]
+    without = run(create_session(result.model, plugin=False), x)[0]
+    # 27 products and two sums of values up to a few units, each rounded to float32.
+    tolerance = 32 * np.finfo(np.float32).eps * (np.abs(before).max() + 2)
+    np.testing.assert_allclose(with_library, np.maximum(before + shift[:, None, None], 0), atol=tolerance)
+    np.testing.assert_allclose(without, exact, atol=tolerance)

@@ -174,7 +174,7 @@ def test_functions_declare_the_operators():
         if name == PREDICT:
             attributes, inputs = predict_attributes(geometry), ["X", "Wp", "Bp", "Wscale", "Xscale", "R"]
         else:
-            attributes, inputs = srmm_attributes(geometry, None, Activation.none()), ["X", "W", "B", "S", "R"]
+            attributes, inputs = srmm_attributes(geometry, None, Activation.none()), ["X", "W", "B", "S", "R", "Bs"]
         assert list(function.attribute) == list(attributes)
         assert list(function.input) == inputs
         assert [(o.domain, o.version) for o in function.opset_import] == [("", 17)]
@@ -203,7 +203,7 @@ def site_nodes(
         ),
         helper.make_node(
             SRMM,
-            ["x" + n, "w", "b", "s" + n, "r"],
+            ["x" + n, "w", "b", "s" + n, "r", ""],
             ["y" + n],
             **image,
             **srmm_attributes(geometry, pooling, relu),
@@ -232,7 +232,7 @@ def test_optimiser_restores_the_dense_network(opset, tmp_path):
         helper.make_node("Flatten", ["pooled"], ["rows"]),
         helper.make_node(PREDICT, ["rows", "v", "c", "", "", "q"], ["s"], domain=DOMAIN_GEMM),
         helper.make_node(
-            SRMM, ["rows", "v", "c", "s", "q"], ["y"], domain=DOMAIN_GEMM,
+            SRMM, ["rows", "v", "c", "s", "q", ""], ["y"], domain=DOMAIN_GEMM,
             **srmm_attributes(None, None, Activation.relu()),
         ),
     ]  # fmt: skip

@@ -26,7 +26,8 @@ class SrmmNode final : public Kernel {
       : images_(info),
         clamp_(read_clamp(info)),
         strategy_(strategy_of(read_strategy(info))),
-        selects_(info.has_input(srmm_input::kS)) {}
+        selects_(info.has_input(srmm_input::kS)),
+        bias_(srmm_bias(info)) {}
 
   void compute(const ort::Context& context) const override {
     const ort::Tensor x = context.input(srmm_input::kX), w = context.input(srmm_input::kW);
@@ -38,7 +39,7 @@ class SrmmNode final : public Kernel {
         read_residual(context.input(srmm_input::kR), images_.conv_dims(shape, x));
     const ConvSrmm call{x.as<float>(),
                         w.as<float>(),
-                        read_bias("B", context.input(srmm_input::kB), shape.O),
+                        read_bias("bias", context.input(bias_), shape.O),
                         selects_ ? s.as<uint8_t>() : nullptr,
                         residual.data,
                         residual.one_element,
@@ -54,6 +55,7 @@ class SrmmNode final : public Kernel {
   Clamp clamp_;
   Strategy strategy_;
   bool selects_;
+  size_t bias_;
 };
 
 class PredictNode final : public Kernel {

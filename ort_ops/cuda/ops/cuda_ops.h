@@ -35,7 +35,8 @@ inline std::vector<InputSpec> predict_inputs(int x, int w) {
 }
 inline std::vector<InputSpec> srmm_inputs(int x) {
   using ort::kOptional, ort::kRequired;
-  return {{x, kRequired}, {x, kRequired}, {x, kOptional}, {ort::kUint8, kOptional}, {x, kOptional}};
+  return {{x, kRequired},           {x, kRequired}, {x, kOptional},
+          {ort::kUint8, kOptional}, {x, kOptional}, {x, kOptional}};
 }
 
 // An input that never changes, where kernels can read it before the session runs; else missing.

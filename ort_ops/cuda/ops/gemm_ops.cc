@@ -91,6 +91,7 @@ class SrmmNode final : public Kernel {
       : clamp_(read_clamp(info)),
         strategy_(read_strategy(info)),
         selects_(info.has_input(srmm_input::kS)),
+        bias_(srmm_bias(info)),
         by_inputs_(lie_transposed(info)) {
     // Without a selection only zero inputs can be left out, and [K,O] can be read in no other way.
     columns_ = by_inputs_ || strategy_ == spl::Strategy::kZeroSkip ||
@@ -110,7 +111,7 @@ class SrmmNode final : public Kernel {
                   element_of(x),
                   x.data,
                   w.data,
-                  read_bias("B", context.input(srmm_input::kB), shape.outputs),
+                  read_bias("bias", context.input(bias_), shape.outputs),
                   selects_ ? s.as<uint8_t>() : nullptr,
                   residual.data,
                   residual.one_element,
@@ -132,7 +133,9 @@ class SrmmNode final : public Kernel {
  private:
   Clamp clamp_;
   spl::Strategy strategy_;
-  bool selects_, by_inputs_, columns_ = false;
+  bool selects_;
+  size_t bias_;
+  bool by_inputs_, columns_ = false;
   std::unique_ptr<Packed> packed_;
 };
 
