@@ -16,6 +16,7 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.algorithm1 import algorithm_1
+from spl_onnx.search.by_time import inner_options
 from spl_onnx.search.calibration import SiteLayer, site_layers
 from spl_onnx.search.evaluator import Evaluator, Journal, fingerprint
 from spl_onnx.search.lagrange import Losses, lagrange, measured_options, site_losses
@@ -204,8 +205,8 @@ def predicted_everywhere(original: LoadedModel, options: RewriteOptions) -> onnx
 
     Sites in bodies of If and Loop cannot be set and stay as they are.
     """
-    rules = "all" if options.rules == "default" else options.rules
-    base = RewriteOptions(rules=rules, skip_rules=options.skip_rules, predictor="int8", no_verify=True)
+    rules, skipped = inner_options(options).rules, options.skip_rules
+    base = RewriteOptions(rules=rules, skip_rules=skipped, predictor="int8", no_verify=True)
     made = rewrite_model(original, base)
     reached = {site.name for site in converted_sites(made.model)}
     inside = [site for site in made.plan.sites if site.choice == "predict" and site.site not in reached]

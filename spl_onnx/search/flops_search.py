@@ -13,6 +13,7 @@ from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.accuracy import AccuracySearch, Found
+from spl_onnx.search.by_time import inner_options
 from spl_onnx.search.site_options import flop_options, predictor_specs
 
 
@@ -46,8 +47,7 @@ class FlopsSearch:
 
 def flops_plan(original: LoadedModel, options: RewriteOptions, found: Found) -> Plan:
     """The plan that predicts what the search chose; other sites stay dense, or take their shift."""
-    rules = "all" if options.rules == "default" else options.rules
-    plan = rewrite_model(original, replace(options, rules=rules, plan=None, dry_run=True)).plan
+    plan = rewrite_model(original, replace(inner_options(options), dry_run=True)).plan
     for entry in plan.sites:
         if not entry.is_rewritten:
             continue
