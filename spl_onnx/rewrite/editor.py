@@ -61,11 +61,8 @@ class Editor:
                 entry.settings = default_settings(self._options) if predicts else {}
                 entry.choice = "predict" if predicts and not self._options.lossless else "lossless"
                 entry.reason = f"{entry.reason}; {describe(entry.settings)}"
-            if not predicts and (entry.choice == "predict" or entry.settings):
-                raise UsageError(
-                    f"plan, site '{entry.site}': rule {entry.rule} predicts nothing, got choice "
-                    f"{entry.choice} and settings {entry.settings}; wanted lossless or dense without settings"
-                )
+            if not predicts:
+                _check_unpredicted(entry, {"shift"} if isinstance(candidate.rule, LayerRule) else set())
             if isinstance(candidate.rule, LayerRule):
                 self._check_layer(entry, candidate.rule.rewrite(candidate.match))
 
@@ -160,3 +157,18 @@ class Editor:
         for scope, node in self._loose_nodes:
             if node.outputs and not node.outputs[0].outputs and not scope.is_output(node.outputs[0]):
                 scope.graph.nodes[:] = [other for other in scope.graph.nodes if other is not node]
+
+
+def _check_unpredicted(entry: SitePlan, known: set[str]) -> None:
+    """Refuse a prediction, and settings other than the known ones, where a rule predicts nothing.
+
+    Raises:
+        UsageError: There is one.
+    """
+    others = sorted(set(entry.settings) - known)
+    if entry.choice == "predict" or others:
+        raise UsageError(
+            f"plan, site '{entry.site}': rule {entry.rule} predicts nothing, got choice {entry.choice} and "
+            f"settings {', '.join(others) or 'none'}; wanted lossless or dense, with no settings but "
+            f"{', '.join(sorted(known)) or 'none'}"
+        )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from spl_onnx.errors import UsageError
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.candidates import find_candidates
@@ -80,3 +82,19 @@ def test_a_shift_is_known_to_the_library_alone(plugin_path):
     tolerance = 32 * np.finfo(np.float32).eps * (np.abs(before).max() + 2)
     np.testing.assert_allclose(with_library, np.maximum(before + shift[:, None, None], 0), atol=tolerance)
     np.testing.assert_allclose(without, exact, atol=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("choice", "settings"), [("predict", {"predictor": "int8"}), ("truncate", {"floor": 1.0})]
+)
+def test_a_layer_without_activation_may_be_shifted_and_no_more(choice, settings):
+    made = Net()
+    made.conv(made.input("x", [1, 3, 5, 5]), "y", 4, 3)
+    model = made.model("y")
+    plan = rewritten(model, rules="all").plan
+    plan.sites[0].choice, plan.sites[0].settings = "truncate", {"shift": [0.5] * 4}
+    node = next(n for n in rewrite_model(model, plan=plan).model.graph.node if n.op_type == "SRMM")
+    assert node.input[5] == "y/Bs"
+    plan.sites[0].choice, plan.sites[0].settings = choice, settings
+    with pytest.raises(UsageError, match="rule conv predicts nothing"):
+        rewrite_model(model, plan=plan)
