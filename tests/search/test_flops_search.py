@@ -123,7 +123,7 @@ def test_the_predictor_of_the_user(plugin_path, predictor):
 
 
 def test_sites_are_calibrated_once(plugin_path, monkeypatch):
-    model, _, search, _ = prepared("sequential")
+    _, _, search, _ = prepared("sequential")
     calls = []
     plain = search.layers
     monkeypatch.setattr(search, "layers", lambda: calls.append(1) or plain())

@@ -42,6 +42,9 @@ class FloorWatch(FakeWatch):
         self.told.append(len(models))
         return super().profiles(models)
 
+    def open(self, model):
+        return sum(event.ms for event in self._run(model))
+
     def _run(self, model):
         floors = {_site(n): _floor(n) for n in model.graph.node if n.op_type == SRMM}
         feeding = producers(model) if floors else {}
@@ -91,7 +94,7 @@ def test_the_network_is_timed_at_all_levels_at_once(plugin_path):
 
 
 def test_progress_of_the_timing_is_told(plugin_path):
-    model, batches, search, _, _ = prepared()
+    model, _, search, _, _ = prepared()
     told = []
 
     class Stages:
@@ -109,7 +112,7 @@ def test_progress_of_the_timing_is_told(plugin_path):
 
 
 def test_a_budget_buys_floors(plugin_path):
-    _, batches, search, _, made = prepared()
+    _, _, _, _, made = prepared()
     found, levels = made.levels(0.05)
     assert found.chosen and found.drop <= 0.05 and found.cost < 0.9
     assert {option.setting.choice for option in found.chosen.values()} == {"truncate"}
@@ -185,7 +188,7 @@ def test_where_all_are_converted_shifts_stay(plugin_path):
 
 def test_behind_a_site_that_stays_dense_nothing_is_missing(plugin_path):
     """Only the first site was truncated, and it stays dense: the network is exact again."""
-    model, batches, search, _, made = prepared()
+    _, _, search, _, made = prepared()
     floor = Setting("truncate", {"floor": 0.4})
     search.evaluator._runner.outputs({"a": floor})
     shifts = {name: [float(v) for v in values] for name, values in search.evaluator._runner.shifts.items()}
@@ -201,7 +204,7 @@ def test_behind_a_site_that_stays_dense_nothing_is_missing(plugin_path):
 def test_settled_shifts_are_those_of_the_model_that_is_made(plugin_path):
     """With a dense site in between, predicted and truncated ones: nearer to the original than before."""
     model, batches, search, _, made = prepared()
-    found, levels = made.levels(0.2)
+    _, levels = made.levels(0.2)
     choices = {"a": "predict", "b": "dense", "sum": "lossless", "last": "lossless"}
     plan = plan_with(choices, levels)
     settled = made.settled(plan)
