@@ -20,6 +20,8 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
         ),
         ({"threads": -1}, "--threads: got -1"),
         ({"time_images": 1}, "--time-images: got 1"),
+        ({"search_images": 31}, "--search-images: got 31, wanted at least 32"),
+        ({"scheme": "fastest"}, "--scheme: got 'fastest', wanted one of lagrange, los, rlos, fdos, saos"),
         ({"search_seconds": -1.0}, "--search-seconds: got -1"),
         ({"search_seconds": float("nan")}, "--search-seconds: got nan"),
         ({"keep": 0.0}, "--keep: got 0.0"),
@@ -61,6 +63,24 @@ def test_predictor(values, predictor, keep):
 )
 def test_when_times_decide(values, chosen):
     assert RewriteOptions(**values).chooses_by_time is chosen
+
+
+@pytest.mark.parametrize(
+    ("values", "spends"),
+    [
+        ({}, False),
+        ({"data": "d"}, True),
+        ({"data": "d", "max_drop": 0.0}, False),
+        ({"data": "d", "objective": "flops", "max_drop": 0.0}, True),
+        ({"data": "d", "objective": "none"}, False),
+        ({"data": "d", "lossless": True}, False),
+        ({"data": "d", "plan": "p.json"}, False),
+        ({"objective": "flops"}, False),
+    ],
+)
+def test_when_accuracy_may_be_given_away(values, spends):
+    """Operations may be saved without a loss; time without a budget is a matter of the choices."""
+    assert RewriteOptions(**values).spends_accuracy is spends
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spl_onnx.errors import DataError, UsageError
-from spl_onnx.measure.compare import choose_metric, compare
+from spl_onnx.measure.compare import choose_metric, compare, truth_of
+from spl_onnx.measure.metrics import TABLE
 from tests.measure.test_evaluate import reader_of, same
 
 X = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2, 0, 1]]
@@ -90,3 +91,22 @@ def test_metrics_that_cannot_be(tmp_path):
 def test_networks_with_other_outputs(tmp_path):
     with pytest.raises(DataError, match=r"differ in their first output: \[4, 3\] and \[4, 2\]"):
         compare(same, lambda feeds: [feeds["x"][:, :2]], reader_of(tmp_path, X))
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "wanted"),
+    [
+        ("top1", np.array([0, 1]), "labels"),
+        ("agreement", np.array([0, 1]), "outputs"),
+        ("agreement", None, "outputs"),
+        ("mse", np.ones((2, 3)), "outputs"),
+        ("psnr", np.ones((2, 3)), "labels"),
+        ("psnr", np.array([0, 1]), "outputs"),
+        ("psnr", None, "outputs"),
+    ],
+)
+def test_what_outputs_are_measured_against(metric, labels, wanted):
+    """Labels where the metric is one of labels; class numbers are no images to compare with."""
+    outputs = np.zeros((2, 3))
+    found = truth_of(TABLE[metric], labels, outputs)
+    assert found is (labels if wanted == "labels" else outputs)

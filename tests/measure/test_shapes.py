@@ -6,7 +6,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from spl_onnx.data.inputs import input_specs
-from spl_onnx.measure.shapes import infer_shapes, single_sample_shapes
+from spl_onnx.measure.shapes import element_types, infer_shapes, single_sample_shapes
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.rewriter import rewrite_model
 from tests.small_models import small_cnn
@@ -54,3 +54,29 @@ def test_small_constants_are_seen_and_large_ones_are_not_needed():
     graph = helper.make_graph(nodes, "g", values[:1], values[1:], [target, big])
     shapes = infer_shapes(helper.make_model(graph), {"x": (2, 100)})
     assert shapes["m"] == (2, 100) and shapes["y"] == (1, 200)
+
+
+def test_element_types_of_all_tensors():
+    """Of inputs, weights and what nodes make, ours included; nothing is run and no shape is needed."""
+    model = small_cnn(size="S")
+    graph = model.graph
+    graph.node.append(helper.make_node("ArgMax", ["logits"], ["class"], axis=1))
+    graph.node.append(helper.make_node("Greater", ["logits", "b4"], ["above"]))
+    graph.output.append(helper.make_tensor_value_info("class", TensorProto.INT64, None))
+    for made in (model, rewrite_model(model, RewriteOptions(rules="all", no_verify=True)).model):
+        before = made.SerializeToString()
+        types = element_types(made)
+        assert types["input"] == types["logits"] == types["b4"] == TensorProto.FLOAT
+        assert (types["class"], types["above"]) == (TensorProto.INT64, TensorProto.BOOL)
+        names = {name for node in made.graph.node for name in node.output}
+        assert names <= set(types) and made.SerializeToString() == before
+    kinds = {node.op_type: types[node.output[0]] for node in made.graph.node}
+    assert (kinds["SPLPredict"], kinds["SRMM"]) == (TensorProto.UINT8, TensorProto.FLOAT)
+
+
+def test_types_that_cannot_be_known_are_left_out():
+    model = small_cnn()
+    model.graph.node.append(helper.make_node("SequenceConstruct", ["logits"], ["list"]))
+    model.graph.node.append(helper.make_node("Mystery", ["logits"], ["riddle"], domain="elsewhere"))
+    model.opset_import.append(helper.make_opsetid("elsewhere", 1))
+    assert {"list", "riddle"} & set(element_types(model)) == set()

@@ -41,6 +41,7 @@ def test_lists_that_do_not_fit_the_channels_are_refused():
         ("threshold", [0.5, 1.0], "threshold has shape [2]"),
         ("correction", [0.5] * 4, "correction has shape [4]"),
         ("input_rms", [1.0] * 3, "input_rms has shape [3]"),
+        ("shift", [0.5] * 2, "shift has shape [2]"),
     ):
         settings = {"predictor": "pruned", "keep": 0.5, name: values}
         plan = Plan([SitePlan("y", "conv_relu", "predict", settings)])
@@ -129,6 +130,9 @@ def test_default_settings(options, settings, words):
     ("settings", "words"),
     [
         ({"floor": 0.12345}, "outputs up to 0.1235 become 0"),
+        ({"shift": [0.5]}, "bias shifted"),
+        ({"floor": 0.5, "shift": [0.5]}, "outputs up to 0.5 become 0, bias shifted"),
+        ({"floor": 0.0, "shift": []}, "exact (lossless)"),
         ({"predictor": "int8", "keep": 0.5}, "int8 predictor keeping 0.5 of the weights"),
         (
             {"predictor": "pruned", "keep": 0.2, "correction": [0.0]},
@@ -142,6 +146,19 @@ def test_default_settings(options, settings, words):
 )
 def test_words_of_settings(settings, words):
     assert describe(settings) == words
+
+
+def test_a_shift_of_a_plan_moves_the_bias_of_the_predictor_too():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)], "y")
+    model = made.model("y")
+    stored = []
+    for settings in ({"predictor": "int8"}, {"predictor": "int8", "shift": [0.5, 0.0, -1.0]}):
+        plan = Plan([SitePlan("y", "conv_relu", "predict", settings)])
+        result = rewrite_model(model, RewriteOptions(), plan=Plan.from_json(plan.to_json()))
+        stored.append({t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer})
+    np.testing.assert_allclose(stored[1]["y/Bp"] - stored[0]["y/Bp"], [0.5, 0, -1], rtol=1e-6, atol=1e-6)
+    np.testing.assert_array_equal(stored[1]["y/Wp"], stored[0]["y/Wp"])
 
 
 def test_thresholds_of_a_plan_move_the_bias_of_the_predictor():

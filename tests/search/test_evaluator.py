@@ -32,6 +32,9 @@ class FakeRunner:
     def hold(self, config, site):
         self.calls.append(("hold", dict(config), site))
 
+    def release(self):
+        self.calls.append(("release",))
+
 
 class FakeJudge:
     def quality(self, outputs):
@@ -88,6 +91,14 @@ def test_the_last_wish_counts():
     config["b"] = INT8
     ask(config)
     assert runner.calls[0] == ("hold", {"a": FLOOR}, "b")
+
+
+def test_memory_is_given_back():
+    ask, runner = evaluator()
+    ask({"a": FLOOR})
+    ask.release()
+    assert runner.calls[-1] == ("release",)
+    assert ask({"a": FLOOR}).drop == 0.01 and ask.runs == 1, "what was judged is kept"
 
 
 def test_resuming_runs_nothing_again(tmp_path):

@@ -115,6 +115,15 @@ def grouped() -> onnx.ModelProto:
     return head(net, "b", 6)
 
 
+def without_activation() -> onnx.ModelProto:
+    """Site `plain` is a convolution alone, between `a` and `last`: it can be moved and no more."""
+    net = Net()
+    relu_conv(net, net.input("input", IMAGE), "a", 4, 3, **SAME)
+    net.conv("a", "plain", 4, 4, 1, 1)
+    relu_conv(net, "plain", "last", 4, 4, **SAME)
+    return head(net, "last", 4)
+
+
 def outer_reads() -> onnx.ModelProto:
     """Bodies of an If that read tensors made two sites earlier, and a site behind it."""
     net = Net()
@@ -200,6 +209,7 @@ NETWORKS: dict[str, Callable[[], onnx.ModelProto]] = {
     make.__name__: make
     for make in (
         *(sequential, residual, itself_added, branches, pooled_branches, matrices, grouped),
+        without_activation,
         *(outer_reads, site_in_a_body, several_outputs, own_function, no_site),
     )
 }

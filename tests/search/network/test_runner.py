@@ -9,7 +9,16 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner
 from spl_onnx.search.settings import EXACT, Setting
 from tests.rewrite.builders import TOLERANCE
-from tests.search.network.networks import NETWORKS, base, branches, configured, feeds, residual, sequential
+from tests.search.network.networks import (
+    NETWORKS,
+    base,
+    branches,
+    configured,
+    feeds,
+    residual,
+    sequential,
+    without_activation,
+)
 
 TRUNCATE = Setting("truncate", {"floor": 0.3})
 INT8 = Setting("predict", {"predictor": "int8", "threshold": 0.2, "floor": 0.2})
@@ -18,7 +27,8 @@ SETTINGS = (TRUNCATE, INT8, PRUNED, EXACT)
 
 
 def rotated(sites, first):
-    """All settings in turn, so that neighbours differ."""
+    """All settings in turn, so that neighbours differ; a layer without activation has none."""
+    sites = [site for site in sites if site != "plain"]
     return {site: SETTINGS[(first + i) % len(SETTINGS)] for i, site in enumerate(sites)}
 
 
@@ -191,6 +201,35 @@ def test_an_exact_hold_is_not_the_whole_exact_network(plugin_path):
     config = {"pooled": TRUNCATE, "second": PRUNED}
     holding.hold({}, "second")
     np.testing.assert_array_equal(holding.outputs(config), plain.outputs(config))
+
+
+def test_memory_that_was_given_back_is_taken_again(plugin_path):
+    model = residual()
+    runner = NetworkRunner(base(model), feeds(model, 6, 4))
+    runner.hold({}, "last")
+    config = {"last": PRUNED}
+    before, shifts = runner.outputs(config), runner.shifts
+    runner.release()
+    assert not runner._kept and not any(runner._sessions)
+    np.testing.assert_array_equal(runner.outputs(config), before)
+    assert runner.shifts.keys() == shifts.keys()
+
+
+def test_biases_that_are_fixed_stay(plugin_path):
+    model = residual()
+    batches = feeds(model, 6, 4)
+    runner = NetworkRunner(base(model), batches, fixed=["b", "last"])
+    config = {"a": TRUNCATE}
+    got = runner.outputs(config)
+    assert runner.shifts.keys() == {"sum"}
+    assert_close(got, whole(configured(model, config, runner.shifts), batches))
+
+
+def test_a_layer_without_activation_is_shifted(plugin_path):
+    model = without_activation()
+    runner = NetworkRunner(base(model), feeds(model, 6))
+    runner.outputs({"a": TRUNCATE})
+    assert np.abs(runner.shifts["plain"]).max() > 0.01
 
 
 def test_progress_counts_samples(plugin_path):

@@ -22,6 +22,7 @@ SITES = {
     "pooled_branches": ["left/pooled", "right/pooled", "last"],
     "matrices": ["one", "two"],
     "grouped": ["a", "b"],
+    "without_activation": ["a", "plain", "last"],
     "outer_reads": ["a", "b", "last"],
     "site_in_a_body": ["a", "last"],
     "several_outputs": ["a", "b", "last"],
@@ -70,7 +71,8 @@ def test_every_node_is_in_one_segment_and_selections_cross_no_cut(name):
         for node in nodes:
             assert not is_operator(node, SRMM) or not node.input[3] or node.input[3] in made
         if segment.site is not None:
-            assert [node.op_type for node in nodes] == [PREDICT, SRMM]
+            alone = segment.site.name == "plain"
+            assert [node.op_type for node in nodes] == ([SRMM] if alone else [PREDICT, SRMM])
     parts = [node.output[0] for s in segments for node in s.model.graph.node if node.op_type != "Constant"]
     whole = [n.output[0] for n in model.graph.node if n.op_type != "Constant" and n.output[0] != "unread"]
     assert sorted(parts) == sorted(whole)
