@@ -79,7 +79,7 @@ class NetworkRunner:
         model: onnx.ModelProto,
         batches: Sequence[Feeds],
         threads: int = 0,
-        cache_bytes: int = 768 << 20,
+        cache_bytes: int = 512 << 20,
         shifted: bool = True,
         fixed: Collection[str] = (),
     ) -> None:
