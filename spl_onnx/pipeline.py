@@ -130,7 +130,9 @@ class Parts:
 
 
 def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOptions) -> Parts | Reader:
-    """The data of the options in two parts; all of it where it has too few samples for that.
+    """The data of the options in two parts; all of it where nothing can be searched on.
+
+    That is with too few samples, or with outputs that do not have one shape.
 
     Raises:
         DataError: the data does not fit the model.
@@ -148,9 +150,23 @@ def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOpt
         return found
     search, report = found
     data = search_data(search)
+    if not _has_one_shape(model, data):
+        if options.objective == "flops":
+            raise DataError(
+                "data: the samples have several shapes and so have the outputs, wanted one shape to compare "
+                "them all at once (--objective flops)"
+            )
+        return search.source
     batches = list(data.first(options.time_images).batches)
     timed = batches if multiple > 1 else single_samples(batches, options.time_images)
     return Parts(data, report, timed, specs)
+
+
+def _has_one_shape(model: onnx.ModelProto, data: SearchData) -> bool:
+    """Whether the first output has one shape for all samples, their number aside."""
+    dims = model.graph.output[0].type.tensor_type.shape.dim[1:]
+    shapes = {tuple((name, array.shape[1:]) for name, array in feeds.items()) for feeds in data.batches}
+    return len(shapes) == 1 or (len(dims) > 0 and all(dim.HasField("dim_value") for dim in dims))
 
 
 def _within_budget(

@@ -133,6 +133,12 @@ class SplitReader(Reader):
         self._chosen = chosen
         self._batch = batch
 
+    @property
+    def source(self) -> Reader:
+        """All of the data, at its first batch."""
+        self._source.rewind()
+        return self._source
+
     def __len__(self) -> int:
         """Number of samples."""
         return int(self._chosen.sum())

@@ -9,7 +9,7 @@ from spl_onnx.data.inputs import InputSpec
 from spl_onnx.data.npz import NpzReader
 from spl_onnx.data.reader import ForeignReader
 from spl_onnx.data.sources import DataOptions, open_data
-from spl_onnx.data.split import SplitReader, samples_of, split_reader, spread
+from spl_onnx.data.split import MINIMUM, SplitReader, samples_of, split_if_enough, split_reader, spread
 from spl_onnx.errors import DataError
 from tests.data.test_reader import Once
 
@@ -196,6 +196,40 @@ def test_too_few_samples(tmp_path):
 def test_parts_that_would_overlap_or_say_nothing(tmp_path, search, report):
     with pytest.raises(DataError, match=r"got 100 samples, of which \d+ .* search on 32 to 68"):
         split_reader(npz(tmp_path, 100), search, report)
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted", "search"),
+    [(64, 256, 32), (65, 256, 32), (200, 40, 40), (600, 256, 256), (300, 256, 150)],
+)
+def test_at_most_half_is_searched_on(tmp_path, total, wanted, search):
+    parts = split_if_enough(npz(tmp_path, total), wanted)
+    assert [len(part) for part in parts] == [search, total - search]
+    assert sorted(samples(parts[0]) + samples(parts[1])) == list(range(total))
+
+
+@pytest.mark.parametrize(("total", "multiple"), [(2 * MINIMUM - 1, 1), (79, 20), (1, 1)])
+def test_too_few_for_two_parts_stay_together(tmp_path, total, multiple):
+    kept = split_if_enough(npz(tmp_path, total), 256, multiple)
+    assert samples(kept) == list(range(total)), "from the first sample on"
+
+
+def test_few_samples_that_can_be_read_once_are_not_lost():
+    kept = split_if_enough(foreign(Once(in_batches(10, 7))), 256)
+    for _ in range(2):
+        assert samples(kept) == list(range(17))
+        kept.rewind()
+
+
+def test_parts_of_whole_batches_that_are_enough(tmp_path):
+    search, report = split_if_enough(npz(tmp_path, 99), 256, 20)
+    assert [len(search), len(report)] == [40, 40]
+
+
+def test_the_source_of_a_part_is_all_of_it():
+    search, _ = split_if_enough(foreign(Once(in_batches(40, 40))), 256)
+    search.get_next()
+    assert samples(search.source) == list(range(80))
 
 
 def test_empty_data():

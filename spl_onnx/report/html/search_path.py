@@ -30,6 +30,8 @@ def search_section(report: Report) -> Html:
     parts: list[Part] = [facts(_facts(search, metric))]
     if search.get("stopped"):
         parts.append(note(f"It stopped before its end: {search['stopped']}."))
+    if search.get("note") and search.get("chosen_ms") is None:  # else it stands beside the times
+        parts.append(note(str(search["note"])))
     if chart is None:
         parts.append(missing("Its steps were not recorded."))
     else:

@@ -35,3 +35,12 @@ def test_missing_parts():
     report["search"] = {"tried": 3, "kept": 0, "images": 4}
     shown = words(report)
     assert "changes tried 3 changes kept 0" in shown and "Its steps were not recorded" in shown
+
+
+def test_a_search_that_found_nothing_says_so():
+    """Beside the times where there are some, else here."""
+    report = full()
+    report["search"] |= {"note": "nothing worth converting"}
+    assert report["search"]["chosen_ms"] and "nothing worth converting" not in words(report)
+    del report["search"]["chosen_ms"]
+    assert "nothing worth converting" in words(report)
