@@ -82,7 +82,7 @@ def test_time():
 
 def test_time_that_was_not_gained_or_not_measured():
     report = full()
-    report["search"] |= {"faster": False, "note": "nothing worth converting: ORT is quick", "images": 4}
+    report["search"] |= {"faster": False, "note": "nothing worth converting: ORT is quick", "timed_images": 4}
     shown = words(time_section(report), "time")
     assert "Nothing worth converting: ORT is quick." in shown and "best found" in shown
     assert "4 samples" in shown and "predicted" not in shown
