@@ -17,7 +17,7 @@ from spl_onnx.search.choose import Levels
 from spl_onnx.search.problem import Option, SiteOptions, ladder
 from spl_onnx.search.producers import producers
 from spl_onnx.search.settings import EXACT, Setting
-from spl_onnx.search.site_nodes import NodeNames, named_nodes, site_nodes
+from spl_onnx.search.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
 from spl_onnx.search.site_options import truncations, with_prediction
 from spl_onnx.search.site_times import SiteTimes, site_times
 from spl_onnx.search.stopwatch import Stopwatch
@@ -105,27 +105,20 @@ class TimeSearch:
 
     def _times(self, watch: Stopwatch, progress: Progress) -> list[list[SiteTimes]]:
         """Times of all sites with all of them truncated to each of the errors `TIMED`."""
-        original, options = self._original, self._options
-        sites = site_nodes(original.model, options)
-        models, keys = [original.model], [("dense", 0.0)]
-        for error in TIMED:
-            for choice, result in versions(original, options, self._at(error)).items():
-                models.append(result.model)
-                keys.append((choice, error))
-        with named_nodes(original.model):
-            runs = dict(zip(keys, watch.profiles(models, progress), strict=True))
-            names = NodeNames.of(original.model)
-        dense = runs["dense", 0.0]
-        return [
-            site_times(
-                sites,
-                names,
-                {"dense": dense}
-                | {choice: run for (choice, e), run in runs.items() if choice != "dense" and e == error},
-                lambda site: None,
-            )
-            for error in TIMED
-        ]
+        sites = site_nodes(self._original.model, self._options)
+        return [self._times_at(error, sites, watch, progress) for error in TIMED]
+
+    def _times_at(
+        self, error: float, sites: list[SiteNodes], watch: Stopwatch, progress: Progress
+    ) -> list[SiteTimes]:
+        """Times of the original and of its versions at one error; all errors at once need too much memory."""
+        original = self._original.model
+        made = versions(self._original, self._options, self._at(error))
+        with named_nodes(original):
+            models = [original, *(result.model for result in made.values())]
+            runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
+            names = NodeNames.of(original)
+        return site_times(sites, names, runs, lambda site: None)
 
     def _at(self, error: float) -> Levels:
         """Every site truncated to an error; a site that cannot be is exact."""
