@@ -36,6 +36,7 @@ def create_session(
     plugin: bool | None = None,
     profile: str | None = None,
     provider: str = "cpu",
+    arena: bool = True,
 ) -> ort.InferenceSession:
     """Open a model with every optimisation of ONNX Runtime.
 
@@ -47,6 +48,8 @@ def create_session(
         profile: path prefix of a profile, None for no profile. With "cuda" the times in it are those of
             starting the work, unless the environment has CUDA_LAUNCH_BLOCKING=1.
         provider: "cpu", or "cuda" for the CUDA provider with the CPU's behind it.
+        arena: whether the session keeps the memory of its runs for the next one; without, many sessions
+            of parts of a network need no more than one, and each run is a little slower.
 
     Raises:
         ModelError: ONNX Runtime refuses the model.
@@ -63,6 +66,7 @@ def create_session(
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.log_severity_level = _QUIET
     options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = arena
     # Threads of a session spin for a while after its run, and would take cores from the one that runs next.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     if profile is not None:

@@ -62,7 +62,7 @@ def site_layers(
         if segment.site is not None:
             yield _layer(segment, segment.site, states)
         model = segment.model if segment.site is None else variant(segment.model, EXACT)
-        session = create_session(model, threads=threads)
+        session = create_session(model, threads=threads, arena=False)
         for state in states:
             made = run(session, {name: state[name] for name in segment.reads}, segment.writes)
             state.update(zip(segment.writes, made, strict=True))

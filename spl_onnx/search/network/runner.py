@@ -246,7 +246,7 @@ class NetworkRunner:
         key = i if found is not None else setting.key
         if key not in sessions:
             model = segment.model if segment.site is None else variant(segment.model, setting, found)
-            sessions[key] = create_session(model, threads=self._threads)
+            sessions[key] = create_session(model, threads=self._threads, arena=False)
         return sessions[key]
 
     def _forget(self, config: Config) -> None:
