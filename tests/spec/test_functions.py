@@ -174,7 +174,10 @@ def test_functions_declare_the_operators():
         if name == PREDICT:
             attributes, inputs = predict_attributes(geometry), ["X", "Wp", "Bp", "Wscale", "Xscale", "R"]
         else:
-            attributes, inputs = srmm_attributes(geometry, None, Activation.none()), ["X", "W", "B", "S", "R", "Bs"]
+            attributes, inputs = (
+                srmm_attributes(geometry, None, Activation.none()),
+                ["X", "W", "B", "S", "R", "Bs"],
+            )
         assert list(function.attribute) == list(attributes)
         assert list(function.input) == inputs
         assert [(o.domain, o.version) for o in function.opset_import] == [("", 17)]
