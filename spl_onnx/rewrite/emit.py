@@ -120,7 +120,7 @@ class SiteEmitter:
         transposed = not site.is_image and self.predictor is None
         attrs = srmm_attributes(site.geometry, site.pooling, activation, transposed=transposed)
         w = self._constant("W", site.w.T if transposed else site.w)
-        # Evaluators of functions want as many inputs as the dense body has, so Bs is named where it is absent.
+        # Evaluators of functions want as many inputs as the dense body has, so an absent Bs is named.
         inputs = [x, w, self._constant("B", site.b), s, r, self._constant("Bs", self.bias)]
         if not site.is_image:
             self._node(SRMM, "srmm", inputs, self.output, attrs)

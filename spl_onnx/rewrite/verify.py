@@ -6,7 +6,8 @@ rounding is
    depends on the network, so it is measured: the same original model run with all and with no graph
    optimisations of ONNX Runtime differs by rounding only. `ROUNDING_MARGIN` times that is allowed, and never
    less than `LEAST_TOLERANCE`.
-3. With the library, if it is built: same shapes, finite values, and the same values where nothing is given away.
+3. With the library, if it is built: same shapes, finite values, and the same values unless some are given
+   away.
 """
 
 from __future__ import annotations

@@ -57,7 +57,9 @@ def _gemm_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArr
 
 def _gemm_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
     return gemm_srmm(
-        *_with_its_bias(inputs), activation=parse_activation(attributes), transposed=parse_transposed(attributes)
+        *_with_its_bias(inputs),
+        activation=parse_activation(attributes),
+        transposed=parse_transposed(attributes),
     )
 
 

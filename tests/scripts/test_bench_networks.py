@@ -51,8 +51,11 @@ def test_one_network(plugin_path: str, tmp_path: Path, capsys: pytest.CaptureFix
     data = str(datasets.require("models").parent)
     out = tmp_path / "rows.json"
     words = ["--networks", "mnist_lenet", "--threads", "1", "--images", "4", "--agreement", "20"]
-    assert main([*words, "--search-seconds", "1", "--data", data, "--json", str(out)]) == 0
+    assert (
+        main([*words, "--search-seconds", "1", "--search-images", "64", "--data", data, "--json", str(out)])
+        == 0
+    )
     rows = json.loads(out.read_text())["rows"]
-    assert [row["mode"] for row in rows] == ["lossless", "int8"]
+    assert [row["mode"] for row in rows] == ["lossless", "int8", "point"]
     assert all(row["agreement"] >= 0.95 and row["ratio"] > 0 for row in rows)
     assert rows[0]["predicted"] == 0 and "| mnist_lenet | int8 | 1 |" in capsys.readouterr().out

@@ -87,7 +87,7 @@ def outputs(model, batches):
 
 
 def test_the_network_is_timed_one_level_after_the_other(plugin_path):
-    """The original with lossless and predicted ones, without and with two floors: three in memory at a time."""
+    """The original with lossless and predicted ones, without and with two floors: three at a time."""
     _, _, _, watch, made = prepared()
     assert watch.told == [3, 3, 3]
     assert made._model.total == pytest.approx(4 * LOSSLESS)
