@@ -177,7 +177,7 @@ class AccuracySearch:
                 )
         self._alone.release()
         with self._stages("combining sites", None) as progress:
-            return lagrange(problem, self._losses, progress, thorough=self._options.objective == "flops")
+            return lagrange(problem, self._losses, progress)
 
     def shifts_of(self, config: Config, converted: Collection[str]) -> dict[str, Shift]:
         """Shifts of the bias where only some sites are converted; the others keep theirs.

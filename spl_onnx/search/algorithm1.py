@@ -32,7 +32,7 @@ def algorithm_1(problem: Problem, order: str, progress: Progress = silent) -> di
     chosen: dict[str, Option] = {}
     for site in in_order(problem, order):
         problem.hold({name: option.setting for name, option in chosen.items()}, site.site)
-        found = cheapest(problem, site, chosen)
+        found = _cheapest(problem, site, chosen)
         if found is not None:
             chosen[site.site] = found
         progress(1)
@@ -60,7 +60,7 @@ def susceptibility(problem: Problem, site: SiteOptions) -> float:
     return problem.look(f"{site.site} alone: {reference.setting.label}", {site.site: reference}).divergence
 
 
-def cheapest(problem: Problem, site: SiteOptions, chosen: dict[str, Option]) -> Option | None:
+def _cheapest(problem: Problem, site: SiteOptions, chosen: dict[str, Option]) -> Option | None:
     """The cheapest option of a site that stays within the budget; None where there is none."""
     best = bisect(
         site.options,

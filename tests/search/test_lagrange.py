@@ -200,37 +200,3 @@ def test_options_with_one_setting_are_one_option():
     site = SiteOptions("s", 4.0, (Option(setting, 3.0, 0.1), Option(setting, 2.0, 0.2)))
     problem = Problem([site], 0.0, 4.0, 1.0, lambda config: Quality(0.5, 0.5))
     assert lagrange(problem, {"s": (0.5, 0.5)})["s"].cost == 2.0
-
-
-def with_free_sites(seed):
-    """Divergence of every second site costs no decision: the metric is not what leads the search."""
-    toy = random_toy(seed, sites=12, steps=5, budget=5.0)
-    plain = toy.problem.evaluate
-
-    def judged(config):
-        felt = {site: setting for site, setting in config.items() if int(site[1:]) % 2}
-        loss = sum(toy.losses[site, setting.key] for site, setting in felt.items())
-        return Quality(loss, plain(config).divergence)
-
-    toy.problem.evaluate = judged
-    return toy
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_with_time_for_it_every_site_is_visited_in_the_end(seed):
-    short, long = with_free_sites(seed), with_free_sites(seed)
-    told = []
-    quick = lagrange(short.problem, losses_of(short))
-    found = lagrange(long.problem, losses_of(long), told.append, thorough=True)
-    assert long.problem.cost(found) <= short.problem.cost(quick)
-    assert long.problem.evaluate({n: o.setting for n, o in found.items()}).drop <= 5.0
-    free = [site for site in long.problem.sites if int(site.site[1:]) % 2 == 0]
-    assert all(found[site.site] is site.options[-1] for site in free)
-    assert long.problem.cost(found) == long.problem.cost(long.problem.best)
-    assert sum(told) >= 12
-
-
-def test_a_visit_of_sites_that_have_nothing_left():
-    toy = Toy([(4.0, [(2.0, 0.1)]), (2.0, [])], 1.0)
-    assert {n: o.cost for n, o in lagrange(toy.problem, losses_of(toy), thorough=True).items()} == {"s0": 2.0}
-    assert lagrange(Toy([], 1.0).problem, {}, thorough=True) == {}
