@@ -21,7 +21,7 @@ from spl_onnx.search.problem import Evaluate, Option, Problem, SiteOptions
 #: Divergence of every option of a site alone.
 Losses = dict[str, tuple[float, ...]]
 
-#: Bisections of the price; 12 halvings resolve prices that differ by 1 in 400 of their range.
+#: Bisections of the price on a logarithmic scale: 10 resolve a thousandth of its range.
 _HALVINGS = 10
 #: Divergences and errors below this are rounding.
 _LEAST = 1e-9
