@@ -115,16 +115,13 @@ void ConvPredict::run_unit(const Unit& unit) const {
 void ConvPredict::accumulate_units(const Unit& unit, int first, int last, int32_t* sums) const {
   const int slots = unit.tile.slots();
   const int64_t block_size = static_cast<int64_t>(kGranule) * slots;
-  std::memset(sums, 0, static_cast<size_t>((last - first) * block_size) * 4);
   InputTile input(unit.target.shape, plan_, micro_, thread_scratch());
   input.begin(unit.x, unit.tile, unit.group);
   for (int q = 0; q < plan_.chunks; q++) {
     input.pack_units(q, unit.target.quantization);
-    const int units = (plan_.depth(q) + micro_.unit_channels - 1) / micro_.unit_channels;
     for (int b = first; b < last; b++)
-      micro_.dense_units(input.view(), units, columns_->weights(unit.group, b, q),
-                         columns_->lane_blocks(b), 0, slots, sums + (b - first) * block_size,
-                         columns_->lane_blocks(b) * kLanes);
+      columns_->add_units(micro_, input.view(), {unit.group, b, q}, slots,
+                          sums + (b - first) * block_size);
   }
 }
 
@@ -133,15 +130,12 @@ void ConvPredict::accumulate_floats(const Unit& unit, int first, int last, float
   const int64_t block_size = static_cast<int64_t>(kGranule) * slots;
   InputTile input(unit.target.shape, plan_, micro_, thread_scratch());
   input.begin(unit.x, unit.tile, unit.group);
-  for (int b = first; b < last; b++)
-    columns_->fill(scores_.bias, unit.group, b, slots, sums + (b - first) * block_size);
+  const float* bias = scores_.bias.data() + unit.group * unit.target.shape.Og();
   for (int q = 0; q < plan_.chunks; q++) {
     input.pack_floats(q);
     for (int b = first; b < last; b++)
-      micro_.dense_slots(input.view(), plan_.depth(q),
-                         reinterpret_cast<const float*>(columns_->weights(unit.group, b, q)),
-                         columns_->lane_blocks(b), 0, slots, sums + (b - first) * block_size,
-                         columns_->lane_blocks(b) * kLanes);
+      columns_->add_floats(micro_, input.view(), {unit.group, b, q}, bias, slots,
+                           sums + (b - first) * block_size);
   }
 }
 

@@ -51,7 +51,10 @@ struct SrmmLayer {
 // for 1 x 1 kernels.
 std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer);
-// All outputs, then the selection if there is one.
+// All outputs, then the selection if there is one: sums formed directly, by Winograd's convolution,
+// or whichever of them is faster.
+std::unique_ptr<SrmmMethod> make_direct(const SrmmLayer& layer);
+std::unique_ptr<SrmmMethod> make_winograd(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);
 // The same with zero inputs skipped; images with few zeros go to dense work unless `always`.
 std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer, bool always);

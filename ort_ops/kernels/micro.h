@@ -96,6 +96,22 @@ struct Run {
   int count, lanes;
 };
 
+// The sums of slots: those of slot s begin as begin[s * begin_stride + o] (a stride of 0 gives all
+// slots the same) and are written to end[s * stride + o]. To add to sums, both are the same.
+template <class T>
+struct SumRows {
+  const T* begin;
+  int64_t begin_stride;
+  T* end;
+  int64_t stride;
+};
+
+// Winograd's minimal filtering F(m x m, r x r) with m + r = 7: 6 x 6 inputs of one channel give
+// m x m outputs by 36 multiplications. The points of its polynomials are 0, +-a, +-b and infinity;
+// these a and b are exact in float32 and give half the rounding error of the usual 1 and 2.
+constexpr int kWinogradSide = 6, kWinogradPlaces = 36;
+constexpr double kWinogradA = 0.6875, kWinogradB = 1.5;
+
 // Turns 32-bit sums into scores: (float(sum - correction) * scale) + bias, lane by lane. Whole lane
 // blocks are readable.
 struct ScoreView {
@@ -125,15 +141,24 @@ struct MicroKernels {
                    int count, int64_t n, float* y);
 
   // --- dense.cc: all outputs --------------------------------------------------------------------
-  // For slots first..first+count: sums[s * sum_stride + o] += sum over taps t, channels c <
-  // channels of input(s, t)[c] * weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks,
-  // blocks 1..8.
+  // For slots s < count: end = begin + sum over taps t, channels c < channels of input(s, t)[c] *
+  // weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks, blocks 1..8.
   void (*dense_slots)(const TileView& view, int channels, const float* weights, int blocks,
-                      int first, int count, float* sums, int64_t sum_stride);
+                      int count, const SumRows<float>& sums);
   // The same with quantised input and 32-bit sums: units instead of channels, weights of one unit
   // and output in 4 bytes.
-  void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int first,
-                      int count, int32_t* sums, int64_t sum_stride);
+  void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int count,
+                      const SumRows<int32_t>& sums);
+
+  // --- winograd.cc ------------------------------------------------------------------------------
+  // 6 x 6 pixels (row by row, each `channels` floats) to the 36 places of the transformed input:
+  // channel c of place p at out[p * stride + c]. Whole vectors are written.
+  void (*winograd_input)(const float* const* pixels, int channels, float* out, int64_t stride);
+  // The sums of 36 places (output o of place p at sums[p * stride + o], o < 16 * blocks) to `side` x
+  // `side` outputs, side 2 or 4: bias added, output (y, x) at out + y * row_stride + x *
+  // pixel_stride. False when one of them is not finite.
+  bool (*winograd_output)(const float* sums, int64_t stride, int blocks, int side,
+                          const float* bias, float* out, int64_t row_stride, int64_t pixel_stride);
 
   // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input
   // -----------------

@@ -60,15 +60,27 @@ char* PackedColumns::at(int64_t group, int block, int chunk) const {
          (chunk_at_.back() * block * most_ + chunk_at_[chunk] * lanes_[block]) * kLanes * 4;
 }
 
-const char* PackedColumns::weights(int64_t group, int block, int chunk) const {
-  return at(group, block, chunk);
+template <class T>
+SumRows<T> PackedColumns::sum_rows(const Part& part, const T* start, T* sums) const {
+  const int64_t width = static_cast<int64_t>(lanes_[part.block]) * kLanes;
+  if (part.chunk == 0) return {start, 0, sums, width};
+  return {sums, width, sums, width};
 }
 
-void PackedColumns::fill(const std::vector<float>& values, int64_t group, int block, int slots,
-                         float* sums) const {
-  const float* from = values.data() + group * outputs_ + first_output(block);
-  const size_t width = static_cast<size_t>(lanes_[block]) * kLanes;
-  for (int s = 0; s < slots; s++) std::memcpy(sums + s * width, from, width * sizeof(float));
+void PackedColumns::add_floats(const MicroKernels& micro, const TileView& view, const Part& part,
+                               const float* bias, int slots, float* sums) const {
+  micro.dense_slots(view, plan_.depth(part.chunk),
+                    reinterpret_cast<const float*>(at(part.group, part.block, part.chunk)),
+                    lanes_[part.block], slots,
+                    sum_rows(part, bias + first_output(part.block), sums));
+}
+
+void PackedColumns::add_units(const MicroKernels& micro, const TileView& view, const Part& part,
+                              int slots, int32_t* sums) const {
+  static const int32_t zeros[kMostBlocks * kLanes] = {};
+  const int units = (plan_.depth(part.chunk) + micro.unit_channels - 1) / micro.unit_channels;
+  micro.dense_units(view, units, at(part.group, part.block, part.chunk), lanes_[part.block], slots,
+                    sum_rows(part, zeros, sums));
 }
 
 PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w,

@@ -33,22 +33,32 @@ class PackedRows {
   const float* base_;
 };
 
-// For dense_slots (float) or dense_units (quantised): blocks of up to `most` lane
+// For dense_slots (float) or dense_units (quantised): blocks of up to `most` (at most 8) lane
 // blocks of outputs; in each, per (chunk, tap, channel or unit) one 4-byte weight for each output.
 class PackedColumns {
  public:
+  static constexpr int kMostBlocks = 8;
   PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w, int most);
   PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const int8_t* w, int most,
                 const MicroKernels& micro);
   int blocks() const { return static_cast<int>(lanes_.size()); }  // per group
   int lane_blocks(int block) const { return lanes_[block]; }
   int64_t first_output(int block) const { return static_cast<int64_t>(block) * most_ * kLanes; }
-  const char* weights(int64_t group, int block, int chunk) const;
-  // Fills sums [slots][16 * lane blocks] of a block with the values [O] (and a lane block more).
-  void fill(const std::vector<float>& values, int64_t group, int block, int slots,
-            float* sums) const;
+  struct Part {
+    int64_t group;
+    int block, chunk;
+  };
+  // Adds what the packed input of the part's chunk gives to `sums` [slots][16 * lane blocks] of its
+  // block. The first chunk starts them, at `bias` (of the group's outputs, readable up to whole
+  // lane blocks) or at 0.
+  void add_floats(const MicroKernels& micro, const TileView& view, const Part& part,
+                  const float* bias, int slots, float* sums) const;
+  void add_units(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
+                 int32_t* sums) const;
 
  private:
+  template <class T>
+  SumRows<T> sum_rows(const Part& part, const T* start, T* sums) const;
   void layout(const ConvShape& shape, int unit);
   char* at(int64_t group, int block, int chunk) const;
 

@@ -9,6 +9,7 @@
 #include "kernels/packed_weights.h"
 #include "kernels/selection.h"
 #include "kernels/tile_work.h"
+#include "kernels/winograd.h"
 
 namespace spl {
 namespace {
@@ -19,9 +20,9 @@ constexpr int kPatchStep = 64;
 constexpr int kBlocks = 4;  // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
 
-class Dense final : public SrmmMethod {
+class Direct final : public SrmmMethod {
  public:
-  explicit Dense(const SrmmLayer& layer)
+  explicit Direct(const SrmmLayer& layer)
       : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, 1, true)),
         columns_(layer.shape, plan_, layer.w, kBlocks),
         bias_(padded_bias(layer.b, layer.shape.O)),
@@ -56,15 +57,11 @@ class Dense final : public SrmmMethod {
     float* sums = thread_scratch().accumulators.get<float>((last - first) * block_size);
     InputTile input(shape, plan_, micro_, thread_scratch());
     input.begin(x, tile, group);
-    for (int b = first; b < last; b++)
-      columns_.fill(bias_, group, b, tile.slots(), sums + (b - first) * block_size);
     for (int q = 0; q < plan_.chunks; q++) {
       input.pack_floats(q);
       for (int b = first; b < last; b++)
-        micro_.dense_slots(input.view(), plan_.depth(q),
-                           reinterpret_cast<const float*>(columns_.weights(group, b, q)),
-                           columns_.lane_blocks(b), 0, tile.slots(),
-                           sums + (b - first) * block_size, columns_.lane_blocks(b) * kLanes);
+        columns_.add_floats(micro_, input.view(), {group, b, q}, bias_.data() + channel,
+                            tile.slots(), sums + (b - first) * block_size);
     }
     for (int b = first; b < last; b++) {
       const int64_t o = columns_.first_output(b), width = columns_.lane_blocks(b) * kLanes;
@@ -85,8 +82,12 @@ class Dense final : public SrmmMethod {
 
 }  // namespace
 
+std::unique_ptr<SrmmMethod> make_direct(const SrmmLayer& layer) {
+  return std::make_unique<Direct>(layer);
+}
+
 std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer) {
-  return std::make_unique<Dense>(layer);
+  return winograd_suits(layer.shape) ? make_winograd(layer) : make_direct(layer);
 }
 
 }  // namespace spl

@@ -62,10 +62,21 @@ Tiling::Tiling(const ConvShape& shape, int max_slots, int max_columns) : shape_(
   wide_ = std::min(shape.pW, fit(wide, at.pool_kernel[1], at.pool_strides[1]));
   const int64_t wide_reach = reach(wide_, at.pool_kernel[1], at.pool_strides[1]);
   high_ = std::min(shape.pH, fit(max_slots / wide_reach, at.pool_kernel[0], at.pool_strides[0]));
-  tiles_y_ = ceil_div(shape.pH, high_);
-  tiles_x_ = ceil_div(shape.pW, wide_);
-  high_ = ceil_div(shape.pH, tiles_y_);  // equal tiles instead of a small last one
-  wide_ = ceil_div(shape.pW, tiles_x_);
+  make_equal();
+}
+
+Tiling::Tiling(const ConvShape& shape, int64_t high, int64_t wide)
+    : shape_(shape), high_(high), wide_(wide) {
+  make_equal();
+}
+
+// Equal tiles instead of a small last one.
+void Tiling::make_equal() {
+  const ConvAttributes& at = shape_.at;
+  tiles_y_ = ceil_div(shape_.pH, high_);
+  tiles_x_ = ceil_div(shape_.pW, wide_);
+  high_ = ceil_div(shape_.pH, tiles_y_);
+  wide_ = ceil_div(shape_.pW, tiles_x_);
   most_slots_ = static_cast<int>(reach(high_, at.pool_kernel[0], at.pool_strides[0]) *
                                  reach(wide_, at.pool_kernel[1], at.pool_strides[1]));
 }

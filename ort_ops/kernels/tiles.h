@@ -27,11 +27,18 @@ class Tiling {
   // At most `max_slots` slots in a tile and `max_columns` in a row of it (more only when a single
   // window has more).
   Tiling(const ConvShape& shape, int max_slots, int max_columns);
+  // Tiles of high x wide pooled outputs.
+  static Tiling of(const ConvShape& shape, int64_t high, int64_t wide) {
+    return Tiling(shape, high, wide);
+  }
   int64_t per_image() const { return tiles_y_ * tiles_x_; }
   Tile tile(int64_t index) const;  // index in [0, N * per_image)
   int most_slots() const { return most_slots_; }
 
  private:
+  Tiling(const ConvShape& shape, int64_t high, int64_t wide);
+  void make_equal();
+
   const ConvShape& shape_;
   int64_t high_, wide_;  // pooled outputs in a tile
   int64_t tiles_y_, tiles_x_;

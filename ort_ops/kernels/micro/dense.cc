@@ -15,14 +15,14 @@ constexpr int kVectors = kRegisters == 32 || W == 4 ? 4 : 2;  // per register ti
 // G slots x NV vectors. All elements are 4 bytes: floats, or units of quantised channels.
 template <class T, int G, int NV>
 SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64_t weight_stride,
-                     int first, typename T::Sum* sums, int64_t sum_stride) {
+                     int first, const SumRows<typename T::Sum>& sums) {
   typename T::V s[G][NV];
   const char* base[G];
 #pragma GCC unroll 6
   for (int i = 0; i < G; i++) {
     base[i] = view.packed + view.slot_offset[first + i];
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) s[i][j] = T::load_sum(sums + i * sum_stride + j * W);
+    for (int j = 0; j < NV; j++) s[i][j] = T::load_sum(sums.begin + i * sums.begin_stride + j * W);
   }
   for (int t = 0; t < view.taps; t++) {
     int64_t at = view.tap_offset[t];
@@ -41,58 +41,60 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
 #pragma GCC unroll 6
   for (int i = 0; i < G; i++)
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) T::store_sum(sums + i * sum_stride + j * W, s[i][j]);
+    for (int j = 0; j < NV; j++) T::store_sum(sums.end + i * sums.stride + j * W, s[i][j]);
 }
 
 template <class T, int NV>
 __attribute__((noinline)) void column(const TileView& view, int depth, const char* weights,
-                                      int64_t weight_stride, int first, int count,
-                                      typename T::Sum* sums, int64_t sum_stride) {
+                                      int64_t weight_stride, int count,
+                                      SumRows<typename T::Sum> sums) {
+  int first = 0;
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
     const int g = (count + groups - 1) / groups;
     switch (g) {
-#define SPL_TILE(n)                                                                 \
-  case n:                                                                           \
-    if constexpr (n <= kSlots)                                                      \
-      tile<T, n, NV>(view, depth, weights, weight_stride, first, sums, sum_stride); \
+#define SPL_TILE(n)                                                     \
+  case n:                                                               \
+    if constexpr (n <= kSlots)                                          \
+      tile<T, n, NV>(view, depth, weights, weight_stride, first, sums); \
     break;
       SPL_TILE(1) SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6)
 #undef SPL_TILE
     }
-    first += g, count -= g, sums += g * sum_stride;
+    first += g, count -= g;
+    sums.begin += g * sums.begin_stride, sums.end += g * sums.stride;
   }
 }
 
 template <class T>
-SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int blocks, int first,
-                      int count, typename T::Sum* sums, int64_t sum_stride) {
+SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int blocks, int count,
+                      SumRows<typename T::Sum> sums) {
   const char* w = static_cast<const char*>(weights);
   const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes * 4;
-  sums += first * sum_stride;
   for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
     switch (least(left, kVectors)) {
-#define SPL_COLUMN(n)                                                              \
-  case n:                                                                          \
-    if constexpr (n <= kVectors)                                                   \
-      column<T, n>(view, depth, w, weight_stride, first, count, sums, sum_stride); \
+#define SPL_COLUMN(n)                                          \
+  case n:                                                      \
+    if constexpr (n <= kVectors)                               \
+      column<T, n>(view, depth, w, weight_stride, count, sums); \
     break;
       SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)
 #undef SPL_COLUMN
     }
-    w += kVectors * W * 4, sums += kVectors * W;
+    w += kVectors * W * 4;
+    sums.begin += kVectors * W, sums.end += kVectors * W;
   }
 }
 
 }  // namespace
 
-void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int first,
-                 int count, float* sums, int64_t sum_stride) {
-  dense<Floats>(view, channels, weights, blocks, first, count, sums, sum_stride);
+void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int count,
+                 const SumRows<float>& sums) {
+  dense<Floats>(view, channels, weights, blocks, count, sums);
 }
 
-void dense_units(const TileView& view, int units, const void* weights, int blocks, int first,
-                 int count, int32_t* sums, int64_t sum_stride) {
-  dense<Units>(view, units, weights, blocks, first, count, sums, sum_stride);
+void dense_units(const TileView& view, int units, const void* weights, int blocks, int count,
+                 const SumRows<int32_t>& sums) {
+  dense<Units>(view, units, weights, blocks, count, sums);
 }
 
 }  // namespace SPL_ISA

@@ -13,10 +13,14 @@ void dot_rows(const float* x, const float* const* rows, int count, int64_t k, fl
 void add_rows(const float* x, int64_t x_stride, int vectors, const float* const* rows, int count,
               int64_t n, float* y);
 
-void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int first,
-                 int count, float* sums, int64_t sum_stride);
-void dense_units(const TileView& view, int units, const void* weights, int blocks, int first,
-                 int count, int32_t* sums, int64_t sum_stride);
+void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int count,
+                 const SumRows<float>& sums);
+void dense_units(const TileView& view, int units, const void* weights, int blocks, int count,
+                 const SumRows<int32_t>& sums);
+
+void winograd_input(const float* const* pixels, int channels, float* out, int64_t stride);
+bool winograd_output(const float* sums, int64_t stride, int blocks, int side, const float* bias,
+                     float* out, int64_t row_stride, int64_t pixel_stride);
 
 void slide_row(const SparseRow& row, int columns, const float* weights, int blocks, float* sums,
                const Prefetch& next);

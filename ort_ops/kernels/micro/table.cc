@@ -20,6 +20,9 @@ const MicroKernels& table() {
       // dense.cc
       dense_slots,
       dense_units,
+      // winograd.cc
+      winograd_input,
+      winograd_output,
       // zero_skip.cc
       kSlideBlocks,
       kTapBlocks,

@@ -1,0 +1,83 @@
+// Winograd's convolution for 3 x 3 and 5 x 5 kernels: dense work with 4 and 2.8 times fewer
+// multiplications, and no regard to zeros. 6 x 6 inputs of a channel are transformed once, multiplied
+// place by place with transformed weights (36 matrix products), and the sums transformed back to
+// 4 x 4 or 2 x 2 outputs.
+//
+// S. Winograd, "Arithmetic complexity of computations", 1980; A. Lavin and S. Gray, "Fast algorithms
+// for convolutional neural networks", CVPR 2016. Rounding errors are about twice those of direct
+// sums (docs/operators.md).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/geometry.h"
+#include "kernels/micro.h"
+#include "kernels/scratch.h"
+#include "kernels/tiles.h"
+#include "kernels/weight_matrix.h"
+
+namespace spl {
+
+// Whether the kernel is of a kind and size that gains.
+bool winograd_suits(const ConvShape& shape);
+// Time relative to dense work done directly, fitted to measurements (docs/benchmarks.md).
+double winograd_cost(const ConvShape& shape);
+
+// Outputs of one side of a transformed square.
+inline int winograd_side(const ConvShape& shape) {
+  return kWinogradSide + 1 - static_cast<int>(shape.kH);
+}
+
+// Transformed weights [group][block][place][channel][16 * lane blocks of the block].
+class WinogradWeights {
+ public:
+  WinogradWeights(const ConvShape& shape, const WeightMatrix& w);
+  int blocks() const { return static_cast<int>(lanes_.size()); }  // per group
+  int lane_blocks(int block) const { return lanes_[block]; }
+  int64_t first_output(int block) const { return first_lane_[block] * kLanes; }
+  const float* place(int64_t group, int block, int place) const {
+    return base_ + ((group * lane_blocks_ + first_lane_[block]) * kWinogradPlaces +
+                    static_cast<int64_t>(place) * lanes_[block]) *
+                       channels_ * kLanes;
+  }
+
+ private:
+  int64_t channels_, lane_blocks_;  // per group
+  std::vector<int> lanes_;
+  std::vector<int64_t> first_lane_;
+  Buffer data_;
+  float* base_;
+};
+
+// Tiles of an image whose transformed input and sums fit the second-level cache, with as few
+// squares at their borders as possible.
+Tiling winograd_tiling(const ConvShape& shape);
+
+// The transformed input of one tile and group: 36 matrices [squares][channels].
+class WinogradInput {
+ public:
+  WinogradInput(const ConvShape& shape, const Tile& tile, int64_t group, const MicroKernels& micro);
+  int high() const { return high_; }  // squares
+  int wide() const { return wide_; }
+  int squares() const { return high_ * wide_; }
+  int channels() const { return static_cast<int>(shape_.Cg); }
+  // Transforms row `row` of squares; rows may be done side by side.
+  void transform_row(const float* x, int row) const;
+  TileView view(int place) const;
+
+ private:
+  void pixel_pointers(const float* image, int64_t y0, int64_t x0, const float** pixels) const;
+
+  const ConvShape& shape_;
+  const Tile tile_;
+  int64_t group_;
+  const MicroKernels& micro_;
+  int side_, high_, wide_;
+  int64_t pitch_, stride_;  // floats between squares and between places
+  float* data_;
+  float* zeros_;
+  int32_t* slot_offset_;
+};
+
+}  // namespace spl
