@@ -56,6 +56,8 @@ std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_direct(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_winograd(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);
+// Time of make_dense relative to ONNX Runtime's dense work.
+double dense_cost(const ConvShape& shape);
 // The same with zero inputs skipped; images with few zeros go to dense work unless `always`.
 std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer, bool always);
 // `selected`, or zero skipping for images where that promises to be faster.

@@ -5,15 +5,23 @@
 namespace spl {
 namespace {
 
-constexpr int64_t kPixelStep = 7;  // odd, so that it does not follow the columns of common sizes
+constexpr int64_t kMostPixels = 128;  // a thousandth of the time of a large layer
 constexpr int64_t kWord = 64;
 
 }  // namespace
 
 double sampled_zero_share(const ConvShape& shape, const float* image, int per_element) {
   int64_t zero = 0, seen = 0;
-  for (int64_t p = 0; p < shape.H * shape.W; p += kPixelStep) {
+  // Odd, so that it does not follow the columns of common sizes.
+  const int64_t step = std::max<int64_t>(7, shape.H * shape.W / kMostPixels | 1);
+  for (int64_t p = 0; p < shape.H * shape.W; p += step) {
     const float* x = image + p * shape.C;
+    if (per_element == 1) {
+      int32_t count = 0;  // as wide as the values, so that the loop becomes one of vectors
+      for (int64_t c = 0; c < shape.C; c++) count += x[c] == 0;
+      zero += count, seen += shape.C;
+      continue;
+    }
     for (int64_t c = 0; c + per_element <= shape.C; c += per_element, seen++) {
       bool all = true;
       for (int k = 0; k < per_element; k++) all &= x[c + k] == 0;

@@ -1,93 +1,41 @@
-// SRMM with all outputs computed, nothing skipped: for inputs with few zeros and as a baseline.
+// SRMM with all outputs computed, nothing skipped, in the way that is faster for the size of the
+// images. For inputs with few zeros and as a baseline.
 #include <algorithm>
-#include <cstring>
 
-#include "kernels/chunks.h"
 #include "kernels/conv_srmm.h"
-#include "kernels/finish_tile.h"
-#include "kernels/input_tile.h"
-#include "kernels/packed_weights.h"
-#include "kernels/selection.h"
-#include "kernels/tile_work.h"
+#include "kernels/lazy.h"
 #include "kernels/winograd.h"
 
 namespace spl {
 namespace {
 
-constexpr int kTileSlots = 112;
-constexpr int kHaloStep = 32;
-constexpr int kPatchStep = 64;
-constexpr int kBlocks = 4;  // lane blocks of a register tile
-constexpr int kGranule = kBlocks * kLanes;
+// Direct work of our own kernels over that of ONNX Runtime's.
+constexpr double kDirectCost = 1.05;
 
-class Direct final : public SrmmMethod {
+class Dense final : public SrmmMethod {
  public:
-  explicit Direct(const SrmmLayer& layer)
-      : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, 1, true)),
-        columns_(layer.shape, plan_, layer.w, kBlocks),
-        bias_(padded_bias(layer.b, layer.shape.O)),
-        clamp_(layer.clamp),
-        micro_(layer.micro) {}
+  explicit Dense(const SrmmLayer& layer)
+      : direct_([layer] { return make_direct(layer); }),
+        winograd_([layer] { return make_winograd(layer); }) {}
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (shape.outputs() == 0) return "";
-    const Tiling tiling(shape, kTileSlots, kTileSlots);
-    const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
-    return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
-      return run_unit(target, in.x, work.tile, work.group, work.o0, work.o1);
-    });
+    const bool fewer = winograd_suits(shape) && winograd_cost(shape) < kDirectCost;
+    return (fewer ? winograd_ : direct_).get().run(shape, in, parallel);
   }
 
  private:
-  // Outputs [o0, o1) of the group.
-  Message run_unit(const FinishTarget& target, const float* x, const Tile& tile, int64_t group,
-                   int64_t o0, int64_t o1) const {
-    const ConvShape& shape = target.shape;
-    const int64_t channel = group * shape.Og();
-    if (target.s != nullptr) {
-      Message bad = check_codes(shape, micro_, tile, target.s, channel + o0, channel + o1);
-      if (!bad.empty()) return bad;
-    }
-    // Sums of a column block: [slots][16 * lane blocks], blocks one after the other.
-    const int first = static_cast<int>(o0 / kGranule);
-    const int last = static_cast<int>((o1 + kGranule - 1) / kGranule);
-    const int64_t block_size = static_cast<int64_t>(kGranule) * tile.slots();
-    float* sums = thread_scratch().accumulators.get<float>((last - first) * block_size);
-    InputTile input(shape, plan_, micro_, thread_scratch());
-    input.begin(x, tile, group);
-    for (int q = 0; q < plan_.chunks; q++) {
-      input.pack_floats(q);
-      for (int b = first; b < last; b++)
-        columns_.add_floats(micro_, input.view(), {group, b, q}, bias_.data() + channel,
-                            tile.slots(), sums + (b - first) * block_size);
-    }
-    for (int b = first; b < last; b++) {
-      const int64_t o = columns_.first_output(b), width = columns_.lane_blocks(b) * kLanes;
-      finish_tile(
-          target, tile,
-          {reinterpret_cast<const char*>(sums + (b - first) * block_size), width * 4, tile.columns},
-          channel + o, std::min(width, shape.Og() - o));
-    }
-    return "";
-  }
-
-  ChunkPlan plan_;
-  PackedColumns columns_;
-  std::vector<float> bias_;
-  Clamp clamp_;
-  const MicroKernels& micro_;
+  Lazy<SrmmMethod> direct_, winograd_;
 };
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_direct(const SrmmLayer& layer) {
-  return std::make_unique<Direct>(layer);
+double dense_cost(const ConvShape& shape) {
+  return winograd_suits(shape) ? std::min(kDirectCost, winograd_cost(shape)) : kDirectCost;
 }
 
 std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer) {
-  return winograd_suits(layer.shape) ? make_winograd(layer) : make_direct(layer);
+  return std::make_unique<Dense>(layer);
 }
 
 }  // namespace spl

@@ -13,14 +13,14 @@
 namespace spl {
 namespace {
 
-// Share of zero inputs below which dense work is faster.
-constexpr double kDenseBelow = 0.15;
 constexpr int64_t kLongestRow = 112;  // pixels, when rows are joined
 
 class ZeroSkip final : public SrmmMethod {
  public:
   ZeroSkip(const SrmmLayer& layer, bool always)
-      : weights_(layer.shape, layer.w, layer.micro),
+      : weights_([layer] {
+          return std::make_unique<ZeroSkipWeights>(layer.shape, layer.w, layer.micro);
+        }),
         always_(always),
         dense_([layer] { return make_dense(layer); }),
         bias_(padded_bias(layer.b, layer.shape.O)),
@@ -36,7 +36,7 @@ class ZeroSkip final : public SrmmMethod {
       const ConvShape one = shape.image(n);
       const SrmmInputs image = image_inputs(shape, in, n);
       Message bad;
-      if (!always_ && sampled_zero_share(shape, image.x, 1) < kDenseBelow) {
+      if (!always_ && zero_skip_cost(sampled_zero_share(shape, image.x, 1)) > dense_cost(one)) {
         bad = dense_.get().run(one, image, parallel);
       } else {
         for (int64_t g = 0; g < shape.at.group && bad.empty(); g++)
@@ -54,7 +54,7 @@ class ZeroSkip final : public SrmmMethod {
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     return run_bands(
-        shape, weights_, micro_, 0, parallel,
+        shape, weights_.get(), micro_, 0, parallel,
         [&](SparseImage& image) { image.pack(in.x, 0, group, parallel); },
         [&](const SparseImage& image, const Tile& tile, int block) {
           return run_unit(target, image, tile, group, block);
@@ -64,8 +64,9 @@ class ZeroSkip final : public SrmmMethod {
   Message run_unit(const FinishTarget& target, const SparseImage& image, const Tile& tile,
                    int64_t group, int block) const {
     const ConvShape& shape = target.shape;
-    const int64_t width = weights_.lane_blocks(block) * kLanes, pitch = zero_skip_pitch(shape);
-    const int64_t first = weights_.first_output(block), o = group * shape.Og() + first;
+    const ZeroSkipWeights& weights = weights_.get();
+    const int64_t width = weights.lane_blocks(block) * kLanes, pitch = zero_skip_pitch(shape);
+    const int64_t first = weights.first_output(block), o = group * shape.Og() + first;
     const int64_t count = std::min(width, shape.Og() - first);
     if (target.s != nullptr) {
       Message bad = check_codes(shape, micro_, tile, target.s, o, o + count);
@@ -74,13 +75,13 @@ class ZeroSkip final : public SrmmMethod {
     float* sums = thread_scratch().accumulators.get<float>(
                       static_cast<size_t>((tile.rows * pitch + 4) * width)) +
                   2 * width;
-    zero_skip_rows(shape, image, weights_, micro_, {group, block, tile.cy0, tile.rows},
+    zero_skip_rows(shape, image, weights, micro_, {group, block, tile.cy0, tile.rows},
                    bias_.data() + o, sums);
     finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch}, o, count);
     return "";
   }
 
-  ZeroSkipWeights weights_;
+  Lazy<ZeroSkipWeights> weights_;
   bool always_;
   Lazy<SrmmMethod> dense_;
   std::vector<float> bias_;

@@ -1,13 +1,16 @@
 #include "kernels/winograd.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 namespace spl {
 namespace {
 
 constexpr int kBlock = 4;                  // lane blocks of outputs multiplied at a time
-constexpr int64_t kTileBytes = 768 << 10;  // transformed input, sums and outputs of a tile
+// Squares of a tile: enough to read the weights, which come from the third-level cache, seldom, and
+// few enough for sums and transformed input of a place to stay in the second.
+constexpr int64_t kMostSquares = 64;
 constexpr int64_t kLeastChannels = 8, kLeastOutputs = 8;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -43,6 +46,25 @@ bool winograd_suits(const ConvShape& s) {
          s.Og() >= kLeastOutputs;
 }
 
+// Cycles of a core with two 16-lane multiply-adds per cycle; of narrower ones both sides take
+// longer alike. Fitted to layers of 16 to 512 channels on maps of 7 to 224 pixels.
+double winograd_cost(const ConvShape& s) {
+  constexpr double kLanesPerCycle = 32, kTransform = 150, kBack = 180, kSquare = 60;
+  constexpr double kLine = 6;  // to fetch 16 weights from the third-level cache or beyond
+  const double side = winograd_side(s), channels = static_cast<double>(s.Cg);
+  const double blocks_in = ceil_div(s.Cg, kLanes), blocks_out = ceil_div(s.Og(), kLanes);
+  const double squares = ceil_div(s.oH, winograd_side(s)) * ceil_div(s.oW, winograd_side(s));
+  const double weights = channels * blocks_out;  // lane blocks, of one place
+  const double tiles = std::ceil(squares / kMostSquares);
+  const double fewer = squares * (kWinogradPlaces * weights * kLanes / kLanesPerCycle + kSquare +
+                                  blocks_in * kTransform + blocks_out * kBack * side * side / 16) +
+                       tiles * kWinogradPlaces * weights * kLine;
+  const double taps = static_cast<double>(s.taps());
+  const double direct = static_cast<double>(s.oH * s.oW) * weights * taps * kLanes / kLanesPerCycle +
+                        taps * weights * kLine;
+  return fewer / direct;
+}
+
 WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
     : channels_(shape.Cg), lane_blocks_(ceil_div(shape.Og(), kLanes)) {
   const int64_t count = ceil_div(lane_blocks_, kBlock);
@@ -70,28 +92,23 @@ WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
 }
 
 Tiling winograd_tiling(const ConvShape& shape) {
-  const int64_t side = winograd_side(shape), width = kBlock * kLanes;
-  const int64_t square =
-      (kWinogradPlaces * (shape.Cg + width) + side * side * width) * sizeof(float);
-  const int64_t most = std::max<int64_t>(6, kTileBytes / square);
+  const int64_t side = winograd_side(shape);
   auto squares = [&](int axis, int64_t pooled) {
     const int64_t size = axis == 0 ? shape.oH : shape.oW;
-    const int64_t reach =
-        (pooled - 1) * shape.at.pool_strides[axis] + shape.at.pool_kernel[axis];
+    const int64_t reach = (pooled - 1) * shape.at.pool_strides[axis] + shape.at.pool_kernel[axis];
     return ceil_div(std::min(size, reach), side);
   };
   int64_t high = 1, wide = 1, least = INT64_MAX;
-  // Equal parts in both directions; the first of equals has the fewest tiles, which read the weights.
+  // Equal parts in both directions; of equally good ones the first, which has the fewest tiles.
   for (int64_t across = 1; across <= shape.pW; across++) {
     const int64_t w = ceil_div(shape.pW, across), columns = squares(1, w);
+    if (least < INT64_MAX && columns * across * squares(0, shape.pH) >= least) break;
     for (int64_t down = 1; down <= shape.pH; down++) {
       const int64_t h = ceil_div(shape.pH, down), rows = squares(0, h);
-      if (rows * columns > most && (h > 1 || w > 1)) continue;
+      const bool fits = rows * columns <= kMostSquares || (h == 1 && w == 1);
       const int64_t total = down * across * rows * columns;
-      if (total < least) least = total, high = h, wide = w;
-      break;
+      if (fits && total < least) least = total, high = h, wide = w;
     }
-    if (across >= 8 && least < INT64_MAX) break;
   }
   return Tiling::of(shape, high, wide);
 }

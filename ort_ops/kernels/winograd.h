@@ -21,7 +21,7 @@ namespace spl {
 
 // Whether the kernel is of a kind and size that gains.
 bool winograd_suits(const ConvShape& shape);
-// Time relative to dense work done directly, fitted to measurements (docs/benchmarks.md).
+// Time relative to sums formed directly, of one image.
 double winograd_cost(const ConvShape& shape);
 
 // Outputs of one side of a transformed square.
@@ -50,8 +50,7 @@ class WinogradWeights {
   float* base_;
 };
 
-// Tiles of an image whose transformed input and sums fit the second-level cache, with as few
-// squares at their borders as possible.
+// Tiles of an image that leave as few squares unfilled at their borders as possible.
 Tiling winograd_tiling(const ConvShape& shape);
 
 // The transformed input of one tile and group: 36 matrices [squares][channels].

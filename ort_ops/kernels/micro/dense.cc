@@ -1,7 +1,8 @@
 // Sums of all outputs of a run of slots, of float or quantised input.
 //
 // A tile of slots x output vectors stays in registers: AVX-512 6 x 4 (24 sums, 4 weight loads and 6
-// broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4.
+// broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4. With fewer vectors more slots keep
+// enough sums on the way to hide the latency of the multiply-add.
 #include "kernels/micro/element.h"
 #include "kernels/micro/entry.h"
 
@@ -9,8 +10,14 @@ namespace spl {
 namespace SPL_ISA {
 namespace {
 
-constexpr int kSlots = W == 4 ? 3 : 6;
 constexpr int kVectors = kRegisters == 32 || W == 4 ? 4 : 2;  // per register tile
+constexpr int kMostSlots = 8;
+
+// Slots of a register tile of `vectors` vectors.
+constexpr int slots_with(int vectors) {
+  const int sums = kRegisters == 32 ? 24 : 12, fit = sums / vectors;
+  return fit < kMostSlots ? fit : kMostSlots;
+}
 
 // G slots x NV vectors. All elements are 4 bytes: floats, or units of quantised channels.
 template <class T, int G, int NV>
@@ -18,7 +25,7 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
                      int first, const SumRows<typename T::Sum>& sums) {
   typename T::V s[G][NV];
   const char* base[G];
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int i = 0; i < G; i++) {
     base[i] = view.packed + view.slot_offset[first + i];
 #pragma GCC unroll 4
@@ -30,7 +37,7 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
       typename T::V w[NV];
 #pragma GCC unroll 4
       for (int j = 0; j < NV; j++) w[j] = T::weight(weights + j * W * 4);
-#pragma GCC unroll 6
+#pragma GCC unroll 8
       for (int i = 0; i < G; i++) {
         const typename T::V x = T::broadcast(base[i] + at);
 #pragma GCC unroll 4
@@ -38,7 +45,7 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
       }
     }
   }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
   for (int i = 0; i < G; i++)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) T::store_sum(sums.end + i * sums.stride + j * W, s[i][j]);
@@ -48,6 +55,7 @@ template <class T, int NV>
 __attribute__((noinline)) void column(const TileView& view, int depth, const char* weights,
                                       int64_t weight_stride, int count,
                                       SumRows<typename T::Sum> sums) {
+  constexpr int kSlots = slots_with(NV);
   int first = 0;
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
     const int g = (count + groups - 1) / groups;
@@ -57,7 +65,7 @@ __attribute__((noinline)) void column(const TileView& view, int depth, const cha
     if constexpr (n <= kSlots)                                          \
       tile<T, n, NV>(view, depth, weights, weight_stride, first, sums); \
     break;
-      SPL_TILE(1) SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6)
+      SPL_TILE(1) SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6) SPL_TILE(7) SPL_TILE(8)
 #undef SPL_TILE
     }
     first += g, count -= g;
