@@ -51,9 +51,10 @@ struct SrmmLayer {
 // for 1 x 1 kernels.
 std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer);
-// All outputs, then the selection if there is one: sums formed directly, by Winograd's convolution,
-// or whichever of them is faster.
+// All outputs, then the selection if there is one: sums formed directly (the second for 1 x 1
+// kernels without padding), by Winograd's convolution, or whichever of them is faster.
 std::unique_ptr<SrmmMethod> make_direct(const SrmmLayer& layer);
+std::unique_ptr<SrmmMethod> make_pointwise(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_winograd(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);
 // Time of make_dense relative to ONNX Runtime's dense work.

@@ -106,6 +106,16 @@ struct SumRows {
   int64_t stride;
 };
 
+// Values of slots, y = clamp(sum + bias + residual); residual (null without) and y have the same
+// stride. Whole lane blocks of all are read and written.
+struct ValueRows {
+  const float* bias;
+  const float* residual;
+  float* y;
+  int64_t stride;
+  Clamp clamp;
+};
+
 // Winograd's minimal filtering F(m x m, r x r) with m + r = 7: 6 x 6 inputs of one channel give
 // m x m outputs by 36 multiplications. The points of its polynomials are 0, +-a, +-b and infinity;
 // these a and b are exact in float32 and give half the rounding error of the usual 1 and 2.
@@ -145,7 +155,10 @@ struct MicroKernels {
   // weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks, blocks 1..8.
   void (*dense_slots)(const TileView& view, int channels, const float* weights, int blocks,
                       int count, const SumRows<float>& sums);
-  // The same with quantised input and 32-bit sums: units instead of channels, weights of one unit
+  // The same to values: those of slot s at values.y + s * values.stride.
+  void (*dense_values)(const TileView& view, int channels, const float* weights, int blocks,
+                       int count, const ValueRows& values);
+  // As dense_slots with quantised input and 32-bit sums: units instead of channels, weights of one unit
   // and output in 4 bytes.
   void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int count,
                       const SumRows<int32_t>& sums);

@@ -75,6 +75,13 @@ void PackedColumns::add_floats(const MicroKernels& micro, const TileView& view, 
                     sum_rows(part, bias + first_output(part.block), sums));
 }
 
+void PackedColumns::values(const MicroKernels& micro, const TileView& view, const Part& part,
+                           int slots, const ValueRows& rows) const {
+  micro.dense_values(view, plan_.depth(part.chunk),
+                     reinterpret_cast<const float*>(at(part.group, part.block, part.chunk)),
+                     lanes_[part.block], slots, rows);
+}
+
 void PackedColumns::add_units(const MicroKernels& micro, const TileView& view, const Part& part,
                               int slots, int32_t* sums) const {
   static const int32_t zeros[kMostBlocks * kLanes] = {};

@@ -53,6 +53,9 @@ class PackedColumns {
   // lane blocks) or at 0.
   void add_floats(const MicroKernels& micro, const TileView& view, const Part& part,
                   const float* bias, int slots, float* sums) const;
+  // The only chunk of a block, to values.
+  void values(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
+              const ValueRows& rows) const;
   void add_units(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
                  int32_t* sums) const;
 

@@ -12,10 +12,17 @@ namespace {
 // Direct work of our own kernels over that of ONNX Runtime's.
 constexpr double kDirectCost = 1.05;
 
+bool pointwise(const ConvShape& shape) {
+  const int64_t* pads = shape.at.pads;
+  return shape.taps() == 1 && std::count(pads, pads + 4, 0) == 4;
+}
+
 class Dense final : public SrmmMethod {
  public:
   explicit Dense(const SrmmLayer& layer)
-      : direct_([layer] { return make_direct(layer); }),
+      : direct_([layer] {
+          return pointwise(layer.shape) ? make_pointwise(layer) : make_direct(layer);
+        }),
         winograd_([layer] { return make_winograd(layer); }) {}
 
   Message run(const ConvShape& shape, const SrmmInputs& in,

@@ -3,6 +3,7 @@
 // A tile of slots x output vectors stays in registers: AVX-512 6 x 4 (24 sums, 4 weight loads and 6
 // broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4. With fewer vectors more slots keep
 // enough sums on the way to hide the latency of the multiply-add.
+#include "kernels/micro/clamped.h"
 #include "kernels/micro/element.h"
 #include "kernels/micro/entry.h"
 
@@ -19,17 +20,47 @@ constexpr int slots_with(int vectors) {
   return fit < kMostSlots ? fit : kMostSlots;
 }
 
+// Where sums begin and what becomes of them: vector j (of W outputs) of slot i.
+template <class T>
+struct ToSums {
+  SumRows<typename T::Sum> rows;
+  SPL_MEMBER typename T::V begin(int i, int j) const {
+    return T::load_sum(rows.begin + i * rows.begin_stride + j * W);
+  }
+  SPL_MEMBER void end(int i, int j, typename T::V v) const {
+    T::store_sum(rows.end + i * rows.stride + j * W, v);
+  }
+  SPL_MEMBER ToSums at(int slots, int vectors) const {
+    return {{rows.begin + slots * rows.begin_stride + vectors * W, rows.begin_stride,
+             rows.end + slots * rows.stride + vectors * W, rows.stride}};
+  }
+};
+
+struct ToValues {
+  ValueRows rows;
+  SPL_MEMBER Vec begin(int, int j) const { return load(rows.bias + j * W); }
+  SPL_MEMBER void end(int i, int j, Vec v) const {
+    if (rows.residual != nullptr) v = add(v, load(rows.residual + i * rows.stride + j * W));
+    store(rows.y + i * rows.stride + j * W, clamped(v, rows.clamp));
+  }
+  SPL_MEMBER ToValues at(int slots, int vectors) const {
+    const int64_t step = slots * rows.stride + vectors * W;
+    return {{rows.bias + vectors * W, rows.residual == nullptr ? nullptr : rows.residual + step,
+             rows.y + step, rows.stride, rows.clamp}};
+  }
+};
+
 // G slots x NV vectors. All elements are 4 bytes: floats, or units of quantised channels.
-template <class T, int G, int NV>
+template <class T, int G, int NV, class Rows>
 SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64_t weight_stride,
-                     int first, const SumRows<typename T::Sum>& sums) {
+                     int first, const Rows& rows) {
   typename T::V s[G][NV];
   const char* base[G];
 #pragma GCC unroll 8
   for (int i = 0; i < G; i++) {
     base[i] = view.packed + view.slot_offset[first + i];
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) s[i][j] = T::load_sum(sums.begin + i * sums.begin_stride + j * W);
+    for (int j = 0; j < NV; j++) s[i][j] = rows.begin(i, j);
   }
   for (int t = 0; t < view.taps; t++) {
     int64_t at = view.tap_offset[t];
@@ -48,13 +79,12 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
 #pragma GCC unroll 8
   for (int i = 0; i < G; i++)
 #pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) T::store_sum(sums.end + i * sums.stride + j * W, s[i][j]);
+    for (int j = 0; j < NV; j++) rows.end(i, j, s[i][j]);
 }
 
-template <class T, int NV>
+template <class T, int NV, class Rows>
 __attribute__((noinline)) void column(const TileView& view, int depth, const char* weights,
-                                      int64_t weight_stride, int count,
-                                      SumRows<typename T::Sum> sums) {
+                                      int64_t weight_stride, int count, Rows rows) {
   constexpr int kSlots = slots_with(NV);
   int first = 0;
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
@@ -63,33 +93,33 @@ __attribute__((noinline)) void column(const TileView& view, int depth, const cha
 #define SPL_TILE(n)                                                     \
   case n:                                                               \
     if constexpr (n <= kSlots)                                          \
-      tile<T, n, NV>(view, depth, weights, weight_stride, first, sums); \
+      tile<T, n, NV>(view, depth, weights, weight_stride, first, rows); \
     break;
       SPL_TILE(1) SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6) SPL_TILE(7) SPL_TILE(8)
 #undef SPL_TILE
     }
     first += g, count -= g;
-    sums.begin += g * sums.begin_stride, sums.end += g * sums.stride;
+    rows = rows.at(g, 0);
   }
 }
 
-template <class T>
+template <class T, class Rows>
 SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int blocks, int count,
-                      SumRows<typename T::Sum> sums) {
+                      Rows rows) {
   const char* w = static_cast<const char*>(weights);
   const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes * 4;
   for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
     switch (least(left, kVectors)) {
-#define SPL_COLUMN(n)                                          \
-  case n:                                                      \
-    if constexpr (n <= kVectors)                               \
-      column<T, n>(view, depth, w, weight_stride, count, sums); \
+#define SPL_COLUMN(n)                                           \
+  case n:                                                       \
+    if constexpr (n <= kVectors)                                \
+      column<T, n>(view, depth, w, weight_stride, count, rows); \
     break;
       SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)
 #undef SPL_COLUMN
     }
     w += kVectors * W * 4;
-    sums.begin += kVectors * W, sums.end += kVectors * W;
+    rows = rows.at(0, kVectors);
   }
 }
 
@@ -97,12 +127,17 @@ SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int 
 
 void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int count,
                  const SumRows<float>& sums) {
-  dense<Floats>(view, channels, weights, blocks, count, sums);
+  dense<Floats>(view, channels, weights, blocks, count, ToSums<Floats>{sums});
+}
+
+void dense_values(const TileView& view, int channels, const float* weights, int blocks, int count,
+                  const ValueRows& values) {
+  dense<Floats>(view, channels, weights, blocks, count, ToValues{values});
 }
 
 void dense_units(const TileView& view, int units, const void* weights, int blocks, int count,
                  const SumRows<int32_t>& sums) {
-  dense<Units>(view, units, weights, blocks, count, sums);
+  dense<Units>(view, units, weights, blocks, count, ToSums<Units>{sums});
 }
 
 }  // namespace SPL_ISA

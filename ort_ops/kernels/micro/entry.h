@@ -15,6 +15,8 @@ void add_rows(const float* x, int64_t x_stride, int vectors, const float* const*
 
 void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int count,
                  const SumRows<float>& sums);
+void dense_values(const TileView& view, int channels, const float* weights, int blocks, int count,
+                  const ValueRows& values);
 void dense_units(const TileView& view, int units, const void* weights, int blocks, int count,
                  const SumRows<int32_t>& sums);
 

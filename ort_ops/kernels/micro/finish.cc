@@ -1,16 +1,11 @@
 // From the sums of a tile to values: residual, activation, pooling or the selected place.
+#include "kernels/micro/clamped.h"
 #include "kernels/micro/entry.h"
 #include "kernels/micro/window.h"
 
 namespace spl {
 namespace SPL_ISA {
 namespace {
-
-// A not-a-number survives, as it does in the dense computation.
-SPL_INLINE Vec clamped(Vec v, const Clamp& c) {
-  v = min_or(splat(c.high), max_or(splat(c.low), v));
-  return c.floor > 0 ? pick(less_equal(v, splat(c.floor)), zero(), v) : v;
-}
 
 // value(sums of one vector, offset l from y, lanes of it that count) for all vectors of the run.
 template <class Value>

@@ -19,6 +19,7 @@ const MicroKernels& table() {
       add_rows,
       // dense.cc
       dense_slots,
+      dense_values,
       dense_units,
       // winograd.cc
       winograd_input,

@@ -1,0 +1,121 @@
+// SRMM with all outputs of a 1 x 1 convolution without padding computed, nothing skipped: a matrix
+// product whose left side is read where it lies.
+//
+// The weights of a block of outputs serve the pixels under a tile from the second-level cache; the
+// sums of a tile and block fit the first, where they become values.
+#include <algorithm>
+
+#include "kernels/conv_srmm.h"
+#include "kernels/finish_tile.h"
+#include "kernels/packed_weights.h"
+#include "kernels/selection.h"
+#include "kernels/tile_work.h"
+
+namespace spl {
+namespace {
+
+constexpr int kTileSlots = 96;
+constexpr int kBlocks = 4;  // lane blocks of a register tile
+constexpr int kGranule = kBlocks * kLanes;
+
+// All channels in one chunk.
+ChunkPlan whole(const ConvShape& shape) {
+  ChunkPlan plan;
+  plan.total = shape.Cg;
+  plan.step = static_cast<int>(shape.Cg);
+  plan.chunks = 1;
+  return plan;
+}
+
+class Pointwise final : public SrmmMethod {
+ public:
+  explicit Pointwise(const SrmmLayer& layer)
+      : columns_(layer.shape, whole(layer.shape), layer.w, kBlocks),
+        bias_(padded_bias(layer.b, layer.shape.O)),
+        clamp_(layer.clamp),
+        micro_(layer.micro) {}
+
+  Message run(const ConvShape& given, const SrmmInputs& in,
+              const Parallel& parallel) const override {
+    if (given.outputs() == 0) return "";
+    // With a selection rows stay as they are: messages about it name positions.
+    const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
+    const Tiling tiling(shape, kTileSlots, kTileSlots);
+    const ResidualReader residual(shape, in.residual);
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
+      const std::vector<int32_t> offsets = slot_offsets(shape, work.tile);
+      Message bad;
+      for (int64_t o = work.o0; o < work.o1 && bad.empty(); o += kGranule)
+        bad = run_block(target, in.x, work, static_cast<int>(o / kGranule), offsets.data());
+      return bad;
+    });
+  }
+
+ private:
+  // Bytes from the first pixel under the tile to that of each slot.
+  static std::vector<int32_t> slot_offsets(const ConvShape& shape, const Tile& tile) {
+    std::vector<int32_t> offsets;
+    offsets.reserve(static_cast<size_t>(tile.slots()));
+    for (int64_t r = 0; r < tile.rows; r++)
+      for (int64_t c = 0; c < tile.columns; c++)
+        offsets.push_back(static_cast<int32_t>(
+            (r * shape.at.strides[0] * shape.W + c * shape.at.strides[1]) * shape.C * 4));
+    return offsets;
+  }
+
+  // Sums become values in the registers, row by row of the tile.
+  void write_rows(const FinishTarget& target, TileView view, const PackedColumns::Part& part,
+                  const Tile& tile, int64_t o) const {
+    const ConvShape& shape = target.shape;
+    for (int64_t r = 0; r < tile.rows; r++, view.slot_offset += tile.columns) {
+      const int64_t at = ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + o;
+      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
+      columns_.values(micro_, view, part, tile.columns,
+                      {bias_.data() + o, residual, target.y + at, shape.O, clamp_});
+    }
+  }
+
+  Message run_block(const FinishTarget& target, const float* x, const TileWork& work, int block,
+                    const int32_t* offsets) const {
+    const ConvShape& shape = target.shape;
+    const Tile& tile = work.tile;
+    const int64_t first = columns_.first_output(block);
+    const int64_t width = columns_.lane_blocks(block) * kLanes;
+    const int64_t o = work.group * shape.Og() + first, count = std::min(width, shape.Og() - first);
+    if (target.s != nullptr) {
+      Message bad = check_codes(shape, micro_, tile, target.s, o, o + count);
+      if (!bad.empty()) return bad;
+    }
+    const int64_t pixel = (tile.n * shape.H + tile.cy0 * shape.at.strides[0]) * shape.W +
+                          tile.cx0 * shape.at.strides[1];
+    const float* from = x + pixel * shape.C + work.group * shape.Cg;
+    static const int32_t no_offset = 0;
+    const TileView view{reinterpret_cast<const char*>(from), offsets, &no_offset, 1};
+    const PackedColumns::Part part{work.group, block, 0};
+    if (!shape.pooled() && target.s == nullptr && target.residual.by_rows() && count == width) {
+      write_rows(target, view, part, tile, o);
+      return "";
+    }
+    float* sums =
+        thread_scratch().accumulators.get<float>(static_cast<size_t>(tile.slots() * width));
+    columns_.add_floats(micro_, view, part, bias_.data() + work.group * shape.Og(), tile.slots(),
+                        sums);
+    finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
+                count);
+    return "";
+  }
+
+  PackedColumns columns_;
+  std::vector<float> bias_;
+  Clamp clamp_;
+  const MicroKernels& micro_;
+};
+
+}  // namespace
+
+std::unique_ptr<SrmmMethod> make_pointwise(const SrmmLayer& layer) {
+  return std::make_unique<Pointwise>(layer);
+}
+
+}  // namespace spl
