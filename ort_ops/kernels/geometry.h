@@ -45,6 +45,10 @@ struct ConvShape {
   bool pooled() const;
 };
 
+inline bool windows_overlap(const ConvAttributes& at) {
+  return at.pool_strides[0] < at.pool_kernel[0] || at.pool_strides[1] < at.pool_kernel[1];
+}
+
 // Sizes as ONNX defines them; 0 or less when the window does not fit.
 int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
                          int64_t dilation);

@@ -46,7 +46,8 @@ class Adaptive final : public SrmmMethod {
   bool prefers_all(const ConvShape& shape, const SrmmInputs& image) const {
     const double d = selected_share(shape, image.s, micro_);
     if (d < kSurelySelect) return false;
-    const double all = std::min(dense_cost(shape), zero_skip_cost(sampled_zero_share(shape, image.x, 1)));
+    const double zeros = sampled_zero_share(shape, image.x, 1);
+    const double all = std::min(dense_cost(shape), zero_skip_cost(shape, zeros, micro_));
     return all < selected_cost(d);
   }
 

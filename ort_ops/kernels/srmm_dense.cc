@@ -10,7 +10,7 @@ namespace spl {
 namespace {
 
 // Direct work of our own kernels over that of ONNX Runtime's.
-constexpr double kDirectCost = 1.05;
+constexpr double kDirectCost = 1.08, kPointwiseCost = 1.02;
 
 bool pointwise(const ConvShape& shape) {
   const int64_t* pads = shape.at.pads;
@@ -38,6 +38,7 @@ class Dense final : public SrmmMethod {
 }  // namespace
 
 double dense_cost(const ConvShape& shape) {
+  if (pointwise(shape)) return kPointwiseCost;
   return winograd_suits(shape) ? std::min(kDirectCost, winograd_cost(shape)) : kDirectCost;
 }
 

@@ -14,7 +14,7 @@
 namespace spl {
 namespace {
 
-constexpr int kTileSlots = 96;
+constexpr int kTileSlots = 96, kPooledSlots = 400;  // see srmm_direct.cc
 constexpr int kBlocks = 4;  // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
 
@@ -40,7 +40,8 @@ class Pointwise final : public SrmmMethod {
     if (given.outputs() == 0) return "";
     // With a selection rows stay as they are: messages about it name positions.
     const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
-    const Tiling tiling(shape, kTileSlots, kTileSlots);
+    const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
+    const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {

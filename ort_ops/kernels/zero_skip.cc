@@ -17,6 +17,30 @@ bool can_slide(const ConvShape& shape) {
 
 }  // namespace
 
+// Cycles of a core with two multiply-adds and two loads of a vector per cycle; of narrower ones both
+// sides take longer alike. Every multiply-add loads its weights and every element is loaded once,
+// so few outputs per element cost more. Fitted to measurements (docs/benchmarks.md).
+double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& micro) {
+  constexpr double kLeastAdds = 4;    // multiply-adds in the time of an element's bookkeeping
+  constexpr double kSlack = 1.08;     // of the multiply loop
+  constexpr double kColumn = 25;      // cycles to begin and end a column of a chunk
+  constexpr double kCompress = 7;     // cycles per vector to pack the non-zero elements
+  constexpr double kAddsPerCycle = 2;
+  const bool slides = can_slide(shape);
+  const int64_t total = (shape.Og() + kLanes - 1) / kLanes;
+  const int64_t most = slides ? micro.slide_blocks : micro.tap_blocks;
+  const double blocks = static_cast<double>(std::min(total, most)), taps = slides ? 3 : 1;
+  const double adds = blocks * taps;
+  const double bytes = slides ? kSlideBytes : kTapBytes;
+  const double depth = std::clamp(bytes / (adds * kLanes * 4), 16.0, static_cast<double>(kMaxMask));
+  const double multiply = (1 - zeros) * kSlack * std::max((adds + 1) / adds, kLeastAdds / adds);
+  const double columns = kColumn * kAddsPerCycle / (depth * adds);
+  const double pixels = static_cast<double>(shape.H * shape.W) / (shape.oH * shape.oW);
+  const double compress = kCompress * kAddsPerCycle * pixels /
+                          static_cast<double>(shape.taps() * total * kLanes);
+  return multiply + columns + compress;
+}
+
 void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) {
   elements_ = (shape.Cg + per_element_ - 1) / per_element_;
   slides_ = can_slide(shape);

@@ -56,6 +56,9 @@ class ZeroSkipWeights {
   char* base_ = nullptr;
 };
 
+// Time relative to ONNX Runtime's dense work, of one image with a share `zeros` of zero inputs.
+double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& micro);
+
 // Rows of output that are computed together.
 struct RowRange {
   int64_t group;

@@ -39,6 +39,7 @@ SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm512_mask_blend_ps(m, no
 SPL_INLINE IVec iload(const void* p) { return _mm512_loadu_si512(p); }
 SPL_INLINE void istore(void* p, IVec v) { _mm512_storeu_si512(p, v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm512_set1_epi32(v); }
+SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm512_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) { return _mm512_mask_blend_epi32(m, no, yes); }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm512_cmpeq_epi32_mask(a, b); }

@@ -61,6 +61,7 @@ SPL_INLINE IVec iload(const void* p) {
 }
 SPL_INLINE void istore(void* p, IVec v) { std::memcpy(p, &v, sizeof v); }
 SPL_INLINE IVec isplat(int32_t v) { return IVec{v, v, v, v}; }
+SPL_INLINE IVec iadd(IVec a, IVec b) { return a + b; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return a == b; }
 SPL_INLINE Mask inonzero(IVec v) { return v != isplat(0); }
