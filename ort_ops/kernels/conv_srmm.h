@@ -52,13 +52,17 @@ struct SrmmLayer {
 std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer);
 // All outputs, then the selection if there is one: sums formed directly (the second for 1 x 1
-// kernels without padding), by Winograd's convolution, or whichever of them is faster.
+// kernels without padding), by Winograd's convolution (the second for strides), or whichever of
+// them is faster.
 std::unique_ptr<SrmmMethod> make_direct(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_pointwise(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_winograd(const SrmmLayer& layer);
+std::unique_ptr<SrmmMethod> make_space_to_depth(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);
-// Time of make_dense relative to ONNX Runtime's dense work.
+// Time of make_dense relative to ONNX Runtime's dense work, and its way of computing: direct,
+// pointwise, winograd or space_to_depth.
 double dense_cost(const ConvShape& shape);
+const char* dense_way(const ConvShape& shape);
 // The same with zero inputs skipped; images with few zeros go to dense work unless `always`.
 std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer, bool always);
 // `selected`, or zero skipping for images where that promises to be faster.

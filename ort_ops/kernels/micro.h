@@ -116,6 +116,17 @@ struct ValueRows {
   Clamp clamp;
 };
 
+// Values of the first rows x columns outputs of a square: that of row i, column k at y + i *
+// row_stride + k * pixel_stride, and its residual (null without) alike.
+struct SquareValues {
+  const float* bias;
+  const float* residual;
+  float* y;
+  int64_t row_stride, pixel_stride;
+  int rows, columns;
+  Clamp clamp;
+};
+
 // Winograd's minimal filtering F(m x m, r x r) with m + r = 7: 6 x 6 inputs of one channel give
 // m x m outputs by 36 multiplications. The points of its polynomials are 0, +-a, +-b and infinity;
 // these a and b are exact in float32 and give half the rounding error of the usual 1 and 2.
@@ -158,8 +169,8 @@ struct MicroKernels {
   // The same to values: those of slot s at values.y + s * values.stride.
   void (*dense_values)(const TileView& view, int channels, const float* weights, int blocks,
                        int count, const ValueRows& values);
-  // As dense_slots with quantised input and 32-bit sums: units instead of channels, weights of one unit
-  // and output in 4 bytes.
+  // As dense_slots with quantised input and 32-bit sums: units instead of channels, weights of one
+  // unit and output in 4 bytes.
   void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int count,
                       const SumRows<int32_t>& sums);
 
@@ -167,11 +178,10 @@ struct MicroKernels {
   // 6 x 6 pixels (row by row, each `channels` floats) to the 36 places of the transformed input:
   // channel c of place p at out[p * stride + c]. Whole vectors are written.
   void (*winograd_input)(const float* const* pixels, int channels, float* out, int64_t stride);
-  // The sums of 36 places (output o of place p at sums[p * stride + o], o < 16 * blocks) to `side` x
-  // `side` outputs, side 2 or 4: bias added, output (y, x) at out + y * row_stride + x *
-  // pixel_stride. False when one of them is not finite.
+  // The sums of 36 places (output o of place p at sums[p * stride + o], o < 16 * blocks) to the
+  // values of a square. False when one of its `side` x `side` (2 to 5) values is not finite.
   bool (*winograd_output)(const float* sums, int64_t stride, int blocks, int side,
-                          const float* bias, float* out, int64_t row_stride, int64_t pixel_stride);
+                          const SquareValues& to);
 
   // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input
   // -----------------

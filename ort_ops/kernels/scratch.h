@@ -45,7 +45,7 @@ class Buffer {
 
 // One set of named buffers per thread.
 struct Scratch {
-  Buffer input, accumulators, values, masks, starts, slots, lists, bits, rows;
+  Buffer input, accumulators, values, masks, starts, slots, lists, bits, rows, image;
 };
 
 inline Scratch& thread_scratch() {

@@ -1,7 +1,7 @@
 // SRMM with a selection, in the way that each image's own counts promise to be the faster one:
-// selected dot products, or all outputs, with zero inputs skipped or not. A plan that expected few selected
-// outputs then costs little on data that has many. What an image takes depends on that image alone,
-// so that results do not depend on what else is in the batch.
+// selected dot products, or all outputs, with zero inputs skipped or not. A plan that expected few
+// selected outputs then costs little on data that has many. What an image takes depends on that
+// image alone, so that results do not depend on what else is in the batch.
 #include <algorithm>
 #include <vector>
 
@@ -13,8 +13,8 @@
 namespace spl {
 namespace {
 
-// Time relative to ONNX Runtime's dense work, fitted to measurements (docs/benchmarks.md): d = share
-// of outputs selected.
+// Time relative to ONNX Runtime's dense work, fitted to measurements (docs/benchmarks.md): d =
+// share of outputs selected.
 double selected_cost(double d) { return 0.05 + 1.3 * d; }
 // Below this share no zero share could make the other way faster by much; saves looking at the
 // input.
@@ -30,8 +30,7 @@ class Adaptive final : public SrmmMethod {
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
     std::vector<bool> all(static_cast<size_t>(shape.N));
-    for (int64_t n = 0; n < shape.N; n++)
-      all[n] = prefers_all(shape, image_inputs(shape, in, n));
+    for (int64_t n = 0; n < shape.N; n++) all[n] = prefers_all(shape, image_inputs(shape, in, n));
     if (std::find(all.begin(), all.end(), true) == all.end())
       return selected_->run(shape, in, parallel);
     for (int64_t n = 0; n < shape.N; n++) {

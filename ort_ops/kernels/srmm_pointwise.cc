@@ -15,7 +15,7 @@ namespace spl {
 namespace {
 
 constexpr int kTileSlots = 96, kPooledSlots = 400;  // see srmm_direct.cc
-constexpr int kBlocks = 4;  // lane blocks of a register tile
+constexpr int kBlocks = 4;                          // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
 
 // All channels in one chunk.

@@ -36,7 +36,8 @@ class ZeroSkip final : public SrmmMethod {
       const ConvShape one = shape.image(n);
       const SrmmInputs image = image_inputs(shape, in, n);
       Message bad;
-      if (!always_ && zero_skip_cost(one, sampled_zero_share(shape, image.x, 1), micro_) > dense_cost(one)) {
+      if (!always_ &&
+          zero_skip_cost(one, sampled_zero_share(shape, image.x, 1), micro_) > dense_cost(one)) {
         bad = dense_.get().run(one, image, parallel);
       } else {
         for (int64_t g = 0; g < shape.at.group && bad.empty(); g++)

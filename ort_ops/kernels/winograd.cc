@@ -7,11 +7,14 @@
 namespace spl {
 namespace {
 
-constexpr int kBlock = 4;                  // lane blocks of outputs multiplied at a time
+constexpr int kBlock = 4;  // lane blocks of outputs multiplied at a time
 // Squares of a tile: enough to read the weights, which come from the third-level cache, seldom, and
 // few enough for sums and transformed input of a place to stay in the second.
 constexpr int64_t kMostSquares = 64;
 constexpr int64_t kLeastChannels = 8, kLeastOutputs = 8;
+
+constexpr double kAddsPerCycle = 2;  // of lane blocks
+constexpr double kFetch = 6;  // cycles to get a lane block of weights from the third-level cache
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -41,28 +44,26 @@ void transform_weights(const double* g, int size, double* u) {
 
 bool winograd_suits(const ConvShape& s) {
   const ConvAttributes& at = s.at;
-  return s.kH == s.kW && (s.kH == 3 || s.kH == 5) && at.strides[0] == 1 && at.strides[1] == 1 &&
+  return s.kH == s.kW && s.kH >= 2 && s.kH <= 5 && at.strides[0] == 1 && at.strides[1] == 1 &&
          at.dilations[0] == 1 && at.dilations[1] == 1 && s.Cg >= kLeastChannels &&
          s.Og() >= kLeastOutputs;
 }
 
-// Cycles of a core with two 16-lane multiply-adds per cycle; of narrower ones both sides take
-// longer alike. Fitted to layers of 16 to 512 channels on maps of 7 to 224 pixels.
-double winograd_cost(const ConvShape& s) {
-  constexpr double kLanesPerCycle = 32, kTransform = 150, kBack = 180, kSquare = 60;
-  constexpr double kLine = 6;  // to fetch 16 weights from the third-level cache or beyond
+// Fitted to layers of 16 to 512 channels on maps of 7 to 224 pixels.
+double winograd_cycles(const ConvShape& s) {
+  constexpr double kTransform = 150, kBack = 120, kPixel = 4, kSquare = 60;
   const double side = winograd_side(s), channels = static_cast<double>(s.Cg);
   const double blocks_in = ceil_div(s.Cg, kLanes), blocks_out = ceil_div(s.Og(), kLanes);
   const double squares = ceil_div(s.oH, winograd_side(s)) * ceil_div(s.oW, winograd_side(s));
-  const double weights = channels * blocks_out;  // lane blocks, of one place
-  const double tiles = std::ceil(squares / kMostSquares);
-  const double fewer = squares * (kWinogradPlaces * weights * kLanes / kLanesPerCycle + kSquare +
-                                  blocks_in * kTransform + blocks_out * kBack * side * side / 16) +
-                       tiles * kWinogradPlaces * weights * kLine;
-  const double taps = static_cast<double>(s.taps());
-  const double direct = static_cast<double>(s.oH * s.oW) * weights * taps * kLanes / kLanesPerCycle +
-                        taps * weights * kLine;
-  return fewer / direct;
+  const double weights = kWinogradPlaces * channels * blocks_out;  // lane blocks
+  const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
+                        blocks_out * (kBack + kPixel * side * side);
+  return squares * square + std::ceil(squares / kMostSquares) * weights * kFetch;
+}
+
+double direct_cycles(const ConvShape& s) {
+  const double weights = static_cast<double>(s.K() * ceil_div(s.Og(), kLanes));
+  return static_cast<double>(s.oH * s.oW) * weights / kAddsPerCycle + weights * kFetch;
 }
 
 WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
@@ -131,8 +132,8 @@ WinogradInput::WinogradInput(const ConvShape& shape, const Tile& tile, int64_t g
 
 void WinogradInput::pixel_pointers(const float* image, int64_t y0, int64_t x0,
                                    const float** pixels) const {
-  const bool inside = y0 >= 0 && x0 >= 0 && y0 + kWinogradSide <= shape_.H &&
-                      x0 + kWinogradSide <= shape_.W;
+  const bool inside =
+      y0 >= 0 && x0 >= 0 && y0 + kWinogradSide <= shape_.H && x0 + kWinogradSide <= shape_.W;
   for (int64_t y = y0; y < y0 + kWinogradSide; y++)
     for (int64_t x = x0; x < x0 + kWinogradSide; x++) {
       const bool real = inside || (y >= 0 && x >= 0 && y < shape_.H && x < shape_.W);

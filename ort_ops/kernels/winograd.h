@@ -1,11 +1,11 @@
-// Winograd's convolution for 3 x 3 and 5 x 5 kernels: dense work with 4 and 2.8 times fewer
-// multiplications, and no regard to zeros. 6 x 6 inputs of a channel are transformed once, multiplied
-// place by place with transformed weights (36 matrix products), and the sums transformed back to
-// 4 x 4 or 2 x 2 outputs.
+// Winograd's convolution for square kernels of 2 to 5: dense work with 2.8 to 4 times fewer
+// multiplications, and no regard to zeros. 6 x 6 inputs of a channel are transformed once,
+// multiplied place by place with transformed weights (36 matrix products), and the sums transformed
+// back to a square of outputs (4 x 4 for 3 x 3 kernels).
 //
-// S. Winograd, "Arithmetic complexity of computations", 1980; A. Lavin and S. Gray, "Fast algorithms
-// for convolutional neural networks", CVPR 2016. Rounding errors are about twice those of direct
-// sums (docs/operators.md).
+// S. Winograd, "Arithmetic complexity of computations", 1980; A. Lavin and S. Gray, "Fast
+// algorithms for convolutional neural networks", CVPR 2016. Rounding errors are about twice those
+// of direct sums (docs/operators.md).
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,12 @@
 
 namespace spl {
 
-// Whether the kernel is of a kind and size that gains.
+// Whether it can be done so.
 bool winograd_suits(const ConvShape& shape);
-// Time relative to sums formed directly, of one image.
-double winograd_cost(const ConvShape& shape);
+// Cycles of an image, and those of sums formed directly, of a core with two 16-lane multiply-adds
+// per cycle; on narrower ones both take longer alike.
+double winograd_cycles(const ConvShape& shape);
+double direct_cycles(const ConvShape& shape);
 
 // Outputs of one side of a transformed square.
 inline int winograd_side(const ConvShape& shape) {

@@ -17,14 +17,14 @@ bool can_slide(const ConvShape& shape) {
 
 }  // namespace
 
-// Cycles of a core with two multiply-adds and two loads of a vector per cycle; of narrower ones both
-// sides take longer alike. Every multiply-add loads its weights and every element is loaded once,
-// so few outputs per element cost more. Fitted to measurements (docs/benchmarks.md).
+// Cycles of a core with two multiply-adds and two loads of a vector per cycle; of narrower ones
+// both sides take longer alike. Every multiply-add loads its weights and every element is loaded
+// once, so few outputs per element cost more. Fitted to measurements (docs/benchmarks.md).
 double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& micro) {
-  constexpr double kLeastAdds = 4;    // multiply-adds in the time of an element's bookkeeping
-  constexpr double kSlack = 1.08;     // of the multiply loop
-  constexpr double kColumn = 25;      // cycles to begin and end a column of a chunk
-  constexpr double kCompress = 7;     // cycles per vector to pack the non-zero elements
+  constexpr double kLeastAdds = 4;  // multiply-adds in the time of an element's bookkeeping
+  constexpr double kSlack = 1.08;   // of the multiply loop
+  constexpr double kColumn = 25;    // cycles to begin and end a column of a chunk
+  constexpr double kCompress = 7;   // cycles per vector to pack the non-zero elements
   constexpr double kAddsPerCycle = 2;
   const bool slides = can_slide(shape);
   const int64_t total = (shape.Og() + kLanes - 1) / kLanes;
@@ -36,8 +36,8 @@ double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& 
   const double multiply = (1 - zeros) * kSlack * std::max((adds + 1) / adds, kLeastAdds / adds);
   const double columns = kColumn * kAddsPerCycle / (depth * adds);
   const double pixels = static_cast<double>(shape.H * shape.W) / (shape.oH * shape.oW);
-  const double compress = kCompress * kAddsPerCycle * pixels /
-                          static_cast<double>(shape.taps() * total * kLanes);
+  const double compress =
+      kCompress * kAddsPerCycle * pixels / static_cast<double>(shape.taps() * total * kLanes);
   return multiply + columns + compress;
 }
 

@@ -254,6 +254,18 @@ PYBIND11_MODULE(_kernels, m) {
       py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def(
+      "dense_way",
+      [](Floats x, Floats w, Ints strides, Ints pads, Ints dilations, int64_t group,
+         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil) {
+        return std::string(
+            spl::dense_way(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
+                                                 pool_strides, pool_pads, pool_ceil),
+                                      x, w)));
+      },
+      py::arg("x"), py::arg("w"), SPL_CONV_ARGS,
+      "How all outputs are computed: direct, pointwise, winograd or space_to_depth.");
+
+  m.def(
       "conv_predict",
       [](Floats x, py::array wp, Floats bp, Maybe<Floats> wscale, Maybe<Floats> xscale,
          Maybe<Floats> r, Ints strides, Ints pads, Ints dilations, int64_t group, Ints pool_kernel,

@@ -90,12 +90,12 @@ __attribute__((noinline)) void column(const TileView& view, int depth, const cha
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
     const int g = (count + groups - 1) / groups;
     switch (g) {
-#define SPL_TILE(n)                                                     \
-  case n:                                                               \
-    if constexpr (n <= kSlots)                                          \
-      tile<T, n, NV>(view, depth, weights, weight_stride, first, rows); \
+#define SPL_TILE(n)                                                                              \
+  case n:                                                                                        \
+    if constexpr (n <= kSlots) tile<T, n, NV>(view, depth, weights, weight_stride, first, rows); \
     break;
-      SPL_TILE(1) SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6) SPL_TILE(7) SPL_TILE(8)
+      SPL_TILE(1)
+      SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6) SPL_TILE(7) SPL_TILE(8)
 #undef SPL_TILE
     }
     first += g, count -= g;
@@ -110,10 +110,9 @@ SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int 
   const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes * 4;
   for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
     switch (least(left, kVectors)) {
-#define SPL_COLUMN(n)                                           \
-  case n:                                                       \
-    if constexpr (n <= kVectors)                                \
-      column<T, n>(view, depth, w, weight_stride, count, rows); \
+#define SPL_COLUMN(n)                                                                      \
+  case n:                                                                                  \
+    if constexpr (n <= kVectors) column<T, n>(view, depth, w, weight_stride, count, rows); \
     break;
       SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)
 #undef SPL_COLUMN

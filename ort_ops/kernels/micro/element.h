@@ -20,7 +20,6 @@ struct Floats {
   }
   static SPL_MEMBER V weight(const char* p) { return load(reinterpret_cast<const float*>(p)); }
   static SPL_MEMBER V step(V sum, V x, V w) { return fma(x, w, sum); }
-  static SPL_MEMBER V plus(V a, V b) { return add(a, b); }
 };
 
 struct Units {
@@ -36,7 +35,6 @@ struct Units {
   }
   static SPL_MEMBER V weight(const char* p) { return iload(p); }
   static SPL_MEMBER V step(V sum, V x, V w) { return unit_dot(sum, x, w); }
-  static SPL_MEMBER V plus(V a, V b) { return iadd(a, b); }
 };
 
 }  // namespace SPL_ISA

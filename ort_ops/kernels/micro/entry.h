@@ -21,8 +21,8 @@ void dense_units(const TileView& view, int units, const void* weights, int block
                  const SumRows<int32_t>& sums);
 
 void winograd_input(const float* const* pixels, int channels, float* out, int64_t stride);
-bool winograd_output(const float* sums, int64_t stride, int blocks, int side, const float* bias,
-                     float* out, int64_t row_stride, int64_t pixel_stride);
+bool winograd_output(const float* sums, int64_t stride, int blocks, int side,
+                     const SquareValues& to);
 
 void slide_row(const SparseRow& row, int columns, const float* weights, int blocks, float* sums,
                const Prefetch& next);

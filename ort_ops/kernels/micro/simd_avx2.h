@@ -14,6 +14,16 @@ using Mask = __m256;
 
 SPL_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
 SPL_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
+// The first `lanes` < W values; the others are 0, and no byte beyond is touched.
+SPL_INLINE __m256i first_lanes(int lanes) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+SPL_INLINE Vec load_first(const float* p, int lanes) {
+  return _mm256_maskload_ps(p, first_lanes(lanes));
+}
+SPL_INLINE void store_first(float* p, Vec v, int lanes) {
+  _mm256_maskstore_ps(p, first_lanes(lanes), v);
+}
 SPL_INLINE Vec zero() { return _mm256_setzero_ps(); }
 SPL_INLINE Vec splat(float v) { return _mm256_set1_ps(v); }
 SPL_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
@@ -38,7 +48,6 @@ SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, 
 SPL_INLINE IVec iload(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 SPL_INLINE void istore(void* p, IVec v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm256_set1_epi32(v); }
-SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm256_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) {
   return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(m));

@@ -14,6 +14,13 @@ using Mask = __mmask16;
 
 SPL_INLINE Vec load(const float* p) { return _mm512_loadu_ps(p); }
 SPL_INLINE void store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+// The first `lanes` < W values; the others are 0, and no byte beyond is touched.
+SPL_INLINE Vec load_first(const float* p, int lanes) {
+  return _mm512_maskz_loadu_ps(static_cast<Mask>((1u << lanes) - 1), p);
+}
+SPL_INLINE void store_first(float* p, Vec v, int lanes) {
+  _mm512_mask_storeu_ps(p, static_cast<Mask>((1u << lanes) - 1), v);
+}
 SPL_INLINE Vec zero() { return _mm512_setzero_ps(); }
 SPL_INLINE Vec splat(float v) { return _mm512_set1_ps(v); }
 SPL_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
@@ -39,7 +46,6 @@ SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm512_mask_blend_ps(m, no
 SPL_INLINE IVec iload(const void* p) { return _mm512_loadu_si512(p); }
 SPL_INLINE void istore(void* p, IVec v) { _mm512_storeu_si512(p, v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm512_set1_epi32(v); }
-SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm512_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) { return _mm512_mask_blend_epi32(m, no, yes); }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm512_cmpeq_epi32_mask(a, b); }

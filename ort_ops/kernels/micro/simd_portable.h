@@ -22,6 +22,17 @@ SPL_INLINE Vec load(const float* p) {
   return v;
 }
 SPL_INLINE void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
+// The first `lanes` < W values; the others are 0, and no byte beyond is touched.
+SPL_INLINE Vec load_first(const float* p, int lanes) {
+  float block[W] = {};
+  std::memcpy(block, p, static_cast<size_t>(lanes) * sizeof(float));
+  return load(block);
+}
+SPL_INLINE void store_first(float* p, Vec v, int lanes) {
+  float block[W];
+  store(block, v);
+  std::memcpy(p, block, static_cast<size_t>(lanes) * sizeof(float));
+}
 SPL_INLINE Vec zero() { return Vec{0, 0, 0, 0}; }
 SPL_INLINE Vec splat(float v) { return Vec{v, v, v, v}; }
 SPL_INLINE Vec add(Vec a, Vec b) { return a + b; }
@@ -61,7 +72,6 @@ SPL_INLINE IVec iload(const void* p) {
 }
 SPL_INLINE void istore(void* p, IVec v) { std::memcpy(p, &v, sizeof v); }
 SPL_INLINE IVec isplat(int32_t v) { return IVec{v, v, v, v}; }
-SPL_INLINE IVec iadd(IVec a, IVec b) { return a + b; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return a == b; }
 SPL_INLINE Mask inonzero(IVec v) { return v != isplat(0); }

@@ -7,10 +7,7 @@ namespace spl {
 namespace SPL_ISA {
 
 SPL_INLINE Vec load_some(const float* p, int lanes) {
-  if (lanes == W) return load(p);
-  float block[W] = {};
-  std::memcpy(block, p, static_cast<size_t>(lanes) * sizeof(float));
-  return load(block);
+  return lanes == W ? load(p) : load_first(p, lanes);
 }
 
 // Sum and residual of one place, `lanes` lanes from `l` on.
@@ -20,13 +17,10 @@ SPL_INLINE Vec candidate(const WindowView& w, int place, int l, int lanes) {
 }
 
 SPL_INLINE void store_some(Vec v, float* p, int lanes) {
-  if (lanes == W) {
+  if (lanes == W)
     store(p, v);
-    return;
-  }
-  float block[W];
-  store(block, v);
-  std::memcpy(p, block, static_cast<size_t>(lanes) * sizeof(float));
+  else
+    store_first(p, v, lanes);
 }
 
 SPL_INLINE IVec load_codes(const uint8_t* p, int lanes) {

@@ -1,5 +1,6 @@
 // The two transforms of Winograd's convolution, lane by lane over channels. They cost 12 operations
 // for six values in each direction; six rows, then six columns.
+#include "kernels/micro/clamped.h"
 #include "kernels/micro/entry.h"
 #include "kernels/micro/window.h"
 
@@ -35,35 +36,36 @@ SPL_INLINE void from_points(const Vec* m, int step, Vec* y) {
   const Vec diff_b = fma(minus, m[4 * step], m[3 * step]);
   y[0] = add(m[0], add(sum_a, sum_b));
   y[1] = fma(constant(kA), diff_a, mul(constant(kB), diff_b));
-  if constexpr (kOut > 2) {
-    y[2] = fma(constant(kAA), sum_a, mul(constant(kBB), sum_b));
-    y[3] = fma(constant(kAA * kA), diff_a, mul(constant(kBB * kB), diff_b));
-  }
+  if constexpr (kOut > 2) y[2] = fma(constant(kAA), sum_a, mul(constant(kBB), sum_b));
+  if constexpr (kOut > 3) y[3] = fma(constant(kAA * kA), diff_a, mul(constant(kBB * kB), diff_b));
+  if constexpr (kOut > 4) y[4] = fma(constant(kAA * kAA), sum_a, mul(constant(kBB * kBB), sum_b));
   y[kOut - 1] = add(y[kOut - 1], m[5 * step]);
 }
 
 template <int kOut>
-SPL_INLINE bool output(const float* sums, int64_t stride, int lanes, const float* bias, float* out,
-                       int64_t row_stride, int64_t pixel_stride) {
+SPL_INLINE bool output(const float* sums, int64_t stride, int lanes, const SquareValues& to) {
   Vec check = zero();
   for (int l = 0; l < lanes; l += W) {
-    Vec m[kWinogradPlaces], half[kSide * kOut];
-    const Vec b = load(bias + l);
+    Vec m[kSide], half[kSide * kOut];
+    const Vec bias = load(to.bias + l);
 #pragma GCC unroll 6
     for (int i = 0; i < kSide; i++) {
 #pragma GCC unroll 6
-      for (int j = 0; j < kSide; j++) m[i * kSide + j] = load(sums + (i * kSide + j) * stride + l);
-      from_points<kOut>(m + i * kSide, 1, half + i * kOut);
+      for (int j = 0; j < kSide; j++) m[j] = load(sums + (i * kSide + j) * stride + l);
+      from_points<kOut>(m, 1, half + i * kOut);
     }
-#pragma GCC unroll 4
+#pragma GCC unroll 5
     for (int x = 0; x < kOut; x++) {
       Vec y[kOut];
       from_points<kOut>(half + x, kOut, y);
-#pragma GCC unroll 4
+#pragma GCC unroll 5
       for (int i = 0; i < kOut; i++) {
-        const Vec v = add(y[i], b);
+        Vec v = add(y[i], bias);
         check = fma(v, zero(), check);  // not-a-number once a value is not finite
-        store(out + i * row_stride + x * pixel_stride + l, v);
+        if (i >= to.rows || x >= to.columns) continue;
+        const int64_t at = i * to.row_stride + x * to.pixel_stride + l;
+        if (to.residual != nullptr) v = add(v, load(to.residual + at));
+        store(to.y + at, clamped(v, to.clamp));
       }
     }
   }
@@ -94,11 +96,19 @@ void winograd_input(const float* const* pixels, int channels, float* out, int64_
   }
 }
 
-bool winograd_output(const float* sums, int64_t stride, int blocks, int side, const float* bias,
-                     float* out, int64_t row_stride, int64_t pixel_stride) {
+bool winograd_output(const float* sums, int64_t stride, int blocks, int side,
+                     const SquareValues& to) {
   const int lanes = blocks * kLanes;
-  if (side == 4) return output<4>(sums, stride, lanes, bias, out, row_stride, pixel_stride);
-  return output<2>(sums, stride, lanes, bias, out, row_stride, pixel_stride);
+  switch (side) {
+    case 2:
+      return output<2>(sums, stride, lanes, to);
+    case 3:
+      return output<3>(sums, stride, lanes, to);
+    case 4:
+      return output<4>(sums, stride, lanes, to);
+    default:
+      return output<5>(sums, stride, lanes, to);
+  }
 }
 
 }  // namespace SPL_ISA

@@ -99,50 +99,23 @@ SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights
   }
 }
 
-// Fewer sums than multiply-adds on the way would wait for each other: then every second element has
-// a set of its own.
-constexpr int kSumsOnTheWay = 8;
-
-// The elements of one column: `x` points at the values, `mask` tells their channels.
-template <class T, int N>
-struct Column {
-  using V = typename T::V;
-  const char* x;
-  const char* weights;
-  uint64_t mask;
-
-  SPL_MEMBER void next(V (&s)[N]) {
-    const char* w = weights + __builtin_ctzll(mask) * (N * W * int64_t{4});
-    const V v = T::broadcast(x);
-    x += 4;
-    mask &= mask - 1;
-    add_products<T, N>(s, v, w);
-  }
-  SPL_MEMBER void add_to(typename T::Sum* sums) {
-    V s[N], other[N];
-    load_sums<T, N>(s, sums);
-    if constexpr (2 * N <= kSumsOnTheWay) {
-#pragma GCC unroll 16
-      for (int j = 0; j < N; j++) other[j] = T::none();
-      for (int pairs = __builtin_popcountll(mask) / 2; pairs > 0; pairs--) next(s), next(other);
-      if (mask != 0) next(s);
-#pragma GCC unroll 16
-      for (int j = 0; j < N; j++) s[j] = T::plus(s[j], other[j]);
-    } else {
-      do next(s);
-      while (mask != 0);
-    }
-    store_sums<T, N>(s, sums);
-  }
-};
-
 template <class T, int N>
 __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, const char* weights,
                                    typename T::Sum* sums) {
   for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step, sums += N * W) {
-    if (row.masks[place] == 0) continue;
+    uint64_t mask = row.masks[place];
+    if (mask == 0) continue;
     const char* x = static_cast<const char*>(row.values) + row.starts[place] * int64_t{4};
-    Column<T, N>{x, weights, row.masks[place]}.add_to(sums);
+    typename T::V s[N];
+    load_sums<T, N>(s, sums);
+    do {
+      const char* w = weights + __builtin_ctzll(mask) * (N * W * int64_t{4});
+      const typename T::V v = T::broadcast(x);
+      x += 4;
+      mask &= mask - 1;
+      add_products<T, N>(s, v, w);
+    } while (mask != 0);
+    store_sums<T, N>(s, sums);
   }
 }
 
