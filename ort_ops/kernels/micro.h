@@ -165,10 +165,10 @@ struct MicroKernels {
   // For slots s < count: end = begin + sum over taps t, channels c < channels of input(s, t)[c] *
   // weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks, blocks 1..8.
   void (*dense_slots)(const TileView& view, int channels, const float* weights, int blocks,
-                      int count, const SumRows<float>& sums);
+                      int count, const SumRows<float>& sums, const Prefetch& next);
   // The same to values: those of slot s at values.y + s * values.stride.
   void (*dense_values)(const TileView& view, int channels, const float* weights, int blocks,
-                       int count, const ValueRows& values);
+                       int count, const ValueRows& values, const Prefetch& next);
   // As dense_slots with quantised input and 32-bit sums: units instead of channels, weights of one
   // unit and output in 4 bytes.
   void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int count,

@@ -72,14 +72,14 @@ void PackedColumns::add_floats(const MicroKernels& micro, const TileView& view, 
   micro.dense_slots(view, plan_.depth(part.chunk),
                     reinterpret_cast<const float*>(at(part.group, part.block, part.chunk)),
                     lanes_[part.block], slots,
-                    sum_rows(part, bias + first_output(part.block), sums));
+                    sum_rows(part, bias + first_output(part.block), sums), {nullptr, 0});
 }
 
 void PackedColumns::values(const MicroKernels& micro, const TileView& view, const Part& part,
-                           int slots, const ValueRows& rows) const {
+                           int slots, const ValueRows& rows, const Prefetch& next) const {
   micro.dense_values(view, plan_.depth(part.chunk),
                      reinterpret_cast<const float*>(at(part.group, part.block, part.chunk)),
-                     lanes_[part.block], slots, rows);
+                     lanes_[part.block], slots, rows, next);
 }
 
 void PackedColumns::add_units(const MicroKernels& micro, const TileView& view, const Part& part,

@@ -55,7 +55,7 @@ class PackedColumns {
                   const float* bias, int slots, float* sums) const;
   // The only chunk of a block, to values.
   void values(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
-              const ValueRows& rows) const;
+              const ValueRows& rows, const Prefetch& next) const;
   void add_units(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
                  int32_t* sums) const;
 

@@ -50,10 +50,23 @@ struct ToValues {
   }
 };
 
+// Memory that is brought near line by line while a tile is worked on: the next weights or inputs come
+// from far, and no hardware prefetcher knows where they begin.
+struct Ahead {
+  const char* at;
+  const char* end;
+  SPL_MEMBER void fetch() {
+    if (at >= end) return;
+    __builtin_prefetch(at, 0, 2);
+    __builtin_prefetch(at + 64, 0, 2);
+    at += 128;
+  }
+};
+
 // G slots x NV vectors. All elements are 4 bytes: floats, or units of quantised channels.
 template <class T, int G, int NV, class Rows>
 SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64_t weight_stride,
-                     int first, const Rows& rows) {
+                     int first, const Rows& rows, Ahead& ahead) {
   typename T::V s[G][NV];
   const char* base[G];
 #pragma GCC unroll 8
@@ -65,6 +78,7 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
   for (int t = 0; t < view.taps; t++) {
     int64_t at = view.tap_offset[t];
     for (int c = 0; c < depth; c++, at += 4, weights += weight_stride) {
+      ahead.fetch();
       typename T::V w[NV];
 #pragma GCC unroll 4
       for (int j = 0; j < NV; j++) w[j] = T::weight(weights + j * W * 4);
@@ -84,7 +98,8 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
 
 template <class T, int NV, class Rows>
 __attribute__((noinline)) void column(const TileView& view, int depth, const char* weights,
-                                      int64_t weight_stride, int count, Rows rows) {
+                                      int64_t weight_stride, int count, Rows rows,
+                                      Ahead& ahead) {
   constexpr int kSlots = slots_with(NV);
   int first = 0;
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
@@ -92,7 +107,7 @@ __attribute__((noinline)) void column(const TileView& view, int depth, const cha
     switch (g) {
 #define SPL_TILE(n)                                                                              \
   case n:                                                                                        \
-    if constexpr (n <= kSlots) tile<T, n, NV>(view, depth, weights, weight_stride, first, rows); \
+    if constexpr (n <= kSlots) tile<T, n, NV>(view, depth, weights, weight_stride, first, rows, ahead); \
     break;
       SPL_TILE(1)
       SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6) SPL_TILE(7) SPL_TILE(8)
@@ -105,14 +120,15 @@ __attribute__((noinline)) void column(const TileView& view, int depth, const cha
 
 template <class T, class Rows>
 SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int blocks, int count,
-                      Rows rows) {
+                      Rows rows, const Prefetch& next) {
+  Ahead ahead{next.first, next.first + next.lines * int64_t{64}};
   const char* w = static_cast<const char*>(weights);
   const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes * 4;
   for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
     switch (least(left, kVectors)) {
 #define SPL_COLUMN(n)                                                                      \
   case n:                                                                                  \
-    if constexpr (n <= kVectors) column<T, n>(view, depth, w, weight_stride, count, rows); \
+    if constexpr (n <= kVectors) column<T, n>(view, depth, w, weight_stride, count, rows, ahead); \
     break;
       SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)
 #undef SPL_COLUMN
@@ -125,18 +141,18 @@ SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int 
 }  // namespace
 
 void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int count,
-                 const SumRows<float>& sums) {
-  dense<Floats>(view, channels, weights, blocks, count, ToSums<Floats>{sums});
+                 const SumRows<float>& sums, const Prefetch& next) {
+  dense<Floats>(view, channels, weights, blocks, count, ToSums<Floats>{sums}, next);
 }
 
 void dense_values(const TileView& view, int channels, const float* weights, int blocks, int count,
-                  const ValueRows& values) {
-  dense<Floats>(view, channels, weights, blocks, count, ToValues{values});
+                  const ValueRows& values, const Prefetch& next) {
+  dense<Floats>(view, channels, weights, blocks, count, ToValues{values}, next);
 }
 
 void dense_units(const TileView& view, int units, const void* weights, int blocks, int count,
                  const SumRows<int32_t>& sums) {
-  dense<Units>(view, units, weights, blocks, count, ToSums<Units>{sums});
+  dense<Units>(view, units, weights, blocks, count, ToSums<Units>{sums}, {nullptr, 0});
 }
 
 }  // namespace SPL_ISA

@@ -14,9 +14,9 @@ void add_rows(const float* x, int64_t x_stride, int vectors, const float* const*
               int64_t n, float* y);
 
 void dense_slots(const TileView& view, int channels, const float* weights, int blocks, int count,
-                 const SumRows<float>& sums);
+                 const SumRows<float>& sums, const Prefetch& next);
 void dense_values(const TileView& view, int channels, const float* weights, int blocks, int count,
-                  const ValueRows& values);
+                  const ValueRows& values, const Prefetch& next);
 void dense_units(const TileView& view, int units, const void* weights, int blocks, int count,
                  const SumRows<int32_t>& sums);
 
