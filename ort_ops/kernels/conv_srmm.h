@@ -63,7 +63,10 @@ std::unique_ptr<SrmmMethod> make_dense(const SrmmLayer& layer);
 // pointwise, winograd or space_to_depth.
 double dense_cost(const ConvShape& shape);
 const char* dense_way(const ConvShape& shape);
-// The same with zero inputs skipped; images with few zeros go to dense work unless `always`.
+// All outputs with zero inputs skipped: for 1 x 1 kernels without padding, and others.
+std::unique_ptr<SrmmMethod> make_pointwise_skip(const SrmmLayer& layer);
+std::unique_ptr<SrmmMethod> make_sliding_skip(const SrmmLayer& layer);
+// One of the two; images with few zeros go to dense work unless `always`.
 std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer, bool always);
 // `selected`, or zero skipping for images where that promises to be faster.
 std::unique_ptr<SrmmMethod> make_adaptive(const SrmmLayer& layer,

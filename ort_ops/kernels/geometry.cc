@@ -70,9 +70,7 @@ int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t beg
 
 ConvShape with_long_rows(const ConvShape& shape, int64_t longest) {
   const ConvAttributes& at = shape.at;
-  const bool padded = at.pads[0] + at.pads[1] + at.pads[2] + at.pads[3] > 0;
-  if (shape.taps() > 1 || at.strides[0] > 1 || at.strides[1] > 1 || padded || shape.pooled())
-    return shape;
+  if (!shape.pointwise() || at.strides[0] > 1 || at.strides[1] > 1 || shape.pooled()) return shape;
   const int64_t pixels = shape.H * shape.W;
   int64_t wide = std::min(longest, pixels);
   while (wide > shape.W && pixels % wide != 0) wide--;

@@ -43,6 +43,9 @@ struct ConvShape {
   }
   int64_t outputs() const { return N * pH * pW * O; }
   bool pooled() const;
+  bool padded() const { return at.pads[0] + at.pads[1] + at.pads[2] + at.pads[3] > 0; }
+  // Whether every output sees exactly one pixel of the image.
+  bool pointwise() const { return taps() == 1 && !padded(); }
 };
 
 inline bool windows_overlap(const ConvAttributes& at) {

@@ -106,10 +106,11 @@ struct SumRows {
   int64_t stride;
 };
 
-// Values of slots, y = clamp(sum + bias + residual); residual (null without) and y have the same
-// stride. Whole lane blocks of all are read and written.
+// Values of slots, y = clamp(begin + sum + residual): sums begin as those of SumRows; residual
+// (null without) and y have the same stride. Whole lane blocks of all are read and written.
 struct ValueRows {
-  const float* bias;
+  const float* begin;
+  int64_t begin_stride;
   const float* residual;
   float* y;
   int64_t stride;
@@ -197,9 +198,11 @@ struct MicroKernels {
   // One tap: output i < walk.count takes column walk.first + i * walk.step. Weights
   // [channel][16 * blocks].
   void (*tap_row)(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-                  float* sums);
+                  const SumRows<float>& sums);
+  void (*tap_values)(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
+                     const ValueRows& values);
   void (*tap_units)(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
-                    int32_t* sums);
+                    const SumRows<int32_t>& sums);
   void (*prefetch)(const Prefetch& next);
   // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats
   // apart; returns the number of non-zeros. May write up to 16 floats beyond the last value.

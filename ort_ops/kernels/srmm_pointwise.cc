@@ -73,7 +73,8 @@ class Pointwise final : public SrmmMethod {
       const int64_t at = ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + o;
       const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
       columns_.values(micro_, view, part, tile.columns,
-                      {bias_.data() + o, residual, target.y + at, shape.O, clamp_}, {nullptr, 0});
+                      {bias_.data() + o, 0, residual, target.y + at, shape.O, clamp_},
+                      {nullptr, 0});
     }
   }
 

@@ -25,6 +25,7 @@ double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& 
   constexpr double kSlack = 1.08;   // of the multiply loop
   constexpr double kColumn = 25;    // cycles to begin and end a column of a chunk
   constexpr double kCompress = 7;   // cycles per vector to pack the non-zero elements
+  constexpr double kPasses = 6;     // cycles per vector to begin and finish sums
   constexpr double kAddsPerCycle = 2;
   const bool slides = can_slide(shape);
   const int64_t total = (shape.Og() + kLanes - 1) / kLanes;
@@ -35,10 +36,13 @@ double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& 
   const double depth = std::clamp(bytes / (adds * kLanes * 4), 16.0, static_cast<double>(kMaxMask));
   const double multiply = (1 - zeros) * kSlack * std::max((adds + 1) / adds, kLeastAdds / adds);
   const double columns = kColumn * kAddsPerCycle / (depth * adds);
-  const double pixels = static_cast<double>(shape.H * shape.W) / (shape.oH * shape.oW);
+  const double pixels =
+      shape.pointwise() ? 1 : static_cast<double>(shape.H * shape.W) / (shape.oH * shape.oW);
+  // Rows of more than one tap have their sums begun and finished in passes of their own.
+  const double passes = shape.pointwise() ? 0 : kPasses * kAddsPerCycle / shape.K();
   const double compress =
       kCompress * kAddsPerCycle * pixels / static_cast<double>(shape.taps() * total * kLanes);
-  return multiply + columns + compress;
+  return multiply + columns + passes + compress;
 }
 
 void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) {
@@ -165,7 +169,7 @@ void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
                micro.slide_row(row, image.columns(), w, blocks, to, next);
              } else {
                micro.prefetch(next);
-               micro.tap_row(row, walk_of(shape, kx), w, blocks, to);
+               micro.tap_row(row, walk_of(shape, kx), w, blocks, {to, width, to, width});
              }
            });
 }
@@ -183,7 +187,7 @@ void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
                micro.slide_units(row, image.columns(), w, blocks, to, next);
              } else {
                micro.prefetch(next);
-               micro.tap_units(row, walk_of(shape, kx), w, blocks, to);
+               micro.tap_units(row, walk_of(shape, kx), w, blocks, {to, width, to, width});
              }
            });
 }

@@ -38,10 +38,11 @@ class ZeroSkipWeights {
   // Weights of one row; `bytes` receives their size.
   const char* row(int64_t group, int block, int chunk, int64_t row, int64_t* bytes) const;
   bool slides() const { return slides_; }
+  int chunks() const { return static_cast<int>((elements_ + step_ - 1) / step_); }
+  int depth(int chunk) const;  // elements
 
  private:
   void layout(const ConvShape& shape, const MicroKernels& micro);
-  int depth(int chunk) const;
   // Weights of element `element` and kernel place (ky, kx), of the first output of the block.
   char* at(int64_t group, int block, int64_t element, int64_t ky, int64_t kx) const;
 

@@ -3,9 +3,8 @@
 // A tile of slots x output vectors stays in registers: AVX-512 6 x 4 (24 sums, 4 weight loads and 6
 // broadcasts for 24 multiply-adds), 16 registers 6 x 2 or 3 x 4. With fewer vectors more slots keep
 // enough sums on the way to hide the latency of the multiply-add.
-#include "kernels/micro/clamped.h"
-#include "kernels/micro/element.h"
 #include "kernels/micro/entry.h"
+#include "kernels/micro/rows.h"
 
 namespace spl {
 namespace SPL_ISA {
@@ -20,38 +19,8 @@ constexpr int slots_with(int vectors) {
   return fit < kMostSlots ? fit : kMostSlots;
 }
 
-// Where sums begin and what becomes of them: vector j (of W outputs) of slot i.
-template <class T>
-struct ToSums {
-  SumRows<typename T::Sum> rows;
-  SPL_MEMBER typename T::V begin(int i, int j) const {
-    return T::load_sum(rows.begin + i * rows.begin_stride + j * W);
-  }
-  SPL_MEMBER void end(int i, int j, typename T::V v) const {
-    T::store_sum(rows.end + i * rows.stride + j * W, v);
-  }
-  SPL_MEMBER ToSums at(int slots, int vectors) const {
-    return {{rows.begin + slots * rows.begin_stride + vectors * W, rows.begin_stride,
-             rows.end + slots * rows.stride + vectors * W, rows.stride}};
-  }
-};
-
-struct ToValues {
-  ValueRows rows;
-  SPL_MEMBER Vec begin(int, int j) const { return load(rows.bias + j * W); }
-  SPL_MEMBER void end(int i, int j, Vec v) const {
-    if (rows.residual != nullptr) v = add(v, load(rows.residual + i * rows.stride + j * W));
-    store(rows.y + i * rows.stride + j * W, clamped(v, rows.clamp));
-  }
-  SPL_MEMBER ToValues at(int slots, int vectors) const {
-    const int64_t step = slots * rows.stride + vectors * W;
-    return {{rows.bias + vectors * W, rows.residual == nullptr ? nullptr : rows.residual + step,
-             rows.y + step, rows.stride, rows.clamp}};
-  }
-};
-
-// Memory that is brought near line by line while a tile is worked on: the next weights or inputs come
-// from far, and no hardware prefetcher knows where they begin.
+// Memory that is brought near line by line while a tile is worked on: the next weights or inputs
+// come from far, and no hardware prefetcher knows where they begin.
 struct Ahead {
   const char* at;
   const char* end;
@@ -98,16 +67,16 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
 
 template <class T, int NV, class Rows>
 __attribute__((noinline)) void column(const TileView& view, int depth, const char* weights,
-                                      int64_t weight_stride, int count, Rows rows,
-                                      Ahead& ahead) {
+                                      int64_t weight_stride, int count, Rows rows, Ahead& ahead) {
   constexpr int kSlots = slots_with(NV);
   int first = 0;
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
     const int g = (count + groups - 1) / groups;
     switch (g) {
-#define SPL_TILE(n)                                                                              \
-  case n:                                                                                        \
-    if constexpr (n <= kSlots) tile<T, n, NV>(view, depth, weights, weight_stride, first, rows, ahead); \
+#define SPL_TILE(n)                                                            \
+  case n:                                                                      \
+    if constexpr (n <= kSlots)                                                 \
+      tile<T, n, NV>(view, depth, weights, weight_stride, first, rows, ahead); \
     break;
       SPL_TILE(1)
       SPL_TILE(2) SPL_TILE(3) SPL_TILE(4) SPL_TILE(5) SPL_TILE(6) SPL_TILE(7) SPL_TILE(8)
@@ -126,8 +95,8 @@ SPL_INLINE void dense(const TileView& view, int depth, const void* weights, int 
   const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes * 4;
   for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
     switch (least(left, kVectors)) {
-#define SPL_COLUMN(n)                                                                      \
-  case n:                                                                                  \
+#define SPL_COLUMN(n)                                                                             \
+  case n:                                                                                         \
     if constexpr (n <= kVectors) column<T, n>(view, depth, w, weight_stride, count, rows, ahead); \
     break;
       SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)

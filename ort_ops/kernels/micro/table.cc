@@ -30,6 +30,7 @@ const MicroKernels& table() {
       slide_row,
       slide_units,
       tap_row,
+      tap_values,
       tap_units,
       prefetch,
       compress_run,

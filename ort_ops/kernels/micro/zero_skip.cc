@@ -1,8 +1,8 @@
 // Zero-input skipping along one row of an image. The masks are plain integers made beforehand:
 // tzcnt, blsr and the loop exit then run ahead of the multiply-adds, which hides most of the
 // misprediction at the end of each mask (a vector compare inside the loop would wait for them).
-#include "kernels/micro/element.h"
 #include "kernels/micro/entry.h"
+#include "kernels/micro/rows.h"
 
 #ifdef __SSE2__
 #include <xmmintrin.h>
@@ -99,35 +99,37 @@ SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights
   }
 }
 
-template <class T, int N>
+template <class T, int N, class Rows>
 __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, const char* weights,
-                                   typename T::Sum* sums) {
-  for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step, sums += N * W) {
+                                   Rows rows) {
+  for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step) {
     uint64_t mask = row.masks[place];
-    if (mask == 0) continue;
     const char* x = static_cast<const char*>(row.values) + row.starts[place] * int64_t{4};
     typename T::V s[N];
-    load_sums<T, N>(s, sums);
-    do {
+#pragma GCC unroll 16
+    for (int j = 0; j < N; j++) s[j] = rows.begin(0, j);
+    while (mask != 0) {
       const char* w = weights + __builtin_ctzll(mask) * (N * W * int64_t{4});
       const typename T::V v = T::broadcast(x);
       x += 4;
       mask &= mask - 1;
       add_products<T, N>(s, v, w);
-    } while (mask != 0);
-    store_sums<T, N>(s, sums);
+    }
+#pragma GCC unroll 16
+    for (int j = 0; j < N; j++) rows.end(0, j, s[j]);
+    rows = rows.at(1, 0);
   }
 }
 
-template <class T>
+template <class T, class Rows>
 SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* weights, int blocks,
-                        typename T::Sum* sums) {
+                        Rows rows) {
   // clang-format off
   switch (blocks * kPerBlock) {
 #define SPL_TAP(n)                                 \
   case n:                                          \
     if constexpr (n <= kTapBlocks * kPerBlock)     \
-      tap<T, n>(row, walk, weights, sums);         \
+      tap<T, n>(row, walk, weights, rows);         \
     break;
     SPL_TAP(1) SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8)
     SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15) SPL_TAP(16)
@@ -175,13 +177,18 @@ void slide_units(const SparseRow& row, int columns, const void* weights, int blo
 }
 
 void tap_row(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-             float* sums) {
-  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, sums);
+             const SumRows<float>& sums) {
+  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, ToSums<Floats>{sums});
+}
+
+void tap_values(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
+                const ValueRows& values) {
+  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, ToValues{values});
 }
 
 void tap_units(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
-               int32_t* sums) {
-  tap_any<Units>(row, walk, static_cast<const char*>(weights), blocks, sums);
+               const SumRows<int32_t>& sums) {
+  tap_any<Units>(row, walk, static_cast<const char*>(weights), blocks, ToSums<Units>{sums});
 }
 
 int64_t compress_run(const float* x, int64_t stride, int count, int channels, float* values,

@@ -1,0 +1,162 @@
+// SRMM with zero inputs skipped for 1 x 1 kernels without padding.
+//
+// The non-zero inputs under a tile are packed by the thread that needs them, and stay in its
+// caches; sums begin at the bias in the first chunk of channels and become values in the last.
+#include <algorithm>
+
+#include "kernels/conv_srmm.h"
+#include "kernels/finish_tile.h"
+#include "kernels/scratch.h"
+#include "kernels/selection.h"
+#include "kernels/tile_work.h"
+#include "kernels/zero_skip.h"
+
+namespace spl {
+namespace {
+
+constexpr int64_t kTileInputs = 64 << 10;  // a quarter of a megabyte of the second-level cache
+constexpr int64_t kLeastSlots = 32, kMostSlots = 256, kPooledSlots = 400;
+
+// Non-zero inputs of a tile and group; row r of chunk q is at(q, r).
+class SparseTile {
+ public:
+  SparseTile(const ConvShape& shape, const Tile& tile, const ZeroSkipWeights& weights)
+      : shape_(shape), tile_(tile), weights_(weights), pitch_(tile.columns * weights.step()) {
+    const size_t rows = static_cast<size_t>(weights.chunks() * tile.rows);
+    Scratch& scratch = thread_scratch();
+    values_ = scratch.values.get<float>(rows * pitch_ + kLanes);
+    masks_ = scratch.masks.get<uint64_t>(rows * tile.columns);
+    starts_ = scratch.starts.get<int32_t>(rows * tile.columns);
+  }
+
+  void pack(const float* x, int64_t group, const MicroKernels& micro) const {
+    const int64_t* strides = shape_.at.strides;
+    for (int q = 0; q < weights_.chunks(); q++)
+      for (int r = 0; r < tile_.rows; r++) {
+        const int64_t y = (tile_.cy0 + r) * strides[0], at = q * tile_.rows + r;
+        const float* from =
+            x + ((tile_.n * shape_.H + y) * shape_.W + tile_.cx0 * strides[1]) * shape_.C +
+            group * shape_.Cg + q * weights_.step();
+        micro.compress_run(from, strides[1] * shape_.C, tile_.columns, weights_.depth(q),
+                           values_ + at * pitch_, masks_ + at * tile_.columns,
+                           starts_ + at * tile_.columns);
+      }
+  }
+
+  SparseRow at(int chunk, int64_t row) const {
+    const int64_t at = chunk * tile_.rows + row;
+    return {values_ + at * pitch_, masks_ + at * tile_.columns, starts_ + at * tile_.columns};
+  }
+
+ private:
+  const ConvShape& shape_;
+  const Tile& tile_;
+  const ZeroSkipWeights& weights_;
+  int64_t pitch_;
+  float* values_;
+  uint64_t* masks_;
+  int32_t* starts_;
+};
+
+class PointwiseSkip final : public SrmmMethod {
+ public:
+  explicit PointwiseSkip(const SrmmLayer& layer)
+      : weights_(layer.shape, layer.w, layer.micro),
+        bias_(padded_bias(layer.b, layer.shape.O)),
+        clamp_(layer.clamp),
+        micro_(layer.micro) {}
+
+  Message run(const ConvShape& given, const SrmmInputs& in,
+              const Parallel& parallel) const override {
+    if (given.outputs() == 0) return "";
+    // With a selection rows stay as they are: messages about it name positions.
+    const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
+    const int64_t fit = std::clamp(kTileInputs / shape.Cg, kLeastSlots, kMostSlots);
+    const int slots = static_cast<int>(windows_overlap(shape.at) ? kPooledSlots : fit);
+    const Tiling tiling(shape, slots, slots);
+    const ResidualReader residual(shape, in.residual);
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    return run_tiles(shape, tiling, 0, shape.N, kLanes, parallel, [&](const TileWork& work) {
+      const SparseTile input(shape, work.tile, weights_);
+      input.pack(in.x, work.group, micro_);
+      Message bad;
+      for (int b = 0; b < weights_.blocks() && bad.empty(); b++) {
+        const int64_t first = weights_.first_output(b);
+        // A block belongs to the range in which it begins.
+        if (first >= work.o0 && first < work.o1) bad = run_block(target, work, input, b);
+      }
+      return bad;
+    });
+  }
+
+ private:
+  struct Block {
+    int index;
+    int64_t width, o, count;  // lanes; first output of all; outputs
+  };
+
+  Message run_block(const FinishTarget& target, const TileWork& work, const SparseTile& input,
+                    int index) const {
+    const ConvShape& shape = target.shape;
+    const int64_t first = weights_.first_output(index);
+    const int64_t width = weights_.lane_blocks(index) * kLanes;
+    const Block block{index, width, work.group * shape.Og() + first,
+                      std::min(width, shape.Og() - first)};
+    const Tile& tile = work.tile;
+    if (target.s != nullptr) {
+      Message bad = check_codes(shape, micro_, tile, target.s, block.o, block.o + block.count);
+      if (!bad.empty()) return bad;
+    }
+    const bool straight = !shape.pooled() && target.s == nullptr && target.residual.by_rows() &&
+                          block.count == width;  // from the sums to the output
+    float* sums =
+        thread_scratch().accumulators.get<float>(static_cast<size_t>(tile.slots() * width));
+    for (int q = 0; q < weights_.chunks(); q++)
+      add_chunk(target, work, input, block, q, straight && q == weights_.chunks() - 1, sums);
+    if (!straight)
+      finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns},
+                  block.o, block.count);
+    return "";
+  }
+
+  // Adds chunk `q` to the sums of a block, or makes values of them with it.
+  void add_chunk(const FinishTarget& target, const TileWork& work, const SparseTile& input,
+                 const Block& block, int q, bool to_values, float* sums) const {
+    const Tile& tile = work.tile;
+    int64_t bytes;
+    const char* packed = weights_.row(work.group, block.index, q, 0, &bytes);
+    const float* weights = reinterpret_cast<const float*>(packed);
+    const int blocks = weights_.lane_blocks(block.index);
+    const TapWalk walk{0, 1, tile.columns};
+    micro_.prefetch({packed + bytes, static_cast<int>(bytes / 64)});
+    for (int64_t r = 0; r < tile.rows; r++) {
+      float* row = sums + r * tile.columns * block.width;
+      const float* begin = q == 0 ? bias_.data() + block.o : row;
+      const int64_t begin_stride = q == 0 ? 0 : block.width;
+      if (!to_values) {
+        micro_.tap_row(input.at(q, r), walk, weights, blocks,
+                       {begin, begin_stride, row, block.width});
+        continue;
+      }
+      const ConvShape& shape = target.shape;
+      const int64_t at =
+          ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + block.o;
+      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
+      micro_.tap_values(input.at(q, r), walk, weights, blocks,
+                        {begin, begin_stride, residual, target.y + at, shape.O, clamp_});
+    }
+  }
+
+  ZeroSkipWeights weights_;
+  std::vector<float> bias_;
+  Clamp clamp_;
+  const MicroKernels& micro_;
+};
+
+}  // namespace
+
+std::unique_ptr<SrmmMethod> make_pointwise_skip(const SrmmLayer& layer) {
+  return std::make_unique<PointwiseSkip>(layer);
+}
+
+}  // namespace spl
