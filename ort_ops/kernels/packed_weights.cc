@@ -67,19 +67,25 @@ SumRows<T> PackedColumns::sum_rows(const Part& part, const T* start, T* sums) co
   return {sums, width, sums, width};
 }
 
+Prefetch PackedColumns::next_of(const Part& part, bool fetch) const {
+  if (!fetch) return {nullptr, 0};
+  const int lines = plan_.taps * plan_.depth(part.chunk) * lanes_[part.block];
+  return {at(part.group, part.block, part.chunk) + lines * int64_t{64}, lines};
+}
+
 void PackedColumns::add_floats(const MicroKernels& micro, const TileView& view, const Part& part,
-                               const float* bias, int slots, float* sums) const {
+                               const float* bias, int slots, float* sums, bool fetch) const {
   micro.dense_slots(view, plan_.depth(part.chunk),
                     reinterpret_cast<const float*>(at(part.group, part.block, part.chunk)),
                     lanes_[part.block], slots,
-                    sum_rows(part, bias + first_output(part.block), sums), {nullptr, 0});
+                    sum_rows(part, bias + first_output(part.block), sums), next_of(part, fetch));
 }
 
 void PackedColumns::values(const MicroKernels& micro, const TileView& view, const Part& part,
-                           int slots, const ValueRows& rows, const Prefetch& next) const {
+                           int slots, const ValueRows& rows, bool fetch) const {
   micro.dense_values(view, plan_.depth(part.chunk),
                      reinterpret_cast<const float*>(at(part.group, part.block, part.chunk)),
-                     lanes_[part.block], slots, rows, next);
+                     lanes_[part.block], slots, rows, next_of(part, fetch));
 }
 
 void PackedColumns::add_units(const MicroKernels& micro, const TileView& view, const Part& part,

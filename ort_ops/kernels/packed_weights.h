@@ -51,15 +51,17 @@ class PackedColumns {
   // Adds what the packed input of the part's chunk gives to `sums` [slots][16 * lane blocks] of its
   // block. The first chunk starts them, at `bias` (of the group's outputs, readable up to whole
   // lane blocks) or at 0.
+  // `fetch` brings the weights near that lie behind those of the part.
   void add_floats(const MicroKernels& micro, const TileView& view, const Part& part,
-                  const float* bias, int slots, float* sums) const;
-  // The only chunk of a block, to values.
+                  const float* bias, int slots, float* sums, bool fetch = false) const;
+  // The same with the last chunk, to values.
   void values(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
-              const ValueRows& rows, const Prefetch& next) const;
+              const ValueRows& rows, bool fetch) const;
   void add_units(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
                  int32_t* sums) const;
 
  private:
+  Prefetch next_of(const Part& part, bool fetch) const;
   template <class T>
   SumRows<T> sum_rows(const Part& part, const T* start, T* sums) const;
   void layout(const ConvShape& shape, int unit);

@@ -1,8 +1,8 @@
 // SRMM with all outputs of a 1 x 1 convolution without padding computed, nothing skipped: a matrix
 // product whose left side is read where it lies.
 //
-// The weights of a block of outputs serve the pixels under a tile from the second-level cache; the
-// sums of a tile and block fit the first, where they become values.
+// The weights of a block of outputs and chunk of channels serve the pixels under a tile from the
+// second-level cache; the sums of a tile and block fit the first, where they become values.
 #include <algorithm>
 
 #include "kernels/conv_srmm.h"
@@ -18,21 +18,28 @@ constexpr int kTileSlots = 96, kPooledSlots = 400;  // see srmm_direct.cc
 constexpr int kBlocks = 4;                          // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
 
-// All channels in one chunk.
-ChunkPlan whole(const ConvShape& shape) {
+// Channels of a chunk: its weights and those that are fetched meanwhile take a quarter of a megabyte.
+constexpr int64_t kMostDepth = 512;
+// Weights beyond this do not stay in the second-level cache from tile to tile.
+constexpr int64_t kFarWeights = 512 << 10;
+
+ChunkPlan chunks_of_channels(const ConvShape& shape) {
   ChunkPlan plan;
   plan.total = shape.Cg;
-  plan.step = static_cast<int>(shape.Cg);
-  plan.chunks = 1;
+  const int64_t chunks = (shape.Cg + kMostDepth - 1) / kMostDepth;
+  plan.step = static_cast<int>((shape.Cg + chunks - 1) / chunks);
+  plan.chunks = static_cast<int>(chunks);
   return plan;
 }
 
 class Pointwise final : public SrmmMethod {
  public:
   explicit Pointwise(const SrmmLayer& layer)
-      : columns_(layer.shape, whole(layer.shape), layer.w, kBlocks),
+      : plan_(chunks_of_channels(layer.shape)),
+        columns_(layer.shape, plan_, layer.w, kBlocks),
         bias_(padded_bias(layer.b, layer.shape.O)),
         clamp_(layer.clamp),
+        fetches_(layer.shape.O * layer.shape.Cg * 4 > kFarWeights),
         micro_(layer.micro) {}
 
   Message run(const ConvShape& given, const SrmmInputs& in,
@@ -65,19 +72,6 @@ class Pointwise final : public SrmmMethod {
     return offsets;
   }
 
-  // Sums become values in the registers, row by row of the tile.
-  void write_rows(const FinishTarget& target, TileView view, const PackedColumns::Part& part,
-                  const Tile& tile, int64_t o) const {
-    const ConvShape& shape = target.shape;
-    for (int64_t r = 0; r < tile.rows; r++, view.slot_offset += tile.columns) {
-      const int64_t at = ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + o;
-      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
-      columns_.values(micro_, view, part, tile.columns,
-                      {bias_.data() + o, 0, residual, target.y + at, shape.O, clamp_},
-                      {nullptr, 0});
-    }
-  }
-
   Message run_block(const FinishTarget& target, const float* x, const TileWork& work, int block,
                     const int32_t* offsets) const {
     const ConvShape& shape = target.shape;
@@ -89,28 +83,50 @@ class Pointwise final : public SrmmMethod {
       Message bad = check_codes(shape, micro_, tile, target.s, o, o + count);
       if (!bad.empty()) return bad;
     }
+    const bool straight = !shape.pooled() && target.s == nullptr && target.residual.by_rows() &&
+                          count == width;  // from the sums to the output
     const int64_t pixel = (tile.n * shape.H + tile.cy0 * shape.at.strides[0]) * shape.W +
                           tile.cx0 * shape.at.strides[1];
     const float* from = x + pixel * shape.C + work.group * shape.Cg;
-    static const int32_t no_offset = 0;
-    const TileView view{reinterpret_cast<const char*>(from), offsets, &no_offset, 1};
-    const PackedColumns::Part part{work.group, block, 0};
-    if (!shape.pooled() && target.s == nullptr && target.residual.by_rows() && count == width) {
-      write_rows(target, view, part, tile, o);
-      return "";
-    }
     float* sums =
         thread_scratch().accumulators.get<float>(static_cast<size_t>(tile.slots() * width));
-    columns_.add_floats(micro_, view, part, bias_.data() + work.group * shape.Og(), tile.slots(),
-                        sums);
-    finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
-                count);
+    static const int32_t no_offset = 0;
+    for (int q = 0; q < plan_.chunks; q++) {
+      const PackedColumns::Part part{work.group, block, q};
+      const char* chunk = reinterpret_cast<const char*>(from + q * plan_.step);
+      const TileView view{chunk, offsets, &no_offset, 1};
+      if (straight && q == plan_.chunks - 1)
+        write_rows(target, view, part, tile, o, sums);
+      else
+        columns_.add_floats(micro_, view, part, bias_.data() + work.group * shape.Og(),
+                            tile.slots(), sums, fetches_);
+    }
+    if (!straight)
+      finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
+                  count);
     return "";
   }
 
+  // The last chunk: sums become values in the registers, row by row of the tile.
+  void write_rows(const FinishTarget& target, TileView view, const PackedColumns::Part& part,
+                  const Tile& tile, int64_t o, const float* sums) const {
+    const ConvShape& shape = target.shape;
+    const int64_t width = columns_.lane_blocks(part.block) * kLanes;
+    for (int64_t r = 0; r < tile.rows; r++, view.slot_offset += tile.columns) {
+      const int64_t at = ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + o;
+      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
+      const float* begin = part.chunk == 0 ? bias_.data() + o : sums + r * tile.columns * width;
+      columns_.values(micro_, view, part, tile.columns,
+                      {begin, part.chunk == 0 ? 0 : width, residual, target.y + at, shape.O, clamp_},
+                      fetches_ && r == 0);
+    }
+  }
+
+  ChunkPlan plan_;
   PackedColumns columns_;
   std::vector<float> bias_;
   Clamp clamp_;
+  bool fetches_;  // weights ahead
   const MicroKernels& micro_;
 };
 
