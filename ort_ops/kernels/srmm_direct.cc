@@ -4,11 +4,10 @@
 
 #include "kernels/chunks.h"
 #include "kernels/conv_srmm.h"
-#include "kernels/finish_tile.h"
 #include "kernels/input_tile.h"
-#include "kernels/packed_weights.h"
 #include "kernels/selection.h"
 #include "kernels/tile_work.h"
+#include "kernels/write_rows.h"
 
 namespace spl {
 namespace {
@@ -62,17 +61,32 @@ class Direct final : public SrmmMethod {
     for (int q = 0; q < plan_.chunks; q++) {
       input.pack_floats(q);
       for (int b = first; b < last; b++)
-        columns_.add_floats(micro_, input.view(), {group, b, q}, bias_.data() + channel,
-                            tile.slots(), sums + (b - first) * block_size);
+        add_chunk(target, input.view(), tile, {group, b, q}, sums + (b - first) * block_size);
     }
     for (int b = first; b < last; b++) {
       const int64_t o = columns_.first_output(b), width = columns_.lane_blocks(b) * kLanes;
-      finish_tile(
-          target, tile,
-          {reinterpret_cast<const char*>(sums + (b - first) * block_size), width * 4, tile.columns},
-          channel + o, std::min(width, shape.Og() - o));
+      const int64_t count = std::min(width, shape.Og() - o);
+      if (!target.straight(count, width))
+        finish_tile(target, tile,
+                    {reinterpret_cast<const char*>(sums + (b - first) * block_size), width * 4,
+                     tile.columns},
+                    channel + o, count);
     }
     return "";
+  }
+
+  // `sums` are those of the part's block.
+  void add_chunk(const FinishTarget& target, const TileView& view, const Tile& tile,
+                 const PackedColumns::Part& part, float* sums) const {
+    const int64_t channel = part.group * target.shape.Og();
+    const int64_t o = columns_.first_output(part.block);
+    const int64_t width = columns_.lane_blocks(part.block) * kLanes;
+    const bool last = part.chunk == plan_.chunks - 1;
+    if (last && target.straight(std::min(width, target.shape.Og() - o), width))
+      write_rows(target, columns_, view, part, tile, channel + o, bias_.data() + channel + o,
+                 part.chunk == 0 ? nullptr : sums, false);
+    else
+      columns_.add_floats(micro_, view, part, bias_.data() + channel, tile.slots(), sums);
   }
 
   ChunkPlan plan_;

@@ -6,10 +6,9 @@
 #include <algorithm>
 
 #include "kernels/conv_srmm.h"
-#include "kernels/finish_tile.h"
-#include "kernels/packed_weights.h"
 #include "kernels/selection.h"
 #include "kernels/tile_work.h"
+#include "kernels/write_rows.h"
 
 namespace spl {
 namespace {
@@ -18,7 +17,8 @@ constexpr int kTileSlots = 96, kPooledSlots = 400;  // see srmm_direct.cc
 constexpr int kBlocks = 4;                          // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
 
-// Channels of a chunk: its weights and those that are fetched meanwhile take a quarter of a megabyte.
+// Channels of a chunk: its weights and those that are fetched meanwhile take a quarter of a
+// megabyte.
 constexpr int64_t kMostDepth = 512;
 // Weights beyond this do not stay in the second-level cache from tile to tile.
 constexpr int64_t kFarWeights = 512 << 10;
@@ -83,8 +83,7 @@ class Pointwise final : public SrmmMethod {
       Message bad = check_codes(shape, micro_, tile, target.s, o, o + count);
       if (!bad.empty()) return bad;
     }
-    const bool straight = !shape.pooled() && target.s == nullptr && target.residual.by_rows() &&
-                          count == width;  // from the sums to the output
+    const bool straight = target.straight(count, width);
     const int64_t pixel = (tile.n * shape.H + tile.cy0 * shape.at.strides[0]) * shape.W +
                           tile.cx0 * shape.at.strides[1];
     const float* from = x + pixel * shape.C + work.group * shape.Cg;
@@ -96,7 +95,8 @@ class Pointwise final : public SrmmMethod {
       const char* chunk = reinterpret_cast<const char*>(from + q * plan_.step);
       const TileView view{chunk, offsets, &no_offset, 1};
       if (straight && q == plan_.chunks - 1)
-        write_rows(target, view, part, tile, o, sums);
+        write_rows(target, columns_, view, part, tile, o, bias_.data() + o, q == 0 ? nullptr : sums,
+                   fetches_);
       else
         columns_.add_floats(micro_, view, part, bias_.data() + work.group * shape.Og(),
                             tile.slots(), sums, fetches_);
@@ -105,21 +105,6 @@ class Pointwise final : public SrmmMethod {
       finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
                   count);
     return "";
-  }
-
-  // The last chunk: sums become values in the registers, row by row of the tile.
-  void write_rows(const FinishTarget& target, TileView view, const PackedColumns::Part& part,
-                  const Tile& tile, int64_t o, const float* sums) const {
-    const ConvShape& shape = target.shape;
-    const int64_t width = columns_.lane_blocks(part.block) * kLanes;
-    for (int64_t r = 0; r < tile.rows; r++, view.slot_offset += tile.columns) {
-      const int64_t at = ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + o;
-      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
-      const float* begin = part.chunk == 0 ? bias_.data() + o : sums + r * tile.columns * width;
-      columns_.values(micro_, view, part, tile.columns,
-                      {begin, part.chunk == 0 ? 0 : width, residual, target.y + at, shape.O, clamp_},
-                      fetches_ && r == 0);
-    }
   }
 
   ChunkPlan plan_;

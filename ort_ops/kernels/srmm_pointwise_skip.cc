@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "kernels/conv_srmm.h"
-#include "kernels/finish_tile.h"
 #include "kernels/scratch.h"
 #include "kernels/selection.h"
 #include "kernels/tile_work.h"
+#include "kernels/write_rows.h"
 #include "kernels/zero_skip.h"
 
 namespace spl {
@@ -107,8 +107,7 @@ class PointwiseSkip final : public SrmmMethod {
       Message bad = check_codes(shape, micro_, tile, target.s, block.o, block.o + block.count);
       if (!bad.empty()) return bad;
     }
-    const bool straight = !shape.pooled() && target.s == nullptr && target.residual.by_rows() &&
-                          block.count == width;  // from the sums to the output
+    const bool straight = target.straight(block.count, width);
     float* sums =
         thread_scratch().accumulators.get<float>(static_cast<size_t>(tile.slots() * width));
     for (int q = 0; q < weights_.chunks(); q++)
@@ -130,20 +129,15 @@ class PointwiseSkip final : public SrmmMethod {
     const TapWalk walk{0, 1, tile.columns};
     micro_.prefetch({packed + bytes, static_cast<int>(bytes / 64)});
     for (int64_t r = 0; r < tile.rows; r++) {
+      const float* bias = bias_.data() + block.o;
       float* row = sums + r * tile.columns * block.width;
-      const float* begin = q == 0 ? bias_.data() + block.o : row;
-      const int64_t begin_stride = q == 0 ? 0 : block.width;
-      if (!to_values) {
+      if (to_values)
+        micro_.tap_values(
+            input.at(q, r), walk, weights, blocks,
+            value_rows(target, tile, r, block.o, bias, q == 0 ? nullptr : sums, block.width));
+      else
         micro_.tap_row(input.at(q, r), walk, weights, blocks,
-                       {begin, begin_stride, row, block.width});
-        continue;
-      }
-      const ConvShape& shape = target.shape;
-      const int64_t at =
-          ((tile.n * shape.oH + tile.cy0 + r) * shape.oW + tile.cx0) * shape.O + block.o;
-      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
-      micro_.tap_values(input.at(q, r), walk, weights, blocks,
-                        {begin, begin_stride, residual, target.y + at, shape.O, clamp_});
+                       {q == 0 ? bias : row, q == 0 ? 0 : block.width, row, block.width});
     }
   }
 

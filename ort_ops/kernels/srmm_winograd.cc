@@ -103,8 +103,8 @@ Message WinogradSrmm::run_block(const Image& image, const Tile& tile, int64_t gr
   const int64_t stride = input.squares() * width + kLanes;  // see WinogradInput
   const int64_t side = winograd_side(shape), slots = input.squares() * side * side;
   const ResidualReader residual(shape, image.in.residual);
-  const bool straight = !shape.pooled() && image.in.s == nullptr && residual.by_rows() &&
-                        count == width;  // from the sums to the output
+  const FinishTarget target{shape, micro_, residual, clamp_, image.in.s, image.in.y};
+  const bool straight = target.straight(count, width);
   float* sums = thread_scratch().accumulators.get<float>(
       static_cast<size_t>(kWinogradPlaces * stride + (straight ? 0 : slots * width)));
   multiply(input, group, block, sums, stride);
@@ -123,8 +123,7 @@ Message WinogradSrmm::run_block(const Image& image, const Tile& tile, int64_t gr
                         row * width,           width,   static_cast<int>(input.high() * side),
                         static_cast<int>(row), kNoClamp};
   if (!transform_back(input, side, places, to)) image.finite = false;
-  finish_tile({shape, micro_, residual, clamp_, image.in.s, image.in.y}, tile,
-              {reinterpret_cast<const char*>(values), width * 4, row}, o, count);
+  finish_tile(target, tile, {reinterpret_cast<const char*>(values), width * 4, row}, o, count);
   return "";
 }
 

@@ -44,22 +44,26 @@ class WindowVisitor {
       for (int64_t px = tile_.px0; px < tile_.px1; px++) {
         const int64_t y0 = py * pool.pool_strides[0] - pool.pool_pads[0];
         const int64_t x0 = px * pool.pool_strides[1] - pool.pool_pads[1];
-        int i = 0;
-        for (int64_t y = y0; y < y0 + pool.pool_kernel[0]; y++)
-          for (int64_t x = x0; x < x0 + pool.pool_kernel[1]; x++) place(sums, i++, y, x, o);
+        places(sums, y0, x0, o);
         const int64_t at = ((tile_.n * shape_.pH + py) * shape_.pW + px) * shape_.O + o;
         fn(WindowView{sums_, residuals_, count, static_cast<int>(lanes)}, at, px);
       }
   }
 
  private:
-  void place(const TileSums& sums, int i, int64_t y, int64_t x, int64_t o) {
-    const bool inside = y >= 0 && x >= 0 && y < shape_.oH && x < shape_.oW;
-    sums_[i] = nullptr;
-    residuals_[i] = nullptr;
-    if (!inside) return;
-    sums_[i] = sums.base + ((y - tile_.cy0) * sums.row_slots + (x - tile_.cx0)) * sums.slot_bytes;
-    if (residual_.active()) residuals_[i] = residual_.at(tile_.n, y, x, o);
+  void places(const TileSums& sums, int64_t y0, int64_t x0, int64_t o) {
+    const int64_t high = shape_.at.pool_kernel[0], wide = shape_.at.pool_kernel[1];
+    const bool inside = y0 >= 0 && x0 >= 0 && y0 + high <= shape_.oH && x0 + wide <= shape_.oW;
+    int64_t row = ((y0 - tile_.cy0) * sums.row_slots + (x0 - tile_.cx0)) * sums.slot_bytes;
+    int i = 0;
+    for (int64_t y = y0; y < y0 + high; y++, row += sums.row_slots * sums.slot_bytes) {
+      int64_t slot = row;
+      for (int64_t x = x0; x < x0 + wide; x++, i++, slot += sums.slot_bytes) {
+        const bool real = inside || (y >= 0 && x >= 0 && y < shape_.oH && x < shape_.oW);
+        sums_[i] = real ? sums.base + slot : nullptr;
+        residuals_[i] = real && residual_.active() ? residual_.at(tile_.n, y, x, o) : nullptr;
+      }
+    }
   }
 
   const ConvShape& shape_;

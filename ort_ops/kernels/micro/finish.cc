@@ -23,6 +23,31 @@ SPL_INLINE void for_each_vector(const Run& run, float* y, Value value) {
   }
 }
 
+constexpr int kTogether = 4;
+
+// The maxima of N whole vectors from lane `l` on.
+template <int N>
+SPL_INLINE void max_vectors(const WindowView& window, const Clamp& clamp, int l, float* y) {
+  Vec v[N];
+#pragma GCC unroll 4
+  for (int j = 0; j < N; j++) v[j] = splat(-__builtin_inff());
+  for (int i = 0; i < window.count; i++) {
+    if (window.sums[i] == nullptr) continue;
+    const float* sums = static_cast<const float*>(window.sums[i]) + l;
+    const float* residual = window.residual[i];
+    if (residual == nullptr) {
+#pragma GCC unroll 4
+      for (int j = 0; j < N; j++) v[j] = max_or(v[j], load(sums + j * W));
+    } else {
+#pragma GCC unroll 4
+      for (int j = 0; j < N; j++)
+        v[j] = max_or(v[j], add(load(sums + j * W), load(residual + l + j * W)));
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < N; j++) store(y + j * W, clamped(v[j], clamp));
+}
+
 }  // namespace
 
 void finish_run(const Run& run, const Clamp& clamp, float* y) {
@@ -37,16 +62,15 @@ void finish_code_run(const Run& run, const Clamp& clamp, const uint8_t* code, fl
 }
 
 void finish_max(const WindowView& window, const Clamp& clamp, float* y) {
-  for (int l = 0; l < window.lanes; l += W) {
+  int l = 0;
+  // Several vectors share the walk over the places, which would take longer than the maxima.
+  for (; l + kTogether * W <= window.lanes; l += kTogether * W)
+    max_vectors<kTogether>(window, clamp, l, y + l);
+  for (; l < window.lanes; l += W) {
     const int lanes = least(W, window.lanes - l);
-    Vec v = zero();
-    bool first = true;
-    for (int i = 0; i < window.count; i++) {
-      if (window.sums[i] == nullptr) continue;
-      const Vec s = candidate(window, i, l, lanes);
-      v = first ? s : max_or(v, s);
-      first = false;
-    }
+    Vec v = splat(-__builtin_inff());
+    for (int i = 0; i < window.count; i++)
+      if (window.sums[i] != nullptr) v = max_or(v, candidate(window, i, l, lanes));
     store_some(clamped(v, clamp), y + l, lanes);
   }
 }
