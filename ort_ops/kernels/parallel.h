@@ -3,9 +3,23 @@
 // own pool; a second pool would fight with its spinning workers.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 
 namespace spl {
+
+// How many different threads have worked for kernels so far. ONNX Runtime does not say how many a
+// session has; how work is cut depends on this, what is computed does not.
+inline std::atomic<int>& threads_seen() {
+  static std::atomic<int> seen{0};
+  return seen;
+}
+
+inline void see_thread() {
+  static thread_local bool counted = false;
+  if (!counted) threads_seen()++;
+  counted = true;
+}
 
 struct Parallel {
   using Body = void (*)(void* arg, size_t index);
@@ -22,7 +36,11 @@ struct Parallel {
       return;
     }
     runner(
-        self, count, [](void* arg, size_t i) { (*static_cast<F*>(arg))(i); },
+        self, count,
+        [](void* arg, size_t i) {
+          see_thread();
+          (*static_cast<F*>(arg))(i);
+        },
         const_cast<void*>(static_cast<const void*>(&fn)));
   }
 };

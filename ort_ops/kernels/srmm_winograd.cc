@@ -13,8 +13,16 @@
 namespace spl {
 namespace {
 
+constexpr int kLeastSquares = 12;  // of a part: two register tiles share its weights
+
 constexpr Clamp kNoClamp = {-std::numeric_limits<float>::infinity(),
                             std::numeric_limits<float>::infinity(), 0};
+
+// Whether so many equal units keep the threads busy. While one thread was seen there may be more.
+bool balanced(int64_t units) {
+  const int threads = threads_seen();
+  return units >= wanted_units() || (threads > 1 && units % threads == 0);
+}
 
 class Winograd final : public SrmmMethod {
  public:
@@ -48,6 +56,11 @@ struct WinogradSrmm::Image {
   std::atomic<bool>& finite;
 };
 
+// A block of outputs in rows [row, row + rows) of squares.
+struct WinogradSrmm::Part {
+  int block, row, rows;
+};
+
 // Sums of place p at data + p * stride: [squares][16 * blocks].
 struct WinogradSrmm::PlaceSums {
   const float* data;
@@ -67,7 +80,7 @@ Message WinogradSrmm::run(const ConvShape& shape, const SrmmInputs& in, const Pa
     return tile.rows == 0 ? Message() : run_tile(image, tile, unit / tiles, inside);
   };
   Message bad;
-  if (units >= wanted_units())
+  if (balanced(units))
     bad = run_all(parallel, static_cast<size_t>(units),
                   [&](size_t i) { return run_unit(i, Parallel()); });
   else
@@ -85,14 +98,30 @@ Message WinogradSrmm::run_tile(const Image& image, const Tile& tile, int64_t gro
     return Message();
   });
   if (!bad.empty()) return bad;
-  return run_all(parallel, static_cast<size_t>(weights_.blocks()), [&](size_t block) {
-    return run_block(image, tile, group, input, static_cast<int>(block));
+  const int blocks = weights_.blocks(), parts = row_parts(image, input);
+  return run_all(parallel, static_cast<size_t>(blocks * parts), [&](size_t i) {
+    const int index = static_cast<int>(i), part = index % parts;
+    const int from = input.high() * part / parts, to = input.high() * (part + 1) / parts;
+    return run_block(image, tile, group, input, {index / parts, from, to - from});
   });
 }
 
+// Into how many parts the rows of squares are cut: each reads all weights, so only as many as the
+// threads need, and none where windows of pooling reach across.
+int WinogradSrmm::row_parts(const Image& image, const WinogradInput& input) const {
+  if (image.shape.pooled() || image.in.s != nullptr) return 1;
+  const int most = std::min(input.high(), std::max(1, input.squares() / kLeastSquares));
+  int parts = 1;
+  while (threads_seen() > 1 && parts < most &&
+         !balanced(static_cast<int64_t>(weights_.blocks()) * parts))
+    parts++;
+  return parts;
+}
+
 Message WinogradSrmm::run_block(const Image& image, const Tile& tile, int64_t group,
-                                const WinogradInput& input, int block) const {
+                                const WinogradInput& input, const Part& part) const {
   const ConvShape& shape = image.shape;
+  const int block = part.block, squares = part.rows * input.wide();
   const int64_t width = weights_.lane_blocks(block) * kLanes;
   const int64_t o = group * shape.Og() + weights_.first_output(block);
   const int64_t count = std::min(width, shape.Og() - weights_.first_output(block));
@@ -100,52 +129,58 @@ Message WinogradSrmm::run_block(const Image& image, const Tile& tile, int64_t gr
     Message bad = check_codes(shape, micro_, tile, image.in.s, o, o + count);
     if (!bad.empty()) return bad;
   }
-  const int64_t stride = input.squares() * width + kLanes;  // see WinogradInput
-  const int64_t side = winograd_side(shape), slots = input.squares() * side * side;
+  const int64_t stride = squares * width + kLanes;  // see WinogradInput
+  const int64_t side = winograd_side(shape), slots = squares * side * side;
   const ResidualReader residual(shape, image.in.residual);
   const FinishTarget target{shape, micro_, residual, clamp_, image.in.s, image.in.y};
   const bool straight = target.straight(count, width);
   float* sums = thread_scratch().accumulators.get<float>(
       static_cast<size_t>(kWinogradPlaces * stride + (straight ? 0 : slots * width)));
-  multiply(input, group, block, sums, stride);
+  multiply(input, group, part, sums, stride);
   const PlaceSums places{sums, stride, static_cast<int>(width) / kLanes};
+  Tile rows = tile;  // the outputs of the part
+  rows.cy0 += part.row * side;
+  rows.rows = static_cast<int>(std::min(part.rows * side, tile.rows - part.row * side));
+  const float* bias = bias_.data() + o;
   if (straight) {
-    const int64_t at = ((tile.n * shape.oH + tile.cy0) * shape.oW + tile.cx0) * shape.O + o;
+    const int64_t at = ((tile.n * shape.oH + rows.cy0) * shape.oW + rows.cx0) * shape.O + o;
     const float* added = residual.active() ? residual.tensor() + at : nullptr;
-    const SquareValues to{bias_.data() + o, added,     image.in.y + at, shape.oW * shape.O,
-                          shape.O,          tile.rows, tile.columns,    clamp_};
-    if (!transform_back(input, side, places, to)) image.finite = false;
+    const SquareValues to{bias,    added,     image.in.y + at, shape.oW * shape.O,
+                          shape.O, rows.rows, rows.columns,    clamp_};
+    if (!transform_back(input, part, side, places, to)) image.finite = false;
     return "";
   }
   float* values = sums + kWinogradPlaces * stride;
-  const int64_t row = input.wide() * side;
-  const SquareValues to{bias_.data() + o,      nullptr, values,
-                        row * width,           width,   static_cast<int>(input.high() * side),
-                        static_cast<int>(row), kNoClamp};
-  if (!transform_back(input, side, places, to)) image.finite = false;
-  finish_tile(target, tile, {reinterpret_cast<const char*>(values), width * 4, row}, o, count);
+  const int64_t pitch = input.wide() * side;
+  const SquareValues to{bias,  nullptr,   values,       pitch * width,
+                        width, rows.rows, rows.columns, kNoClamp};
+  if (!transform_back(input, part, side, places, to)) image.finite = false;
+  if (!shape.pooled()) rows.py0 = rows.cy0, rows.py1 = rows.cy0 + rows.rows;
+  finish_tile(target, rows, {reinterpret_cast<const char*>(values), width * 4, pitch}, o, count);
   return "";
 }
 
-void WinogradSrmm::multiply(const WinogradInput& input, int64_t group, int block, float* sums,
-                            int64_t stride) const {
+void WinogradSrmm::multiply(const WinogradInput& input, int64_t group, const Part& part,
+                            float* sums, int64_t stride) const {
   static const float zeros[8 * kLanes] = {};
-  const int blocks = weights_.lane_blocks(block);
+  const int blocks = weights_.lane_blocks(part.block);
   for (int p = 0; p < kWinogradPlaces; p++) {
-    const float* weights = weights_.place(group, block, p);
+    const float* weights = weights_.place(group, part.block, p);
     // The weights of the next place: for a few squares, fetching them takes as long as the rest.
     const Prefetch next{reinterpret_cast<const char*>(weights + input.channels() * blocks * kLanes),
                         input.channels() * blocks};
-    micro_.dense_slots(input.view(p), input.channels(), weights, blocks, input.squares(),
+    TileView view = input.view(p);
+    view.slot_offset += part.row * input.wide();
+    micro_.dense_slots(view, input.channels(), weights, blocks, part.rows * input.wide(),
                        {zeros, 0, sums + p * stride, blocks * kLanes}, next);
   }
 }
 
-// `to` is that of the whole tile. Says whether all values are finite.
-bool WinogradSrmm::transform_back(const WinogradInput& input, int64_t side, const PlaceSums& sums,
-                                  const SquareValues& to) const {
+// `to` is that of the whole part. Says whether all values are finite.
+bool WinogradSrmm::transform_back(const WinogradInput& input, const Part& part, int64_t side,
+                                  const PlaceSums& sums, const SquareValues& to) const {
   bool finite = true;
-  for (int64_t y = 0, s = 0; y < input.high(); y++)
+  for (int64_t y = 0, s = 0; y < part.rows; y++)
     for (int64_t x = 0; x < input.wide(); x++, s++) {
       SquareValues square = to;
       const int64_t at = y * side * to.row_stride + x * side * to.pixel_stride;

@@ -23,16 +23,18 @@ class WinogradSrmm {
 
  private:
   struct Image;
+  struct Part;
   struct PlaceSums;
 
   Message run_tile(const Image& image, const Tile& tile, int64_t group,
                    const Parallel& parallel) const;
+  int row_parts(const Image& image, const WinogradInput& input) const;
   Message run_block(const Image& image, const Tile& tile, int64_t group, const WinogradInput& input,
-                    int block) const;
-  void multiply(const WinogradInput& input, int64_t group, int block, float* sums,
+                    const Part& part) const;
+  void multiply(const WinogradInput& input, int64_t group, const Part& part, float* sums,
                 int64_t stride) const;
-  bool transform_back(const WinogradInput& input, int64_t side, const PlaceSums& sums,
-                      const SquareValues& to) const;
+  bool transform_back(const WinogradInput& input, const Part& part, int64_t side,
+                      const PlaceSums& sums, const SquareValues& to) const;
 
   WinogradWeights weights_;
   std::vector<float> bias_;

@@ -1,10 +1,13 @@
 #include "kernels/tiles.h"
 
 #include <algorithm>
-#include <thread>
+
+#include "kernels/parallel.h"
 
 namespace spl {
 namespace {
+
+constexpr int64_t kUnitsPerThread = 4, kMostUnits = 64;
 
 // Convolution outputs reached by `pooled` neighbouring windows.
 int64_t reach(int64_t pooled, int64_t kernel, int64_t stride) {
@@ -111,8 +114,7 @@ void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t 
 }
 
 int64_t wanted_units() {
-  static const int64_t units = std::clamp<int64_t>(2 * std::thread::hardware_concurrency(), 4, 16);
-  return units;
+  return std::clamp<int64_t>(kUnitsPerThread * threads_seen(), kUnitsPerThread, kMostUnits);
 }
 
 std::vector<int64_t> split_outputs(int64_t outputs, int64_t granule, int64_t others,

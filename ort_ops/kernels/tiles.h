@@ -62,8 +62,8 @@ class RowBands {
 // The slots of the window of pooled output (py, px), in row-major order; -1 in the padding.
 void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px, int16_t* slots);
 
-// Units of work worth making: enough to balance the threads there can be, as few as possible
-// otherwise, because units share weights. ONNX Runtime does not say how many threads a session has.
+// Units of work worth making: enough to balance the threads that were seen, as few as possible
+// otherwise, because units share weights; never so few that further threads would stay unseen.
 int64_t wanted_units();
 
 // Splits `outputs` channels into ranges of whole `granule`s so that `others` x ranges is at least

@@ -68,7 +68,10 @@ double direct_cycles(const ConvShape& s) {
 
 WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
     : channels_(shape.Cg), lane_blocks_(ceil_div(shape.Og(), kLanes)) {
-  const int64_t count = ceil_div(lane_blocks_, kBlock);
+  // An even number of blocks, so that two threads get as many; three lane blocks are as fast as
+  // four.
+  int64_t count = ceil_div(lane_blocks_, kBlock);
+  if (count > 1) count += count % 2;
   for (int64_t b = 0; b < count; b++) {
     first_lane_.push_back(lane_blocks_ * b / count);
     lanes_.push_back(static_cast<int>(lane_blocks_ * (b + 1) / count - first_lane_.back()));
