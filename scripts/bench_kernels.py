@@ -2,7 +2,8 @@
 
 Both sides run in ONNX Runtime sessions, in turn within one process; a time is the duration of the one
 node (Conv or Gemm, SRMM, SPLPredict) in ONNX Runtime's profile, so that layout conversions of either
-side do not count. Prints medians relative to the dense node.
+side do not count. Both nodes find an input that the node before has just written, as in a network: a
+reorder on the dense side, a Relu on ours. Prints medians relative to the dense node.
 
     python scripts/bench_kernels.py                       # the table of docs/benchmarks.md
     python scripts/bench_kernels.py --what zero_skip --shapes 3x3:256:256:56 --levels 0.5 0.65
@@ -53,6 +54,8 @@ SHAPES = [
 LEVELS = {
     "select": [0.05, 0.1, 0.2, 0.3, 0.5],
     "zero_skip": [0.0, 0.3, 0.5, 0.65, 0.8, 0.9],
+    "auto": [0.0, 0.3, 0.5, 0.65, 0.8, 0.9],
+    "auto_select": [0.05, 0.1, 0.2, 0.3, 0.5],
     "dense": [0.0],
     "predict": [0.0, 0.2, 0.45, 0.7],
 }
@@ -117,26 +120,30 @@ def dense_model(layer: Layer, w: np.ndarray, b: np.ndarray) -> bytes:
     return model(nodes, {"X": (TensorProto.FLOAT, shape)}, TensorProto.FLOAT, constants)
 
 
-def srmm_model(layer: Layer, w: np.ndarray, b: np.ndarray, strategy: str) -> bytes:
-    """SRMM alone; with strategy `select` the selection is an input."""
-    selects = strategy == "select"
+#: Writes the input of our node; it has no negative values.
+BEFORE = helper.make_node("Relu", ["X"], ["X0"])
+
+
+def srmm_model(layer: Layer, w: np.ndarray, b: np.ndarray, what: str) -> bytes:
+    """SRMM with the strategy that is named first; with `select` the selection is an input."""
+    strategy, selects = what.split("_select")[0], what.endswith("select")
     attributes = srmm_attributes(layer.geometry, Pooling.none(), Activation.relu(), strategy)
     node = helper.make_node(
-        SRMM, ["X", "W", "B", "S" if selects else ""], ["Y"], domain=DOMAIN_CONV, **attributes
+        SRMM, ["X0", "W", "B", "S" if selects else ""], ["Y"], domain=DOMAIN_CONV, **attributes
     )
     inputs = {"X": (TensorProto.FLOAT, [1, layer.size, layer.size, layer.channels])}
     if selects:
         inputs["S"] = (TensorProto.UINT8, [1, layer.output_size, layer.output_size, layer.outputs])
-    return model([node], inputs, TensorProto.FLOAT, {"W": w, "B": b})
+    return model([BEFORE, node], inputs, TensorProto.FLOAT, {"W": w, "B": b})
 
 
 def predict_model(layer: Layer, w: np.ndarray, b: np.ndarray) -> bytes:
     """The int8 predictor alone, scale of the input from its own range."""
     p = build_int8(w, b)
     attributes = predict_attributes(layer.geometry, Pooling.none())
-    node = helper.make_node(PREDICT, ["X", "Wp", "Bp", "Wscale"], ["Y"], domain=DOMAIN_CONV, **attributes)
+    node = helper.make_node(PREDICT, ["X0", "Wp", "Bp", "Wscale"], ["Y"], domain=DOMAIN_CONV, **attributes)
     inputs = {"X": (TensorProto.FLOAT, [1, layer.size, layer.size, layer.channels])}
-    return model([node], inputs, TensorProto.UINT8, {"Wp": p.wp, "Bp": p.bp, "Wscale": p.wscale})
+    return model([BEFORE, node], inputs, TensorProto.UINT8, {"Wp": p.wp, "Bp": p.bp, "Wscale": p.wscale})
 
 
 def session(data: bytes, threads: int, prefix: Path) -> ort.InferenceSession:
@@ -162,11 +169,11 @@ def measure(layer: Layer, what: str, level: float, threads: int, runs: int) -> t
     w, b = layer.weights(rng), rng.standard_normal(layer.outputs).astype(np.float32)
     x = np.abs(rng.standard_normal((1, layer.size, layer.size, layer.channels)).astype(np.float32)) + 0.01
     feeds = {"X": x}
-    if what == "zero_skip":
+    if what in ("zero_skip", "auto"):
         x *= rng.random(x.shape) >= level
     elif what == "predict":  # zeros come in groups of four channels
         x *= np.repeat(rng.random((*x.shape[:3], layer.channels // 4)) >= level, 4, axis=3)
-    elif what == "select":
+    elif what.endswith("select"):
         side = layer.output_size
         feeds["S"] = (rng.random((1, side, side, layer.outputs)) < level).astype(np.uint8)
     data = predict_model(layer, w, b) if what == "predict" else srmm_model(layer, w, b, what)

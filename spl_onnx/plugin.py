@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import importlib.util
 import sys
 from pathlib import Path
@@ -21,16 +23,20 @@ def library_name() -> str:
 
 
 def search_folders() -> list[Path]:
-    """Folders where the library may be: beside the compiled module, and the package's own folder.
+    """Folders where the library may be: beside the compiled module, the package's own, and the installed one.
 
-    They differ in an editable installation, where the package is a source folder.
+    They differ in an editable installation, where the package is a source folder, and for programs that are
+    started in a checkout, where the source folder hides the installed package.
     """
     folders = []
     spec = importlib.util.find_spec("spl_onnx._kernels")
     if spec is not None and spec.origin:
         folders.append(Path(spec.origin).resolve().parent)
-    own = Path(__file__).resolve().parent
-    return folders if own in folders else [*folders, own]
+    folders.append(Path(__file__).resolve().parent)
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        installed = importlib.metadata.distribution("spl-onnx").locate_file("spl_onnx")
+        folders.append(Path(str(installed)).resolve())
+    return list(dict.fromkeys(folders))
 
 
 def get_library_path() -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import onnxruntime as ort
@@ -34,6 +37,28 @@ def test_the_cuda_operators_are_looked_for_beside_the_library(monkeypatch, tmp_p
         plugin.get_cuda_library_path()
     (tmp_path / plugin.CUDA_LIBRARY).write_bytes(b"")
     assert plugin.get_cuda_library_path() == str(tmp_path / plugin.CUDA_LIBRARY)
+
+
+def test_a_checkout_finds_the_library_of_the_installed_package(tmp_path):
+    """Programs of scripts/ run from a checkout, whose source folder hides the package that was installed."""
+    copy = tmp_path / "checkout" / "spl_onnx"
+    copy.mkdir(parents=True)
+    for name in ("__init__.py", "plugin.py", "errors.py"):
+        text = (Path(plugin.__file__).parent / name).read_text() if name != "__init__.py" else ""
+        (copy / name).write_text(text)
+    code = "from spl_onnx import plugin; print(plugin.__file__); print(plugin.get_library_path())"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    out = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "checkout",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    source, library = out.stdout.split()
+    assert Path(source).parent == copy
+    assert Path(library).is_file() and Path(library).parent != copy
 
 
 def test_package_folder_is_always_searched():

@@ -9,9 +9,14 @@ from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_f
 from spl_onnx.cli.outputs import check_output
 
 if TYPE_CHECKING:
+    import onnx
+
     from spl_onnx.options import RewriteOptions
     from spl_onnx.pipeline import Measured
     from spl_onnx.rewrite.rewriter import RewriteResult
+
+#: Position of S among the inputs of SRMM.
+_SELECTION = 3
 
 HELP = "show every site, why others are refused, their share of the work and, with data, their densities"
 
@@ -41,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
     original = read_model(args.model)
     options = _options(args)
     result = rewrite_model(original, options)
+    _keep_ties(result.model)
     with terminal.progress("measuring", None) as progress:
         measured = measure(original.model, result.model, options, data_options(args), progress)
     sites = site_entries(result, measured)
@@ -61,6 +67,24 @@ def _options(args: argparse.Namespace) -> RewriteOptions:
     return RewriteOptions(
         rules="all", no_verify=True, data=args.data, input_shape=dict(args.input_shape), **exact
     )
+
+
+def _keep_ties(model: onnx.ModelProto) -> None:
+    """Let SRMM form the sums of selected outputs directly.
+
+    Equal values are common (over zero inputs every output is its bias), and of equal values in a window only
+    one is computed. Other ways of computing round them apart, and then chance says which one, and how many.
+    """
+    from spl_onnx.rewrite.tensors import all_graphs
+    from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, SRMM
+
+    nodes = (node for graph in all_graphs(model.graph) for node in graph.node)
+    for node in nodes:
+        ours = node.domain in (DOMAIN_CONV, DOMAIN_GEMM) and node.op_type == SRMM
+        if ours and node.input[_SELECTION]:
+            for attribute in node.attribute:
+                if attribute.name == "strategy":
+                    attribute.s = b"select"
 
 
 def site_entries(result: RewriteResult, measured: Measured) -> list[dict[str, Any]]:
