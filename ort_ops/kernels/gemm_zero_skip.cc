@@ -66,7 +66,7 @@ Message GemmZeroSkip::run(const ConvShape& shape, const SrmmInputs& in,
                           const Parallel& parallel) const {
   const int64_t small = shape.O * shape.W * static_cast<int64_t>(sizeof(float)) / kSums;
   const int64_t units =
-      std::clamp<int64_t>(shape.O / kLeastOutputs, 1, std::max(wanted_units(), small));
+      std::clamp<int64_t>(shape.O / kLeastOutputs, 1, std::max(wanted_units(parallel), small));
   const std::vector<int64_t> ranges = split_outputs(shape.O, kLanes, 1, units);
   const ResidualReader residual(shape, in.residual);
   const FinishTarget target{shape, micro_, residual, clamp, in.s, in.y};

@@ -5,21 +5,23 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <type_traits>
 
 namespace spl {
 
-// How many different threads have worked for kernels so far. ONNX Runtime does not say how many a
-// session has; how work is cut depends on this, what is computed does not.
-inline std::atomic<int>& threads_seen() {
-  static std::atomic<int> seen{0};
-  return seen;
-}
+// The most threads that worked at once for the owner, which learns so how many its session has:
+// ONNX Runtime does not say. How work is cut may depend on it, what is computed may not.
+class ThreadsSeen {
+ public:
+  int most() const { return most_.load(std::memory_order_relaxed); }
+  void note(int threads) {
+    if (threads > most()) most_.store(threads, std::memory_order_relaxed);
+  }
 
-inline void see_thread() {
-  static thread_local bool counted = false;
-  if (!counted) threads_seen()++;
-  counted = true;
-}
+ private:
+  std::atomic<int> most_{1};
+};
 
 struct Parallel {
   using Body = void (*)(void* arg, size_t index);
@@ -27,6 +29,9 @@ struct Parallel {
 
   Runner runner = nullptr;  // null = serial
   void* self = nullptr;
+  ThreadsSeen* seen = nullptr;
+
+  int threads() const { return seen == nullptr ? 1 : seen->most(); }
 
   // fn(i) must not throw: an exception would cross a foreign thread pool.
   template <class F>
@@ -35,14 +40,36 @@ struct Parallel {
       for (size_t i = 0; i < count; i++) fn(i);
       return;
     }
+    Region<std::remove_reference_t<F>> region{&fn, next_region()};
     runner(
         self, count,
         [](void* arg, size_t i) {
-          see_thread();
-          (*static_cast<F*>(arg))(i);
+          auto& region = *static_cast<Region<std::remove_reference_t<F>>*>(arg);
+          region.count_thread();
+          (*region.fn)(i);
         },
-        const_cast<void*>(static_cast<const void*>(&fn)));
+        &region);
+    if (seen != nullptr) seen->note(region.threads);
   }
+
+ private:
+  static uint64_t next_region() {
+    static std::atomic<uint64_t> last{0};
+    return ++last;
+  }
+
+  template <class F>
+  struct Region {
+    F* fn;
+    uint64_t id;
+    std::atomic<int> threads{0};
+
+    void count_thread() {
+      static thread_local uint64_t counted = 0;
+      if (counted != id) threads++;
+      counted = id;
+    }
+  };
 };
 
 }  // namespace spl

@@ -73,9 +73,10 @@ Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
   const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
   const int64_t tiles = tiling.per_image(), images = shape.N * shape.at.group;
   const std::vector<int64_t> ranges =
-      split_outputs(shape.Og(), kRangeGranule, images * tiles, wanted_units());
+      split_outputs(shape.Og(), kRangeGranule, images * tiles, wanted_units(parallel));
   const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
-  const int64_t band = std::clamp<int64_t>(images * tiles * count / wanted_units(), 1, kBand);
+  const int64_t band =
+      std::clamp<int64_t>(images * tiles * count / wanted_units(parallel), 1, kBand);
   const int64_t bands = (tiles + band - 1) / band;
   return run_all(parallel, static_cast<size_t>(images * bands * count), [&](size_t index) {
     int64_t at = static_cast<int64_t>(index);

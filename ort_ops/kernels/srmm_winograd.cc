@@ -19,9 +19,9 @@ constexpr Clamp kNoClamp = {-std::numeric_limits<float>::infinity(),
                             std::numeric_limits<float>::infinity(), 0};
 
 // Whether so many equal units keep the threads busy. While one thread was seen there may be more.
-bool balanced(int64_t units) {
-  const int threads = threads_seen();
-  return units >= wanted_units() || (threads > 1 && units % threads == 0);
+bool balanced(int64_t units, const Parallel& parallel) {
+  const int threads = parallel.threads();
+  return units >= wanted_units(parallel) || (threads > 1 && units % threads == 0);
 }
 
 class Winograd final : public SrmmMethod {
@@ -80,7 +80,7 @@ Message WinogradSrmm::run(const ConvShape& shape, const SrmmInputs& in, const Pa
     return tile.rows == 0 ? Message() : run_tile(image, tile, unit / tiles, inside);
   };
   Message bad;
-  if (balanced(units))
+  if (balanced(units, parallel))
     bad = run_all(parallel, static_cast<size_t>(units),
                   [&](size_t i) { return run_unit(i, Parallel()); });
   else
@@ -98,7 +98,7 @@ Message WinogradSrmm::run_tile(const Image& image, const Tile& tile, int64_t gro
     return Message();
   });
   if (!bad.empty()) return bad;
-  const int blocks = weights_.blocks(), parts = row_parts(image, input);
+  const int blocks = weights_.blocks(), parts = row_parts(image, input, parallel);
   return run_all(parallel, static_cast<size_t>(blocks * parts), [&](size_t i) {
     const int index = static_cast<int>(i), part = index % parts;
     const int from = input.high() * part / parts, to = input.high() * (part + 1) / parts;
@@ -108,12 +108,12 @@ Message WinogradSrmm::run_tile(const Image& image, const Tile& tile, int64_t gro
 
 // Into how many parts the rows of squares are cut: each reads all weights, so only as many as the
 // threads need, and none where windows of pooling reach across.
-int WinogradSrmm::row_parts(const Image& image, const WinogradInput& input) const {
-  if (image.shape.pooled() || image.in.s != nullptr) return 1;
+int WinogradSrmm::row_parts(const Image& image, const WinogradInput& input,
+                            const Parallel& parallel) const {
+  if (image.shape.pooled() || image.in.s != nullptr || parallel.threads() < 2) return 1;
   const int most = std::min(input.high(), std::max(1, input.squares() / kLeastSquares));
   int parts = 1;
-  while (threads_seen() > 1 && parts < most &&
-         !balanced(static_cast<int64_t>(weights_.blocks()) * parts))
+  while (parts < most && !balanced(static_cast<int64_t>(weights_.blocks()) * parts, parallel))
     parts++;
   return parts;
 }

@@ -28,7 +28,7 @@ class WinogradSrmm {
 
   Message run_tile(const Image& image, const Tile& tile, int64_t group,
                    const Parallel& parallel) const;
-  int row_parts(const Image& image, const WinogradInput& input) const;
+  int row_parts(const Image& image, const WinogradInput& input, const Parallel& parallel) const;
   Message run_block(const Image& image, const Tile& tile, int64_t group, const WinogradInput& input,
                     const Part& part) const;
   void multiply(const WinogradInput& input, int64_t group, const Part& part, float* sums,

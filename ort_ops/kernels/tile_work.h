@@ -19,7 +19,7 @@ Message run_tiles(const ConvShape& shape, const Tiling& tiling, int64_t n0, int6
                   int64_t granule, const Parallel& parallel, F&& fn) {
   const int64_t tiles = (n1 - n0) * tiling.per_image();
   const std::vector<int64_t> ranges =
-      split_outputs(shape.Og(), granule, tiles * shape.at.group, wanted_units());
+      split_outputs(shape.Og(), granule, tiles * shape.at.group, wanted_units(parallel));
   const int64_t count = static_cast<int64_t>(ranges.size()) - 1;
   return run_all(parallel, static_cast<size_t>(tiles * shape.at.group * count), [&](size_t i) {
     const int64_t range = static_cast<int64_t>(i) % count, at = static_cast<int64_t>(i) / count;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/parallel.h"
-
 namespace spl {
 namespace {
 
@@ -113,8 +111,8 @@ void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t 
     }
 }
 
-int64_t wanted_units() {
-  return std::clamp<int64_t>(kUnitsPerThread * threads_seen(), kUnitsPerThread, kMostUnits);
+int64_t wanted_units(const Parallel& parallel) {
+  return std::clamp<int64_t>(kUnitsPerThread * parallel.threads(), kUnitsPerThread, kMostUnits);
 }
 
 std::vector<int64_t> split_outputs(int64_t outputs, int64_t granule, int64_t others,

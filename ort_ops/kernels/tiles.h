@@ -10,6 +10,7 @@
 
 #include "kernels/geometry.h"
 #include "kernels/micro.h"
+#include "kernels/parallel.h"
 
 namespace spl {
 
@@ -64,7 +65,7 @@ void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t 
 
 // Units of work worth making: enough to balance the threads that were seen, as few as possible
 // otherwise, because units share weights; never so few that further threads would stay unseen.
-int64_t wanted_units();
+int64_t wanted_units(const Parallel& parallel);
 
 // Splits `outputs` channels into ranges of whole `granule`s so that `others` x ranges is at least
 // `wanted` units, as far as possible. Returns the first channel of each range, and the end.

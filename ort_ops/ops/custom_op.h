@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/parallel.h"
 #include "ops/ort_call.h"
 
 namespace spl {
@@ -13,6 +14,9 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
   virtual void compute(const ort::Context& context) const = 0;
+
+ protected:
+  mutable ThreadsSeen threads_;
 };
 
 struct InputSpec {

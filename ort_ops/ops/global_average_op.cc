@@ -15,8 +15,8 @@ class GlobalAverageNode final : public Kernel {
     if (x.dims.size() != 4)
       throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
     float* y = static_cast<float*>(context.output({x.dims[0], 1, 1, x.dims[3]}));
-    require_empty(run_global_average(x.as<float>(), x.dims.data(), y, session_threads(context),
-                                     active_kernels()));
+    require_empty(run_global_average(x.as<float>(), x.dims.data(), y,
+                                     session_threads(context, &threads_), active_kernels()));
   }
 };
 

@@ -23,8 +23,8 @@ class LrnNode final : public Kernel {
       throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
     const int64_t pixels = x.dims[0] * x.dims[1] * x.dims[2];
     require_empty(run_lrn(attributes_, x.as<float>(), pixels, x.dims[3],
-                          static_cast<float*>(context.output(x.dims)), session_threads(context),
-                          active_kernels()));
+                          static_cast<float*>(context.output(x.dims)),
+                          session_threads(context, &threads_), active_kernels()));
   }
 
  private:

@@ -25,7 +25,7 @@ class MaxPoolNode final : public Kernel {
     require_empty(max_pool_shape(attributes_, x.dims.data(), out.data()));
     require_empty(run_max_pool(attributes_, x.as<float>(), x.dims.data(),
                                static_cast<float*>(context.output(out)), out.data(),
-                               session_threads(context), active_kernels()));
+                               session_threads(context, &threads_), active_kernels()));
   }
 
  private:

@@ -45,7 +45,7 @@ class SrmmNode final : public Kernel {
     // Weights that are not constant are packed anew at every call: right, but slow.
     const std::unique_ptr<Srmm> own = packed_ == nullptr ? pack(w, context.input(bias_)) : nullptr;
     in.y = static_cast<float*>(context.output(dims));
-    require_empty((own ? *own : *packed_).run(shape, in, session_threads(context)));
+    require_empty((own ? *own : *packed_).run(shape, in, session_threads(context, &threads_)));
   }
 
  private:
@@ -91,7 +91,7 @@ class PredictNode final : public Kernel {
             ? pack(w, context.input(predict_input::kBp), context.input(predict_input::kWscale))
             : nullptr;
     in.s = static_cast<uint8_t*>(context.output(domain_.output_dims(shape, x)));
-    require_empty((own ? *own : *packed_).run(shape, in, session_threads(context)));
+    require_empty((own ? *own : *packed_).run(shape, in, session_threads(context, &threads_)));
   }
 
  private:

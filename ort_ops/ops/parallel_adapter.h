@@ -6,7 +6,7 @@
 
 namespace spl {
 
-inline Parallel session_threads(const ort::Context& context) {
+inline Parallel session_threads(const ort::Context& context, ThreadsSeen* seen) {
   return {[](void* self, size_t count, Parallel::Body fn, void* arg) {
             // Batch count 0: threads claim one index at a time, which balances unequal units.
             OrtStatus* status = ort::call<OrtStatus*>(ort::KernelContext_ParallelFor,
@@ -16,7 +16,7 @@ inline Parallel session_threads(const ort::Context& context) {
             ort::call<void>(ort::ReleaseStatus, status);
             for (size_t i = 0; i < count; i++) fn(arg, i);  // refused before the first index
           },
-          context.raw()};
+          context.raw(), seen};
 }
 
 }  // namespace spl

@@ -46,7 +46,7 @@ class Team {
     return {[](void* self, size_t count, spl::Parallel::Body fn, void* arg) {
               static_cast<Team*>(self)->run(count, fn, arg);
             },
-            this};
+            this, &seen_};
   }
 
  private:
@@ -61,6 +61,7 @@ class Team {
     for (std::thread& thread : team) thread.join();
   }
   int threads_;
+  spl::ThreadsSeen seen_;
 };
 
 spl::ConvAttributes attributes(const Ints& strides, const Ints& pads, const Ints& dilations,
