@@ -13,12 +13,15 @@
 namespace spl {
 namespace {
 
-// Time relative to ONNX Runtime's dense work, fitted to measurements (docs/benchmarks.md): d =
-// share of outputs selected.
-double selected_cost(double d) { return 0.05 + 1.3 * d; }
-// Below this share no zero share could make the other way faster by much; saves looking at the
-// input.
-constexpr double kSurelySelect = 0.2;
+// Time of selected dot products relative to ONNX Runtime's dense work, for a share `d` of selected
+// outputs. The lists and the scattering of results cost the same for short and long products. Fitted
+// to measurements (docs/benchmarks.md).
+double selected_cost(const ConvShape& shape, double d) {
+  constexpr double kBookkeeping = 70;  // multiply-adds per output
+  const bool one_tap = shape.taps() == 1;
+  return (one_tap ? 0.2 : 0.1) + kBookkeeping / static_cast<double>(shape.K()) +
+         (one_tap ? 1.65 : 1.35) * d;
+}
 
 class Adaptive final : public SrmmMethod {
  public:
@@ -43,11 +46,9 @@ class Adaptive final : public SrmmMethod {
 
  private:
   bool prefers_all(const ConvShape& shape, const SrmmInputs& image) const {
-    const double d = selected_share(shape, image.s, micro_);
-    if (d < kSurelySelect) return false;
-    const double zeros = sampled_zero_share(shape, image.x, 1);
-    const double all = std::min(dense_cost(shape), zero_skip_cost(shape, zeros, micro_));
-    return all < selected_cost(d);
+    const double selected = selected_cost(shape, selected_share(shape, image.s, micro_));
+    if (dense_cost(shape) < selected) return true;
+    return zero_skip_cost(shape, sampled_zero_share(shape, image.x, 1), micro_) < selected;
   }
 
   std::unique_ptr<SrmmMethod> selected_;
