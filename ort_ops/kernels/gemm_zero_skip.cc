@@ -7,7 +7,9 @@
 namespace spl {
 namespace {
 
-constexpr int64_t kDepth = 64;          // inputs whose zeros are looked for together
+constexpr int64_t kWord = 64;  // inputs whose zeros are looked for together
+constexpr int64_t kDepth =
+    1024;  // inputs whose rows are listed together, so that the next ones are known
 constexpr int64_t kLeastOutputs = 512;  // of a unit: 2 KB of each weight row
 constexpr int64_t kSums = 16 << 10;     // bytes of a unit's sums: half the first-level cache
 constexpr int64_t kTransposeBlock = 32;
@@ -35,17 +37,19 @@ GemmZeroSkip::GemmZeroSkip(const ConvShape& shape, const WeightMatrix& w, const 
 // inputs are skipped that are zero in all: reading weights takes longer than multiplying by a zero.
 void GemmZeroSkip::add_range(const ConvShape& shape, const float* x, int64_t o0, int64_t o1,
                              float* sums) const {
-  float values[kMostRows * kDepth + kLanes];
+  float values[kMostRows * kDepth], room[kWord + kLanes];
   const float* rows[kDepth];
   const int vectors = static_cast<int>(shape.W);
   for (int64_t c0 = 0; c0 < shape.C; c0 += kDepth) {
-    const float* from = x + c0;
-    uint64_t mask = nonzero_inputs(shape, from, std::min(kDepth, shape.C - c0), values);
     int count = 0;
-    for (; mask != 0; mask &= mask - 1, count++) {
-      const int64_t c = __builtin_ctzll(mask);
-      rows[count] = weights_ + (c0 + c) * shape.O + o0;
-      for (int r = 0; r < vectors; r++) values[r * kDepth + count] = from[r * shape.C + c];
+    for (int64_t c1 = c0; c1 < std::min(shape.C, c0 + kDepth); c1 += kWord) {
+      const float* from = x + c1;
+      uint64_t mask = nonzero_inputs(shape, from, std::min(kWord, shape.C - c1), room);
+      for (; mask != 0; mask &= mask - 1, count++) {
+        const int64_t c = __builtin_ctzll(mask);
+        rows[count] = weights_ + (c1 + c) * shape.O + o0;
+        for (int r = 0; r < vectors; r++) values[r * kDepth + count] = from[r * shape.C + c];
+      }
     }
     micro_.add_rows(values, kDepth, vectors, rows, count, o1 - o0, sums);
   }

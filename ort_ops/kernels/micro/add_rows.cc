@@ -18,14 +18,22 @@ SPL_INLINE Vec add_products(const float* x, const Vec* rows, Vec y) {
   return y;
 }
 
+// `left` rows begin at `rows`. Those behind the group are brought near meanwhile: rows of non-zero
+// inputs lie apart, and the hardware's prefetching would begin anew in each.
 template <int R>
 SPL_INLINE void group(const float* x, int64_t x_stride, int vectors, const float* const* rows,
-                      int64_t n, float* y) {
+                      int left, int64_t n, float* y) {
+  const float* ahead[R];
+#pragma GCC unroll 8
+  for (int r = 0; r < R; r++) ahead[r] = rows[R + r < left ? R + r : r];
   Vec w[R];
   int64_t o = 0;
   for (; o + W <= n; o += W) {
 #pragma GCC unroll 8
-    for (int r = 0; r < R; r++) w[r] = load(rows[r] + o);
+    for (int r = 0; r < R; r++) {
+      if (o % kLanes == 0) __builtin_prefetch(ahead[r] + o, 0, 2);
+      w[r] = load(rows[r] + o);
+    }
     for (int v = 0; v < vectors; v++) {
       float* at = y + v * n + o;
       store(at, add_products<R>(x + v * x_stride, w, load(at)));
@@ -52,9 +60,9 @@ void add_rows(const float* x, int64_t x_stride, int vectors, const float* const*
               int64_t n, float* y) {
   for (; count > 0; x += kRows, rows += kRows, count -= kRows) {
     switch (least(count, kRows)) {
-#define SPL_GROUP(r)                            \
-  case r:                                       \
-    group<r>(x, x_stride, vectors, rows, n, y); \
+#define SPL_GROUP(r)                                   \
+  case r:                                              \
+    group<r>(x, x_stride, vectors, rows, count, n, y); \
     break;
       SPL_GROUP(1)
       SPL_GROUP(2) SPL_GROUP(3) SPL_GROUP(4) SPL_GROUP(5) SPL_GROUP(6) SPL_GROUP(7) SPL_GROUP(8)
