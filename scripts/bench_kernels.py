@@ -150,6 +150,8 @@ def session(data: bytes, threads: int, prefix: Path) -> ort.InferenceSession:
     """A profiled session at ORT_ENABLE_ALL."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
+    # Threads of the other session would spin for a while after its run, and take the cores from this one.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.enable_profiling = True
     options.profile_file_prefix = str(prefix)  # of its own: the name ends in the second
     spl_onnx.register(options)
