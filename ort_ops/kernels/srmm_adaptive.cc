@@ -14,8 +14,8 @@ namespace spl {
 namespace {
 
 // Time of selected dot products relative to ONNX Runtime's dense work, for a share `d` of selected
-// outputs. The lists and the scattering of results cost the same for short and long products. Fitted
-// to measurements (docs/benchmarks.md).
+// outputs. The lists and the scattering of results cost the same for short and long products.
+// Fitted to measurements (docs/benchmarks.md).
 double selected_cost(const ConvShape& shape, double d) {
   constexpr double kBookkeeping = 70;  // multiply-adds per output
   const bool one_tap = shape.taps() == 1;

@@ -11,10 +11,12 @@ constexpr int kBlock = 4;  // lane blocks of outputs multiplied at a time
 // Squares of a tile: enough to read the weights, which come from the third-level cache, seldom, and
 // few enough for sums and transformed input of a place to stay in the second.
 constexpr int64_t kMostSquares = 64;
+constexpr double kNear = 10000;  // lane blocks of weights that stay in the second-level cache
 constexpr int64_t kLeastChannels = 8, kLeastOutputs = 8;
 
 constexpr double kAddsPerCycle = 2;  // of lane blocks
-constexpr double kFetch = 6;  // cycles to get a lane block of weights from the third-level cache
+constexpr double kFetch = 7;         // cycles to get a lane block of weights from memory
+constexpr double kHidden = 0.7;      // of the shorter of computing and fetching, behind the other
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -40,6 +42,10 @@ void transform_weights(const double* g, int size, double* u) {
     to_points(half + i * size, size, 1, u + i * kWinogradSide, 1);
 }
 
+double together(double computing, double fetching) {
+  return std::max(computing, fetching) + (1 - kHidden) * std::min(computing, fetching);
+}
+
 }  // namespace
 
 bool winograd_suits(const ConvShape& s) {
@@ -58,12 +64,13 @@ double winograd_cycles(const ConvShape& s) {
   const double weights = kWinogradPlaces * channels * blocks_out;  // lane blocks
   const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
                         blocks_out * (kBack + kPixel * side * side);
-  return squares * square + std::ceil(squares / kMostSquares) * weights * kFetch;
+  const double times = weights > kNear ? std::ceil(squares / kMostSquares) : 1;
+  return together(squares * square, times * weights * kFetch);
 }
 
 double direct_cycles(const ConvShape& s) {
   const double weights = static_cast<double>(s.K() * ceil_div(s.Og(), kLanes));
-  return static_cast<double>(s.oH * s.oW) * weights / kAddsPerCycle + weights * kFetch;
+  return together(static_cast<double>(s.oH * s.oW) * weights / kAddsPerCycle, weights * kFetch);
 }
 
 WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)

@@ -32,7 +32,8 @@ WAYS = {
     (7, 2): "space_to_depth",
     (8, 2): "space_to_depth",
     (11, 4): "space_to_depth",
-    (3, 2): "direct",
+    (3, 2): "space_to_depth",
+    (3, 3): "direct",
     (6, 1): "direct",
 }
 
