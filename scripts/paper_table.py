@@ -78,7 +78,10 @@ class Experiment:
         return [{self._name: x[i : i + _BATCH]} for i in range(0, len(x), _BATCH)]
 
     def row(self, scheme: str) -> dict[str, Any]:
-        """What a search finds: the first budget that holds on the other images, or the last one tried."""
+        """What a search finds: the first budget that holds on the other images, or the last one tried.
+
+        "search_left" and "search_drop" are the share of operations left and the loss on the search's images.
+        """
         for share in SHARES:
             row = self._row(scheme, share)
             if row["drop"] <= self.options.max_drop:
@@ -99,6 +102,8 @@ class Experiment:
             "predictor": self.options.predictor,
             "budget": share * self.options.max_drop,
             "sites": len(found.chosen),
+            "search_left": found.cost,
+            "search_drop": found.drop,
             "before": float(top1(self._before, labels).mean()),
             "drop": right.drop,
             "interval": list(right.interval),

@@ -130,7 +130,7 @@ def test_what_was_luck_on_the_samples_of_the_search_gives_the_original(plugin_pa
     model, count = small_cnn(), 100
     right = decisions(model, Samples(count).x)
     labels = np.where(spread(count, 50), (right + 1) % 5, right)
-    options = {**FLOPS, "max_drop": 0.0, "metric": "top1", "predictor": "pruned", "keep": 0.05}
+    options = {**FLOPS, "max_drop": 0.01, "metric": "top1", "predictor": "pruned", "keep": 0.05}
     result = rewrite_and_measure(model, Samples(count, labels=labels), options)
     assert result.model.SerializeToString() == model.SerializeToString()
     assert result.report["accuracy"]["drop"] == 0.0 and result.report["accuracy"]["before"] == 1.0

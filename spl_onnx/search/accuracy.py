@@ -24,6 +24,7 @@ from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner, Shift
 from spl_onnx.search.problem import Option, Problem, SiteOptions, config_of
 from spl_onnx.search.quality import Judge
 from spl_onnx.search.settings import Config
+from spl_onnx.search.thorough import thorough
 
 #: Samples that thresholds and floors come from.
 CALIBRATION_SAMPLES = 64
@@ -107,7 +108,8 @@ class AccuracySearch:
         self._runner = NetworkRunner(self.base, data.batches, threads)
         self._threads = threads
         reference = self._runner.outputs({})
-        self.judge = Judge(reference, data.labels, options.metric)
+        self._thorough = options.objective == "flops"
+        self.judge = self._judge(reference, data.labels)
         journal = Journal(options.resume, self._mark(reference))
         self.evaluator = Evaluator(self._runner, self.judge, journal, "all")
         first = data.first(LOSS_SAMPLES)
@@ -118,12 +120,16 @@ class AccuracySearch:
         """What qualities depend on: the samples and how they are cut into batches, the metric, the sites."""
         sizes = [batch_size(feeds) for feeds in self._data.batches]
         labels = [] if self._data.labels is None else [self._data.labels]
-        return fingerprint(["v1", self._options.metric, self._runner.sites, sizes], reference, *labels)
+        judged = [self._options.metric, self._thorough]
+        return fingerprint(["v2", judged, self._runner.sites, sizes], reference, *labels)
 
     def _evaluator_of(self, data: SearchData, journal: Journal, part: str) -> Evaluator:
         runner = NetworkRunner(self.base, data.batches, self._threads)
-        judge = Judge(runner.outputs({}), data.labels, self._options.metric)
-        return Evaluator(runner, judge, journal, part)
+        return Evaluator(runner, self._judge(runner.outputs({}), data.labels), journal, part)
+
+    def _judge(self, reference: NDArray[Any], labels: NDArray[Any] | None) -> Judge:
+        """A long search finds more luck, so there gains do not count."""
+        return Judge(reference, labels, self._options.metric, gains=not self._thorough)
 
     def layers(self) -> Iterator[SiteLayer]:
         """Every site with samples of its input in the exact network, one at a time in memory."""
@@ -177,7 +183,8 @@ class AccuracySearch:
                 )
         self._alone.release()
         with self._stages("combining sites", None) as progress:
-            return lagrange(problem, self._losses, progress)
+            combine = thorough if self._thorough else lagrange
+            return combine(problem, self._losses, progress)
 
     def shifts_of(self, config: Config, converted: Collection[str]) -> dict[str, Shift]:
         """Shifts of the bias where only some sites are converted; the others keep theirs.

@@ -9,9 +9,10 @@ bisection are choices of this project.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from spl_onnx.measure.evaluate import Progress, silent
-from spl_onnx.search.problem import Option, Problem, SiteOptions
+from spl_onnx.search.problem import Option, Problem, SiteOptions, config_of
 
 ORDERS = ("los", "rlos", "fdos", "saos")
 
@@ -29,14 +30,35 @@ def algorithm_1(problem: Problem, order: str, progress: Progress = silent) -> di
     Returns:
         Options by site.
     """
-    chosen: dict[str, Option] = {}
-    for site in in_order(problem, order):
-        problem.hold({name: option.setting for name, option in chosen.items()}, site.site)
-        found = _cheapest(problem, site, chosen)
+    return visit(problem, in_order(problem, order), {}, progress)
+
+
+def visit(
+    problem: Problem, sites: Sequence[SiteOptions], chosen: dict[str, Option], progress: Progress = silent
+) -> dict[str, Option]:
+    """Give each site in turn its cheapest option with which the network stays within the budget.
+
+    Args:
+        problem: the network.
+        sites: in the order of the visits.
+        chosen: where to start, within the budget; a site keeps its option where no cheaper one is allowed.
+        progress: told 1 for every site that is decided.
+
+    Returns:
+        Options by site.
+    """
+    for site in sites:
+        problem.hold(config_of(chosen), site.site)
+        found = _cheapest(problem, replace(site, options=cheaper(site, chosen.get(site.site))), chosen)
         if found is not None:
-            chosen[site.site] = found
+            chosen = {**chosen, site.site: found}
         progress(1)
     return chosen
+
+
+def cheaper(site: SiteOptions, now: Option | None) -> tuple[Option, ...]:
+    """The options of a site that cost less than the one it has; None is the exact site."""
+    return tuple(option for option in site.options if now is None or option.cost < now.cost)
 
 
 def in_order(problem: Problem, order: str) -> list[SiteOptions]:

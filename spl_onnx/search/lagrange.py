@@ -96,12 +96,23 @@ def lagrange(problem: Problem, losses: Losses, progress: Progress = silent) -> d
         losses: from `site_losses`.
         progress: told 1 for every configuration that was judged.
     """
-    best = _lowest_price(problem, losses, progress)
+    best = lowest_price(problem, losses, progress)
     return _polish(problem, losses, best, progress)
 
 
-def _lowest_price(problem: Problem, losses: Losses, progress: Progress) -> dict[str, Option]:
-    """Bisect the price on a logarithmic scale; every configuration is judged once."""
+def lowest_price(
+    problem: Problem, losses: Losses, progress: Progress = silent, share: float = 1.0
+) -> dict[str, Option]:
+    """The configuration of the lowest price that loses no more than a share of the budget.
+
+    The price is bisected on a logarithmic scale; every configuration is judged once.
+
+    Args:
+        problem: the network.
+        losses: from `site_losses`.
+        progress: told 1 for every configuration that was judged.
+        share: of the budget, above 0 and up to 1.
+    """
     low, high = _price_range(problem.sites, losses)
     best: dict[str, Option] = {}
     judged: dict[tuple[tuple[str, str], ...], bool] = {}
@@ -110,7 +121,7 @@ def _lowest_price(problem: Problem, losses: Losses, progress: Progress) -> dict[
         chosen = at_price(problem.sites, losses, price)
         key = tuple((name, option.setting.key) for name, option in chosen.items())
         if key not in judged:
-            judged[key] = problem.allowed(problem.look(f"price {price:.3g}", chosen))
+            judged[key] = problem.allowed(problem.look(f"price {price:.3g}", chosen), share)
             progress(1)
         if judged[key]:
             best, high = (chosen, price) if problem.cost(chosen) <= problem.cost(best) else (best, price)

@@ -114,9 +114,9 @@ class Problem:
         own = sum(chosen[site.site].cost if site.site in chosen else site.exact for site in self.sites)
         return float((self.rest + own) / self.whole) if self.whole else 1.0
 
-    def allowed(self, quality: Quality) -> bool:
-        """Whether a loss is within the budget."""
-        return quality.drop <= self.budget + ROUNDING
+    def allowed(self, quality: Quality, share: float = 1.0) -> bool:
+        """Whether a loss is within the budget, or within a share of it."""
+        return quality.drop <= share * self.budget + ROUNDING
 
     def look(self, label: str, chosen: Mapping[str, Option]) -> Quality:
         """Judge a configuration and note it."""

@@ -27,7 +27,7 @@ class Quality:
 
     Attributes:
         drop: mean loss of the metric, above 0 when worse than the original; of right decisions the larger one
-            of the counted and the smooth loss (`soft_right`).
+            of the counted and the smooth loss (`Judge`).
         divergence: mean Kullback-Leibler divergence of the class probabilities from the original's, in nats;
             of outputs that are no classes the relative mean squared difference.
     """
@@ -43,12 +43,17 @@ class Judge:
         reference: outputs of the original, [n, ...].
         labels: answers, class numbers [n] or reference outputs; None without.
         metric: name of a metric, or "auto".
+        gains: whether decisions that got clearer make up for others in the smooth loss. They are luck: a
+            network with less work does not know more than its original, and a search that may choose among
+            many configurations finds those whose luck hides their losses.
 
     Raises:
         DataError: the labels do not fit the outputs.
     """
 
-    def __init__(self, reference: NDArray[Any], labels: NDArray[Any] | None, metric: str) -> None:
+    def __init__(
+        self, reference: NDArray[Any], labels: NDArray[Any] | None, metric: str, gains: bool = True
+    ) -> None:
         if labels is not None:
             check_labels(labels, reference)
         self.metric = choose_metric(metric, labels, reference)
@@ -59,6 +64,7 @@ class Judge:
             soft_right(reference, self._truth) if self.metric.name == "top1" else np.zeros(len(reference))
         )
         self._classes = self.metric.name in _CLASSES
+        self._least = -np.inf if gains else 0.0
 
     @property
     def samples(self) -> int:
@@ -71,7 +77,8 @@ class Judge:
             return Quality(float("inf"), float("inf"))
         drop = float(self.metric.drop(self._before, self.metric.measure(outputs, self._truth)).mean())
         if self.metric.name == "top1":
-            drop = max(drop, float((self._soft - soft_right(outputs, self._truth)).mean()))
+            losses = self._soft - soft_right(outputs, self._truth)
+            drop = max(drop, float(np.maximum(losses, self._least).mean()))
         if self._classes:
             return Quality(drop, float(kl_divergence(self._reference, outputs).mean()))
         return Quality(drop, float(mse(outputs, self._reference).mean()))

@@ -22,6 +22,7 @@ from spl_onnx.search.accuracy import (
     predicted_everywhere,
 )
 from spl_onnx.search.problem import Option, SiteOptions, config_of, ladder
+from spl_onnx.search.quality import Judge
 from spl_onnx.search.settings import Setting
 from spl_onnx.search.site_options import flop_options, truncations
 from tests.search.network.networks import (
@@ -46,7 +47,7 @@ def searching(model=None, sizes=(20, 20, 20), labelled=False, **options):
     model = model or residual()
     batches = feeds(model, *sizes)
     labels = answers(model, batches) if labelled else None
-    made = RewriteOptions(data="x", objective="flops", **options)
+    made = RewriteOptions(**{"data": "x", "objective": "flops", **options})
     return AccuracySearch(read_model(model), made, SearchData(batches, labels))
 
 
@@ -140,6 +141,20 @@ def test_nothing_is_given_away_without_a_budget_for_it(plugin_path):
     assert found.chosen == {} and found.shifts == {} and found.cost == 1.0 and found.drop == 0.0
 
 
+def test_the_objective_with_the_time_visits_every_site_and_counts_no_gains(plugin_path):
+    found = {}
+    for objective in ("time", "flops"):
+        search = searching(labelled=True, objective=objective)
+        found[objective] = search.search(problem_of(search, 0.03))
+        outputs_of = search.evaluator._runner.outputs
+        outputs = outputs_of(config_of(found[objective].chosen))
+        gaining = Judge(outputs_of({}), search._data.labels, "top1").quality(outputs)
+        assert (found[objective].drop == gaining.drop) == (objective == "time")
+    visits = [step["label"] for step in found["flops"].summary["path"] if "computed" in step["label"]]
+    assert {label.split(":")[0] for label in visits} == {site.site for site in options_of_sites()}
+    assert len(found["time"].summary["path"]) < len(found["flops"].summary["path"])
+
+
 def test_a_problem_without_sites(plugin_path):
     search = searching()
     assert search.search(search.problem([], 10.0, 10.0, 0.1)).chosen == {}
@@ -195,6 +210,7 @@ def test_resuming_runs_only_what_is_new(plugin_path, tmp_path):
         {"sizes": (20, 20, 19)},
         {"sizes": (30, 30)},
         {"skip_rules": "conv_add_relu"},
+        {"objective": "time"},
         {"model": "sequential"},
     ],
 )

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spl_onnx.search.algorithm1 import ORDERS, algorithm_1, bisect, in_order, susceptibility
+from spl_onnx.search.algorithm1 import (
+    ORDERS,
+    algorithm_1,
+    bisect,
+    cheaper,
+    in_order,
+    susceptibility,
+    visit,
+)
 from tests.search.toys import Toy, random_toy
 
 
@@ -116,3 +124,27 @@ def test_stopping_leaves_the_best_so_far():
     with pytest.raises(KeyboardInterrupt):
         algorithm_1(toy.problem, "los")
     assert {name: option.cost for name, option in toy.problem.best.items()} == {"s0": 0.5, "s1": 2.0}
+
+
+def test_options_that_are_cheaper_than_the_one_a_site_has():
+    site = Toy(LADDERS, 4.0).problem.sites[0]
+    assert cheaper(site, None) == site.options
+    assert [option.cost for option in cheaper(site, site.options[0])] == [1.0, 0.5]
+    assert cheaper(site, site.options[-1]) == ()
+
+
+def test_a_visit_begins_where_the_network_stands():
+    """Sites only get cheaper, and those that cannot keep what they have."""
+    toy = Toy(LADDERS, 5.0)
+    a, b, c = toy.problem.sites
+    start = {"s0": a.options[0], "s1": b.options[1]}
+    told = []
+    found = visit(toy.problem, [b, c, a], start, told.append)
+    assert {name: option.cost for name, option in found.items()} == {"s0": 1.5, "s1": 2.0, "s2": 4.0}
+    assert start == {"s0": a.options[0], "s1": b.options[1]} and sum(told) == 3
+    assert visit(toy.problem, [], start) == start
+
+
+def test_a_visit_of_some_sites_leaves_the_others():
+    toy = Toy(LADDERS, 99.0)
+    assert list(visit(toy.problem, toy.problem.sites[1:2], {})) == ["s1"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spl_onnx.search.algorithm1 import ORDERS, algorithm_1
-from spl_onnx.search.lagrange import at_price, lagrange, measured_options, site_losses
+from spl_onnx.search.lagrange import at_price, lagrange, lowest_price, measured_options, site_losses
 from spl_onnx.search.problem import Option, Problem, SiteOptions
 from spl_onnx.search.quality import Quality
 from spl_onnx.search.settings import Setting
@@ -168,6 +168,15 @@ def test_configurations_are_judged_once_and_few():
     assert len(keys) <= 20 and sum(told) == len(keys)
     prices = [key for key, step in zip(keys, toy.problem.path, strict=True) if "price" in step.label]
     assert len(set(prices)) == len(prices)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_price_may_spend_a_share_of_the_budget(seed):
+    toy = random_toy(seed, sites=20, steps=6, budget=8.0)
+    found = [lowest_price(toy.problem, losses_of(toy), share=share) for share in (0.25, 0.5, 1.0)]
+    spent, costs = [toy.loss(each) for each in found], [toy.problem.cost(each) for each in found]
+    assert all(loss <= share * 8.0 for loss, share in zip(spent, (0.25, 0.5, 1.0), strict=True))
+    assert costs == sorted(costs, reverse=True) and costs[0] > costs[2]
 
 
 def test_what_is_left_is_spent_on_single_steps():

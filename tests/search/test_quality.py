@@ -137,6 +137,25 @@ def test_clear_decisions_that_get_close_are_a_loss_before_they_change():
     assert judge.quality(outputs).drop > 0.3
 
 
+def test_where_gains_do_not_count_one_does_not_make_up_for_a_loss():
+    """Two decisions in the balance change places: nothing is lost on the whole, but one of them is."""
+    reference = CLEAR.copy()
+    reference[:2] = [1.0, 0.8, 0.0]  # right and wrong: their classes are 0 and 1
+    outputs = reference.copy()
+    outputs[:2] = [0.8, 1.0, 0.0]
+    with_gains, without = (Judge(reference, LABELS, "top1", gains=g).quality(outputs) for g in (True, False))
+    assert with_gains.drop == pytest.approx(0.0, abs=1e-12)
+    lost = soft_right(reference[:1], LABELS[:1]) - soft_right(outputs[:1], LABELS[:1])
+    assert without.drop == pytest.approx(lost.item() / 6) and without.drop > 0.05
+    assert without.divergence == with_gains.divergence
+
+
+@given(arrays(np.float32, (6, 3), elements=st.floats(-9, 9, width=32)))
+def test_without_gains_nothing_loses_less(outputs):
+    with_gains, without = (Judge(CLEAR, LABELS, "top1", gains=g).quality(outputs) for g in (True, False))
+    assert without.drop >= max(0.0, with_gains.drop)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_loses_everything(bad):
     outputs = CLEAR.copy()
