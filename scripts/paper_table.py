@@ -36,12 +36,11 @@ from spl_onnx.rewrite.model_io import LoadedModel, read_model
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.accuracy import AccuracySearch, SearchData
 from spl_onnx.search.flops_search import FlopsSearch, flops_plan
+from spl_onnx.search.tries import tries
 
 #: Labelled networks; the classes of the others mean nothing or there are none.
 NAMES = tuple(name for name, source in NETWORKS.items() if source.labels is not None)
 PREDICTORS = ("int8", "pruned")
-#: Shares of the allowed drop that a search is given, until the other half of the images agrees.
-SHARES = (1.0, 0.5, 0.25)
 _BATCH = 16
 
 
@@ -78,14 +77,17 @@ class Experiment:
         return [{self._name: x[i : i + _BATCH]} for i in range(0, len(x), _BATCH)]
 
     def row(self, scheme: str) -> dict[str, Any]:
-        """What a search finds: the first budget that holds on the other images, or the last one tried.
+        """What a search finds: the first try that holds on the other images, or the last one.
 
-        "search_left" and "search_drop" are the share of operations left and the loss on the search's images.
+        "search_left" and "search_drop" are the share of operations left and the loss on the search's images;
+        "refused" are the tries before it.
         """
-        for share in SHARES:
-            row = self._row(scheme, share)
+        refused: list[dict[str, Any]] = []
+        for made, share in tries(scheme):
+            row = {**self._row(made, share), "refused": list(refused)}
             if row["drop"] <= self.options.max_drop:
                 break
+            refused.append({key: row[key] for key in ("scheme", "budget", "reduction", "drop", "search_left")})
         return row
 
     def _row(self, scheme: str, share: float) -> dict[str, Any]:
@@ -129,6 +131,7 @@ COLUMNS = (
     "network",
     "predictor",
     "search",
+    "budget",
     "fewer operations",
     "predictor in full",
     "predictor not counted",
@@ -145,7 +148,7 @@ def line(row: dict[str, Any]) -> str:
     low, high = row["interval"]
     times = " / ".join(f"{row[key]:.1f}" for key in ("dense_ms", "lossless_ms", "skip_ms") if key in row)
     return (
-        f"| {row['network']} | {row['predictor']} | {row['scheme']} | **{row['reduction']:.1%}** "
+        f"| {row['network']} | {row['predictor']} | {row['scheme']} | {row['budget']:.2%} | **{row['reduction']:.1%}** "
         f"| {row['reduction_full']:.1%} | {row['reduction_free']:.1%} | {row['zero_inputs']:.1%} "
         f"| {row['before']:.1%} | {row['drop']:.1%} ({low:.1%} .. {high:.1%}) | {times or '-'} |"
     )

@@ -10,7 +10,7 @@ from spl_onnx.errors import UsageError
 PREDICTORS = ("auto", "int8", "pruned")
 PROVIDERS = ("cpu", "cuda")
 OBJECTIVES = ("time", "flops", "none")
-SCHEMES = ("lagrange", "los", "rlos", "fdos", "saos")
+SCHEMES = ("lagrange", "price", "los", "rlos", "fdos", "saos")
 CHOICES = ("predict", "lossless", "truncate", "dense")
 DEFAULT_KEEP = 0.25
 #: Samples that are needed to choose settings on: below, a drop of 3 % is less than one decision.
@@ -49,7 +49,8 @@ class RewriteOptions:
         threads: Threads inside an operator while times are measured; 0 = ONNX Runtime's own choice.
         time_images: Samples of the data that times are measured on.
         search_seconds: How long changes of the choice are tried on the whole network, in seconds.
-        scheme: How the accuracy is spent: "lagrange", or Algorithm 1 in one of its orders.
+        scheme: How the accuracy is spent: "lagrange"; "price", the same without a last visit of every site
+            where operations are counted; or Algorithm 1 in one of its orders.
         search_images: Samples of the data that settings are chosen on; the others measure what was lost.
         resume: Path of a journal; a search that was stopped goes on from it.
         json: Path of the JSON report.

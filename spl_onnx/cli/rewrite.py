@@ -69,7 +69,8 @@ def _add_time_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--scheme",
         default="lagrange",
-        help=f"how accuracy is spent: {', '.join(SCHEMES)} (default lagrange; the others are Algorithm 1)",
+        help=f"how accuracy is spent: {', '.join(SCHEMES)} (default lagrange; price: its short form; "
+        "the others are Algorithm 1)",
     )
     group.add_argument(
         "--search-images",

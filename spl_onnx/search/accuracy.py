@@ -15,7 +15,7 @@ from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import rewrite_model
-from spl_onnx.search.algorithm1 import algorithm_1
+from spl_onnx.search.algorithm1 import ORDERS, algorithm_1
 from spl_onnx.search.by_time import inner_options
 from spl_onnx.search.calibration import SiteLayer, site_layers
 from spl_onnx.search.evaluator import Evaluator, Journal, fingerprint
@@ -171,7 +171,7 @@ class AccuracySearch:
         return Problem(sites, rest, whole, budget, self.evaluator, self.evaluator.hold)
 
     def _run(self, problem: Problem, scheme: str) -> dict[str, Option]:
-        if scheme != "lagrange":
+        if scheme in ORDERS:
             total = sum(bool(site.options) for site in problem.sites)
             with self._stages("deciding sites", total) as progress:
                 return algorithm_1(problem, scheme, progress)
@@ -183,7 +183,7 @@ class AccuracySearch:
                 )
         self._alone.release()
         with self._stages("combining sites", None) as progress:
-            combine = thorough if self._thorough else lagrange
+            combine = thorough if self._thorough and scheme == "lagrange" else lagrange
             return combine(problem, self._losses, progress)
 
     def shifts_of(self, config: Config, converted: Collection[str]) -> dict[str, Shift]:

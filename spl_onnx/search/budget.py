@@ -22,9 +22,7 @@ from spl_onnx.search.choose import Levels
 from spl_onnx.search.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.stopwatch import SessionStopwatch
 from spl_onnx.search.time_search import TimeSearch
-
-#: Shares of the budget that are tried one after the other, until the report's samples agree; then none.
-SHARES = (1.0, 0.5, 0.25)
+from spl_onnx.search.tries import SHARES, tries
 
 #: Whether a model stays within the budget on samples that the search has not seen.
 Check = Callable[[RewriteResult], bool]
@@ -88,8 +86,8 @@ def _flops_results(
 ) -> Iterator[RewriteResult]:
     flops = FlopsSearch(search, options, shapes)
     found = Found()
-    for share in (*SHARES, None):
-        found = _nothing(found) if share is None else flops.find(share * options.max_drop)
+    for scheme, share in (*tries(options.scheme), ("", 0.0)):
+        found = flops.find(share * options.max_drop, scheme) if scheme else _nothing(found)
         plan = flops_plan(original, options, found)
         result = rewrite_model(original, options, plan)
         if not any(entry.is_rewritten for entry in plan.sites):

@@ -34,7 +34,7 @@ from tests.search.network.networks import (
     site_in_a_body,
 )
 
-SCHEMES = ("lagrange", "los", "rlos", "fdos", "saos")
+SCHEMES = ("lagrange", "price", "los", "rlos", "fdos", "saos")
 
 
 def answers(model, batches):
@@ -153,6 +153,15 @@ def test_the_objective_with_the_time_visits_every_site_and_counts_no_gains(plugi
     visits = [step["label"] for step in found["flops"].summary["path"] if "computed" in step["label"]]
     assert {label.split(":")[0] for label in visits} == {site.site for site in options_of_sites()}
     assert len(found["time"].summary["path"]) < len(found["flops"].summary["path"])
+
+
+def test_the_price_alone_visits_no_site(plugin_path):
+    """Not even with the objective that has the time."""
+    search = searching(labelled=True, objective="flops")
+    whole = search.search(problem_of(search, 0.03))
+    alone = search.search(problem_of(search, 0.03), "price")
+    assert alone.summary["scheme"] == "price" and alone.chosen and alone.drop <= 0.03
+    assert len(alone.summary["path"]) < len(whole.summary["path"]) and whole.cost <= alone.cost
 
 
 def test_a_problem_without_sites(plugin_path):

@@ -10,8 +10,9 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.search.accuracy import SearchData
-from spl_onnx.search.budget import SHARES, attempts, search_data
+from spl_onnx.search.budget import attempts, search_data
 from spl_onnx.search.time_search import TimeSearch
+from spl_onnx.search.tries import SHARES, tries
 from tests.rewrite.builders import TOLERANCE
 from tests.search.network.networks import feeds, no_site, residual
 from tests.search.test_time_search import FloorWatch
@@ -50,11 +51,14 @@ def outputs(model, batches):
     return np.concatenate([run(session, fed)[0] for fed in batches])
 
 
-def test_operations_give_less_and_less_away_down_to_nothing(plugin_path):
-    model, _, results, checked = tried(objective="flops", predictor="int8")
+@pytest.mark.parametrize("scheme", ["lagrange", "los"])
+def test_operations_give_less_and_less_away_down_to_nothing(plugin_path, scheme):
+    model, _, results, checked = tried(objective="flops", predictor="int8", scheme=scheme)
     reports = [result.report["search"] for result in results]
-    assert [report["attempt"] for report in reports] == list(range(1, len(SHARES) + 2))
-    assert [r["budget"] for r in reports[:-1]] == pytest.approx([0.05 * share for share in SHARES])
+    wanted = tries(scheme)
+    assert [report["attempt"] for report in reports] == list(range(1, len(wanted) + 2))
+    assert [report["scheme"] for report in reports[:-1]] == [made for made, _ in wanted]
+    assert [r["budget"] for r in reports[:-1]] == pytest.approx([0.05 * share for _, share in wanted])
     costs = [report["cost"] for report in reports]
     assert costs == sorted(costs) and costs[0] < costs[-1] == 1.0
     assert {(report["objective"], report["cost_unit"]) for report in reports} == {("flops", "flops")}
