@@ -87,7 +87,9 @@ class Experiment:
             row = {**self._row(made, share), "refused": list(refused)}
             if row["drop"] <= self.options.max_drop:
                 break
-            refused.append({key: row[key] for key in ("scheme", "budget", "reduction", "drop", "search_left")})
+            refused.append(
+                {key: row[key] for key in ("scheme", "budget", "reduction", "drop", "search_left")}
+            )
         return row
 
     def _row(self, scheme: str, share: float) -> dict[str, Any]:

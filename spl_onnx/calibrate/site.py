@@ -12,7 +12,7 @@ and what it leaves below itself can become 0 at no cost: the floor is the thresh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +26,8 @@ from spl_onnx.calibrate.outcomes import Outcomes, outcomes
 from spl_onnx.calibrate.samples import SiteSamples
 from spl_onnx.calibrate.scores import by_group, exact_scores, mean_inputs, predicted_scores
 from spl_onnx.errors import RuleError
-from spl_onnx.predictors.pruned import prune
-from spl_onnx.predictors.settings import predictor_weights, spread_inputs
+from spl_onnx.predictors.packed import pack
+from spl_onnx.predictors.settings import kept_weights, predictor_weights
 from spl_onnx.predictors.weights import layer_weights
 from spl_onnx.spec.attributes import Activation, Pooling
 
@@ -47,6 +47,8 @@ class PredictorSpec:
         predictor: "int8" or "pruned".
         keep: share of the weights kept, above 0 up to 1.
         weighted: whether a weight's importance counts its input: |w| times the input's root mean square.
+        fitted: whether weights are fitted to the inputs (`reconstruct`) where the calibrator has such
+            weights; that goes before `weighted`.
         static: whether int8 inputs have one scale for all samples, set from data.
         floor: whether outputs that turn out small become 0 also where thresholds differ by channel; it costs
             a part of the error, and the next layer gets more zeros.
@@ -55,6 +57,7 @@ class PredictorSpec:
     predictor: str
     keep: float = 1.0
     weighted: bool = False
+    fitted: bool = False
     static: bool = False
     floor: bool = False
 
@@ -87,12 +90,20 @@ class SiteCalibrator:
         b: Bias `[O]`; None is 0.
         activation: Clipping; its floor does not count.
         pooling: The window behind the layer; None is none.
+        fitted: Pruned weights by kept share, from `reconstruct`.
     """
 
     def __init__(
-        self, samples: SiteSamples, w: Array, b: Array | None, activation: Activation, pooling: Pooling | None
+        self,
+        samples: SiteSamples,
+        w: Array,
+        b: Array | None,
+        activation: Activation,
+        pooling: Pooling | None,
+        fitted: Mapping[float, Float] | None = None,
     ) -> None:
         self._samples, self._w, self._b = samples, layer_weights(w), b
+        self._fitted = fitted or {}
         self._activation = activation
         self._block = Block.of(pooling or Pooling.none())
         self._exact = exact_scores(samples, self._w, b)
@@ -147,7 +158,9 @@ class SiteCalibrator:
         settings: Settings = {"predictor": spec.predictor}
         if spec.keep < 1.0 or spec.predictor == "pruned":
             settings["keep"] = spec.keep
-        if spec.weighted and spec.keep < 1.0:
+        if spec.fitted and spec.keep in self._fitted and spec.keep < 1.0:
+            settings["weights"] = pack(self._fitted[spec.keep])
+        elif spec.weighted and spec.keep < 1.0:
             settings["input_rms"] = short_list(self._samples.input_rms)
         if spec.keep < 1.0:
             settings["correction"] = short_list(self._dropped_mean(settings))
@@ -157,9 +170,7 @@ class SiteCalibrator:
 
     def _dropped_mean(self, settings: Settings) -> Array:
         """[O] what the weights that are not kept add on average."""
-        rms = settings.get("input_rms")
-        spread = None if rms is None else spread_inputs(np.array(rms), self._w.shape)
-        dropped = self._w - prune(self._w, settings["keep"], spread)
+        dropped = self._w - kept_weights(self._w, settings)
         mean = mean_inputs(self._samples)
         part = by_group(dropped, len(mean)).astype(np.float64)
         return np.asarray(np.einsum("gok,gk->go", part, mean).reshape(-1))

@@ -71,9 +71,13 @@ def prune(weights: Float, keep: float, input_rms: NDArray[Any] | None = None) ->
     importance = np.abs(rows.astype(np.float64))
     if input_rms is not None:
         importance = importance * np.abs(per_weight("input_rms", input_rms, weights))
+    return np.where(most_important(importance, count), rows, np.float32(0)).reshape(weights.shape)
+
+
+def most_important(importance: NDArray[Any], count: int) -> NDArray[np.bool_]:
+    """Which `count` entries of each row of [O, K] are the largest; of equal ones the first are."""
     least = -np.partition(-importance, count - 1, axis=1)[:, count - 1, None]
     above, tied = importance > least, importance == least
     # Networks with repeated weights have many of exactly the least importance kept.
     wanted = count - above.sum(axis=1, keepdims=True)
-    chosen = above | (tied & (np.cumsum(tied, axis=1) <= wanted))
-    return np.where(chosen, rows, np.float32(0)).reshape(weights.shape)
+    return np.asarray(above | (tied & (np.cumsum(tied, axis=1) <= wanted)))

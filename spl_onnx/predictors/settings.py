@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from spl_onnx.errors import RuleError
 from spl_onnx.predictors.int8 import build_int8
+from spl_onnx.predictors.packed import unpack
 from spl_onnx.predictors.pruned import prune
-from spl_onnx.predictors.weights import PredictorWeights, layer_weights, per_output
+from spl_onnx.predictors.weights import Float, PredictorWeights, layer_weights, per_output
 from spl_onnx.spec.quantize import static_scale
 
 Array = NDArray[Any]
@@ -25,29 +26,37 @@ def predictor_weights(w: Array, b: Array | None, settings: Mapping[str, Any]) ->
     """Build the predictor that `settings` describe.
 
     Both kinds may keep only a part of the weights (`keep`), the most important ones: |w|, or |w| times
-    `input_rms` where it is given. An int8 predictor is pruned first and rounded afterwards.
+    `input_rms` where it is given; or they have pruned weights of their own (`weights`). An int8 predictor is
+    pruned first and rounded afterwards.
 
     Args:
         w: Weights of the layer, `[O,kH,kW,C/group]` or `[O,K]`, float32, finite.
         b: Bias, `[O]`; None is 0.
         settings: `predictor` ("int8" or "pruned"), and optionally `keep`, `threshold` (one number or `[O]`),
-            `correction` (`[O]`, added to the bias), `input_rms` (`[C]` or `[K]`), `xscale` (scale, zero
-            point; int8 only).
+            `correction` (`[O]`, added to the bias), `input_rms` (`[C]` or `[K]`), `weights` (see `packed`),
+            `xscale` (scale, zero point; int8 only).
 
     Raises:
         RuleError: The settings do not fit the layer.
         UsageError: `keep` is out of range.
     """
     weights = layer_weights(w)
-    rms = settings.get("input_rms")
-    spread = None if rms is None else spread_inputs(np.asarray(rms, np.float64), weights.shape)
-    kept = prune(weights, settings.get("keep", 1.0), spread)
+    kept = kept_weights(weights, settings)
     outputs = len(weights)
     bias = per_output("bias", b, outputs) + per_output("correction", settings.get("correction"), outputs)
     threshold = per_output("threshold", settings.get("threshold"), outputs)
     if settings["predictor"] == "int8":
         return replace(build_int8(kept, bias, threshold), xscale=_static(settings.get("xscale")))
     return PredictorWeights(kept, (bias - threshold).astype(np.float32))
+
+
+def kept_weights(w: Float, settings: Mapping[str, Any]) -> Float:
+    """What the predictor multiplies before it is rounded; arguments and errors as for `predictor_weights`."""
+    if "weights" in settings:
+        return unpack(settings["weights"], w.shape)
+    rms = settings.get("input_rms")
+    spread = None if rms is None else spread_inputs(np.asarray(rms, np.float64), w.shape)
+    return prune(w, settings.get("keep", 1.0), spread)
 
 
 def spread_inputs(values: Array, shape: tuple[int, ...]) -> Array:

@@ -29,6 +29,8 @@ def site_entry(site: SitePlan, work: ModelWork | None) -> dict[str, Any]:
         work: operations of the model; they are known for converted sites.
     """
     fields = asdict(site)
+    if "weights" in fields["settings"]:
+        fields["settings"]["weights"] = f"fitted, {len(site.settings['weights'])} characters in the plan"
     known = work.sites.get(site.site) if work is not None and site.is_rewritten else None
     return {
         "name": fields.pop("site"),

@@ -25,9 +25,10 @@ class SitePlan:
             outputs up to a floor become 0, or the bias is shifted) or "dense" (left as it is).
         settings: How it is predicted: predictor ("int8", "pruned"); keep, the kept share of the weights;
             threshold, a number or one per output channel; correction, one per output channel, added to the
-            bias; input_rms, one per input channel, makes the importance of a weight |w| * rms; xscale,
-            [scale, zero point] of all int8 inputs (else each has its own); floor, outputs up to it become 0;
-            shift, one per output channel, added to the bias for what earlier sites leave out.
+            bias; input_rms, one per input channel, makes the importance of a weight |w| * rms; weights,
+            pruned ones of its own as text (`predictors/packed.py`), which keep and input_rms do not change;
+            xscale, [scale, zero point] of all int8 inputs (else each has its own); floor, outputs up to it
+            become 0; shift, one per output channel, added to the bias for what earlier sites leave out.
         reason: Why.
         layer: The node that holds the weights.
         macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.

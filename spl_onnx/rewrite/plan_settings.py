@@ -12,7 +12,17 @@ from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.options import PREDICTORS
 from spl_onnx.spec.quantize import static_scale
 
-SETTINGS = ("predictor", "keep", "threshold", "correction", "input_rms", "xscale", "floor", "shift")
+SETTINGS = (
+    "predictor",
+    "keep",
+    "threshold",
+    "correction",
+    "input_rms",
+    "weights",
+    "xscale",
+    "floor",
+    "shift",
+)
 #: Lists of numbers, one per channel; a threshold may be one number too.
 _LISTS = {"threshold": "output", "correction": "output", "input_rms": "input", "shift": "output"}
 
@@ -41,6 +51,8 @@ def validate_settings(where: str, choice: str, settings: Any) -> None:
         raise UsageError(f"{where}: floor is {floor!r}, wanted a number >= 0")
     for name, channels in _LISTS.items():
         _check_list(where, name, channels, settings.get(name, []))
+    if not isinstance(settings.get("weights", ""), str):
+        raise UsageError(f"{where}: weights is {_short(settings['weights'])}, wanted text of --plan-out")
     _check_static_scale(where, settings)
 
 

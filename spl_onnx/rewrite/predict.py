@@ -9,6 +9,7 @@ import numpy as np
 
 from spl_onnx.errors import RuleError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.packed import unpack
 from spl_onnx.predictors.settings import predictor_weights, spread_inputs
 from spl_onnx.predictors.weights import PredictorWeights, per_output
 from spl_onnx.rewrite.rules.base import Refused, Site, label
@@ -40,7 +41,7 @@ def describe(settings: dict[str, Any]) -> str:
         changes += ["bias shifted"] if settings.get("shift") else []
         return ", ".join(changes) or "exact (lossless)"
     keep = settings.get("keep", 1.0)
-    kept = f" keeping {keep:g} of the weights"
+    kept = f" keeping {keep:g} of the weights" + (", fitted" if "weights" in settings else "")
     if settings["predictor"] == "int8":
         return f"int8 predictor{kept if keep < 1.0 else ''}"
     corrected = "with" if "correction" in settings else "without"
@@ -68,7 +69,9 @@ def check_settings(site: Site, settings: dict[str, Any]) -> None:
     try:
         for part in ("threshold", "correction", "shift"):
             per_output(part, settings.get(part), len(site.w))
-        if "input_rms" in settings:
+        if "weights" in settings:
+            unpack(settings["weights"], site.w.shape)
+        elif "input_rms" in settings:
             spread_inputs(np.array(settings["input_rms"]), site.w.shape)
     except RuleError as error:
         raise Refused(f"{name}: {error}") from error

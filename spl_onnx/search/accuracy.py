@@ -17,7 +17,7 @@ from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.algorithm1 import ORDERS, algorithm_1
 from spl_onnx.search.by_time import inner_options
-from spl_onnx.search.calibration import SiteLayer, site_layers
+from spl_onnx.search.calibration import Fitting, SiteLayer, site_layers
 from spl_onnx.search.evaluator import Evaluator, Journal, fingerprint
 from spl_onnx.search.lagrange import Losses, lagrange, measured_options, site_losses
 from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner, Shift
@@ -28,6 +28,8 @@ from spl_onnx.search.thorough import thorough
 
 #: Samples that thresholds and floors come from.
 CALIBRATION_SAMPLES = 64
+#: Samples that pruned weights are fitted to.
+FITTING_SAMPLES = 128
 #: Samples that the divergence of one site alone is measured on.
 LOSS_SAMPLES = 48
 
@@ -57,6 +59,11 @@ class SearchData:
             kept.append(self.batches[len(kept)])
             count += batch_size(kept[-1])
         return SearchData(kept, None if self.labels is None else self.labels[:count])
+
+    def without(self, first: SearchData) -> SearchData:
+        """What is left behind the first batches."""
+        labels = None if self.labels is None else self.labels[first.samples :]
+        return SearchData(self.batches[len(first.batches) :], labels)
 
 
 def batch_size(feeds: Feeds) -> int:
@@ -131,12 +138,19 @@ class AccuracySearch:
         """A long search finds more luck, so there gains do not count."""
         return Judge(reference, labels, self._options.metric, gains=not self._thorough)
 
-    def layers(self) -> Iterator[SiteLayer]:
-        """Every site with samples of its input in the exact network, one at a time in memory."""
-        data = self._data.first(CALIBRATION_SAMPLES)
+    def layers(self, keeps: Sequence[float] = ()) -> Iterator[SiteLayer]:
+        """Every site with samples of its input in the exact network, one at a time in memory.
+
+        Args:
+            keeps: kept shares to fit pruned weights for. That takes samples of its own: half of them where
+                there are few.
+        """
+        wanted = min(CALIBRATION_SAMPLES, self._data.samples // 2) if keeps else CALIBRATION_SAMPLES
+        data = self._data.first(wanted)
+        fitting = Fitting(self._data.without(data).first(FITTING_SAMPLES).batches, keeps) if keeps else None
         segments = self._runner.segments
         with self._stages("sampling sites", len(segments)) as progress:
-            yield from site_layers(segments, data.batches, self._threads, progress)
+            yield from site_layers(segments, data.batches, self._threads, progress, fitting)
 
     def search(self, problem: Problem, scheme: str | None = None) -> Found:
         """Search; a Ctrl-C ends it with the best so far.

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
+from spl_onnx.calibrate.reconstruct import reconstruct
 from spl_onnx.calibrate.samples import SampleCollector
 from spl_onnx.calibrate.site import SiteCalibrator
 from spl_onnx.data.reader import Feeds
+from spl_onnx.errors import RuleError
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import ConvertedSite, is_operator
@@ -19,6 +22,22 @@ from spl_onnx.search.network.segments import Segment
 from spl_onnx.search.network.variants import site_residual, site_weights, variant
 from spl_onnx.search.settings import EXACT
 from spl_onnx.spec.attributes import SRMM, Activation, parse_activation
+
+#: Places that pruned weights are fitted to, at most.
+_PLACES = 16384
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """What pruned weights are fitted to.
+
+    Attributes:
+        batches: samples that serve nothing else in the calibration.
+        keeps: kept shares.
+    """
+
+    batches: Sequence[Feeds] = ()
+    keeps: Sequence[float] = ()
 
 
 @dataclass(frozen=True)
@@ -44,7 +63,11 @@ class SiteLayer:
 
 
 def site_layers(
-    segments: Sequence[Segment], batches: Sequence[Feeds], threads: int = 0, progress: Progress = silent
+    segments: Sequence[Segment],
+    batches: Sequence[Feeds],
+    threads: int = 0,
+    progress: Progress = silent,
+    fitting: Fitting | None = None,
 ) -> Iterator[SiteLayer]:
     """Every site with samples of its input, in order.
 
@@ -56,11 +79,14 @@ def site_layers(
         batches: calibration samples.
         threads: threads inside an operator.
         progress: told 1 for every segment.
+        fitting: what pruned weights are fitted to; None fits none.
     """
-    states = [dict(feeds) for feeds in batches]
+    fitting = fitting or Fitting()
+    states = [dict(feeds) for feeds in (*batches, *fitting.batches)]
+    others = slice(len(batches), None)
     for segment in segments:
         if segment.site is not None:
-            yield _layer(segment, segment.site, states)
+            yield _layer(segment, segment.site, states[: len(batches)], states[others], fitting.keeps)
         model = segment.model if segment.site is None else variant(segment.model, EXACT)
         session = create_session(model, threads=threads, arena=False)
         for state in states:
@@ -71,14 +97,30 @@ def site_layers(
         progress(1)
 
 
-def _layer(segment: Segment, site: ConvertedSite, states: list[Feeds]) -> SiteLayer:
-    """Sample what a site reads."""
+def _layer(
+    segment: Segment, site: ConvertedSite, states: list[Feeds], others: list[Feeds], keeps: Sequence[float]
+) -> SiteLayer:
+    """Sample what a site reads, and fit pruned weights to what it reads of other samples."""
     w, b = site_weights(segment.model)
     collector = SampleCollector(site.geometry, site.pooling, w.shape)
     residual = site_residual(segment.model)
     for state in states:
         collector.add(state[site.x], None if residual is None else state[residual])
+    fitted = _fitted(site, w, others, keeps) if others and site.selection is not None else {}
     node = next(node for node in segment.model.graph.node if is_operator(node, SRMM))
     activation = parse_activation({a.name: helper.get_attribute_value(a) for a in node.attribute})
-    calibrator = SiteCalibrator(collector.finish(), w, b, activation, site.pooling)
+    calibrator = SiteCalibrator(collector.finish(), w, b, activation, site.pooling, fitted)
     return SiteLayer(site, w, activation, calibrator)
+
+
+def _fitted(
+    site: ConvertedSite, w: NDArray[Any], states: list[Feeds], keeps: Sequence[float]
+) -> dict[float, NDArray[np.float32]]:
+    """Pruned weights by kept share; none where the layer cannot be fitted."""
+    collector = SampleCollector(site.geometry, site.pooling, w.shape, _PLACES)
+    for state in states:
+        collector.add(state[site.x])
+    try:
+        return reconstruct(collector.finish(), w, keeps)
+    except RuleError:
+        return {}

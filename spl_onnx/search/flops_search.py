@@ -31,10 +31,11 @@ class FlopsSearch:
     ) -> None:
         work = model_work(search.base, shapes)
         specs = predictor_specs(options)
+        keeps = [spec.keep for spec in specs if spec.fitted]
         self._search, self._whole = search, work.dense
         self._sites = [
             flop_options(layer, work.sites[layer.site.name].dense, specs)
-            for layer in search.layers()
+            for layer in search.layers(keeps)
             if layer.site.name in work.sites
         ]
         self._rest = work.dense - sum(site.flops for site in self._sites)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from spl_onnx.rewrite.plan import SitePlan
@@ -24,12 +26,18 @@ class Setting:
     settings: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
 
-    @property
+    @cached_property
     def key(self) -> str:
-        """Equal for settings that do the same; dense and lossless give the same values."""
+        """Equal for settings that do the same; dense and lossless give the same values.
+
+        Weights of a predictor can be megabytes of text, and stand in the key as a digest.
+        """
         if self.choice in ("dense", "lossless"):
             return ""
-        return json.dumps([self.choice, self.settings], sort_keys=True)
+        short = dict(self.settings)
+        if "weights" in short:
+            short["weights"] = hashlib.sha256(short["weights"].encode()).hexdigest()
+        return json.dumps([self.choice, short], sort_keys=True)
 
     def apply(self, entry: SitePlan) -> None:
         """Write this choice into the entry of a plan."""

@@ -16,13 +16,13 @@ from spl_onnx.search.settings import Setting
 #: Relative errors of a layer's output that settings are made for.
 ERRORS = (0.03, 0.06, 0.1, 0.15, 0.2, 0.3)
 #: Kept shares of pruned predictors.
-KEEPS = (0.1, 0.15, 0.2, 0.3, 0.4)
+KEEPS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
 
 
 def predictor_specs(options: RewriteOptions) -> list[PredictorSpec]:
     """The predictors to choose from; "auto" means all."""
     keeps = KEEPS if options.keep is None else (options.keep,)
-    pruned = [PredictorSpec("pruned", keep, weighted=True) for keep in keeps]
+    pruned = [PredictorSpec("pruned", keep, weighted=True, fitted=True) for keep in keeps]
     found = {"int8": [PredictorSpec("int8")], "pruned": pruned}
     return found.get(options.predictor, [*found["int8"], *pruned])
 
