@@ -55,10 +55,11 @@ def reconstruct(samples: SiteSamples, w: Array, keeps: Iterable[float]) -> dict[
     shares = sorted({*keeps}, reverse=True)
     counts = [kept_count(int(np.prod(weights.shape[1:])), keep) for keep in shares]
     rows = samples.patches[samples.inside]
-    parts = [
-        _way_down(_covariance(rows[:, group]), own, counts)
-        for group, own in enumerate(by_group(weights, rows.shape[1]))
-    ]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged below
+        parts = [
+            _way_down(_covariance(rows[:, group]), own, counts)
+            for group, own in enumerate(by_group(weights, rows.shape[1]))
+        ]
     joined = [np.stack(found).reshape(weights.shape) for found in zip(*parts, strict=True)]
     if not all(np.isfinite(values).all() for values in joined):
         raise RuleError("inputs and weights of this layer are too large for a fit; leave this site dense")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
+from spl_onnx.calibrate.reconstruct import reconstruct
 from spl_onnx.calibrate.samples import SampleCollector, SiteSamples
 from spl_onnx.calibrate.scores import exact_scores, predicted_scores
 from spl_onnx.calibrate.site import Calibration, PredictorSpec, SiteCalibrator
@@ -37,8 +38,8 @@ class Layer:
 
 
 @functools.cache
-def layers() -> dict[str, Layer]:
-    """Two layers with samples of their inputs."""
+def layers(first: int = 0) -> dict[str, Layer]:
+    """Two layers with samples of their inputs for the images from `first` on."""
     options = RewriteOptions(rules="all", lossless=True, no_verify=True)
     model = rewrite_model(load_network("resnet18"), options).model
     sites = {site.name: site for site in converted_sites(model) if site.name in (EARLY, LATE)}
@@ -47,7 +48,7 @@ def layers() -> dict[str, Layer]:
     names = [site.x for site in sites.values()]
     with extra_outputs(model, names, set()):
         session = create_session(model)
-    x, _ = images("resnet18", IMAGES)
+    x = images("resnet18", first + IMAGES)[0][first:]
     for start in range(0, IMAGES, 8):
         found = run(session, {model.graph.input[0].name: x[start : start + 8]}, names)
         for collector, value in zip(collectors.values(), found, strict=True):
@@ -117,6 +118,28 @@ def test_share_of_outputs_for_an_error(name, spec, one_threshold, exact):
     for made, error, most, least in zip(found, errors, one_threshold, exact, strict=True):
         assert made.error == pytest.approx(error, rel=0.01)
         assert least - of_density <= made.density <= most + of_density
+
+
+@pytest.mark.parametrize("name", [EARLY, LATE])
+def test_fitted_weights_need_fewer_outputs(name):
+    """A tenth of the layer fewer where a tenth is kept, and a twentieth where a fifth is.
+
+    At the same error and price, on images that they were not fitted to.
+    """
+    layer, fit = layers()[name], layers(IMAGES)[name]
+    keeps = (0.1, 0.2)
+    fitted = reconstruct(fit.samples, layer.w, keeps)
+    calibrator = SiteCalibrator(layer.samples, layer.w, layer.b, Activation.relu(), None, fitted)
+    errors = [0.05, 0.1]
+    densities = [
+        [
+            [made.density for made in calibrator.predict(spec, errors)]
+            for spec in (PredictorSpec("pruned", keep, weighted=True, fitted=f) for f in (False, True))
+        ]
+        for keep in keeps
+    ]
+    for (pruned, better), fewer in zip(densities, (0.1, 0.05), strict=True):
+        assert (np.subtract(pruned, better) > fewer).all(), densities
 
 
 def test_one_threshold_of_int8_serves_all_channels():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spl_onnx.errors import ModelError, RuleError, UsageError
 from spl_onnx.predictors.int8 import build_int8
+from spl_onnx.predictors.packed import pack, unpack
 from spl_onnx.predictors.pruned import build_pruned
 from spl_onnx.predictors.settings import predictor_weights, spread_inputs
 
@@ -70,6 +71,21 @@ def test_ties_of_repeated_weights_are_broken_to_the_exact_ratio(seed, keep):
     assert set(np.count_nonzero(made.reshape(3, -1), axis=1)) == {max(1, round(keep * 20))}
 
 
+@pytest.mark.parametrize("predictor", ["pruned", "int8"])
+def test_weights_of_its_own_are_what_is_multiplied(predictor):
+    """Neither pruned again nor weighted; int8 rounds them."""
+    own = np.where(np.arange(W.size).reshape(W.shape) % 3 == 0, -2 * W, F(0))
+    text = pack(own)
+    others = {"keep": 0.01, "input_rms": [1.0, 0, 0, 0], "correction": [1.0] * 6, "threshold": 0.5}
+    made = predictor_weights(W, B, {"predictor": predictor, "weights": text, **others})
+    wanted = unpack(text, W.shape)
+    if predictor == "int8":
+        assert_same(made, build_int8(wanted, B + 1, 0.5))
+    else:
+        np.testing.assert_array_equal(made.wp, wanted)
+        np.testing.assert_array_equal(made.bp, B + F(0.5))
+
+
 def test_static_scale():
     made = predictor_weights(W, B, {"predictor": "int8", "xscale": [0.5, 3.0]})
     assert made.xscale.dtype == np.float32 and made.xscale.tolist() == [0.5, 3.0]
@@ -85,6 +101,7 @@ def test_static_scale():
         ({"correction": [1.0]}, RuleError, r"correction has shape \[1\]"),
         ({"input_rms": [1.0] * 3}, RuleError, r"input_rms has shape \[3\]"),
         ({"input_rms": [1.0] * 20}, RuleError, r"input_rms has shape \[20\]"),
+        ({"weights": "AAAA"}, RuleError, r"damaged .* wanted \[6, 3, 3, 4\]"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, error, message):

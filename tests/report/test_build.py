@@ -59,6 +59,15 @@ def test_site_entries():
     assert site_entry(site, None)["flops"] is None
 
 
+def test_weights_of_a_predictor_stay_in_the_plan():
+    """They are megabytes of text that say nothing to a reader."""
+    settings = {"predictor": "pruned", "keep": 0.1, "weights": "x" * 5000}
+    site = SitePlan("a", "conv_relu", "predict", settings)
+    entry = site_entry(site, None)
+    assert entry["settings"] == {**settings, "weights": "fitted, 5000 characters in the plan"}
+    assert len(site.settings["weights"]) == 5000
+
+
 def test_report_holds_what_is_documented():
     plan = Plan([SitePlan("a", "conv_relu", "predict"), SitePlan("b", "conv_relu", "dense", reason="no")])
     summary = summarise(small_cnn())

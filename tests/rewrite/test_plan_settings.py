@@ -27,6 +27,7 @@ INT8, PRUNED = {"predictor": "int8"}, {"predictor": "pruned"}
             {**INT8, "keep": 0.3, "threshold": [0.1, -2], "correction": [0, 1.5], "input_rms": [0, 2]},
         ),
         ("predict", {**PRUNED, "keep": 1, "threshold": -1}),
+        ("predict", {**PRUNED, "keep": 0.5, "weights": "any text: the layer says what fits it"}),
     ],
 )
 def test_good_settings(choice, settings):
@@ -62,6 +63,8 @@ def test_good_settings(choice, settings):
         ("predict", {**PRUNED, "correction": 1}, "correction is 1, wanted numbers, one per output channel"),
         ("predict", {**PRUNED, "input_rms": [1, -1]}, "input_rms holds -1"),
         ("predict", {**PRUNED, "input_rms": [float("inf")] * 99}, r"input_rms is \[inf, .*\.\.\., wanted"),
+        ("predict", {**PRUNED, "weights": [0.1] * 99}, r"weights is \[0.1, .*\.\.\., wanted text"),
+        ("truncate", {"floor": 1, "weights": ""}, "settings floor, weights; wanted a floor above 0"),
         ("predict", {**PRUNED, "xscale": [1, 0]}, "xscale belongs to the int8 predictor"),
         ("predict", {**INT8, "xscale": [1]}, r"xscale is \[1\], wanted \[scale, zero point\]"),
         ("predict", {**INT8, "xscale": [0, 0]}, "Xscale holds the scale 0"),

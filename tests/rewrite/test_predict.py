@@ -8,6 +8,7 @@ from onnx import numpy_helper
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.packed import pack
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.predict import default_settings, describe
 from spl_onnx.rewrite.rewriter import rewrite_model
@@ -41,6 +42,7 @@ def test_lists_that_do_not_fit_the_channels_are_refused():
         ("threshold", [0.5, 1.0], "threshold has shape [2]"),
         ("correction", [0.5] * 4, "correction has shape [4]"),
         ("input_rms", [1.0] * 3, "input_rms has shape [3]"),
+        ("weights", "", "weights of the predictor are damaged or of another shape; wanted [3, 3, 3, 2]"),
         ("shift", [0.5] * 2, "shift has shape [2]"),
     ):
         settings = {"predictor": "pruned", "keep": 0.5, name: values}
@@ -70,6 +72,21 @@ def test_settings_from_data_reach_the_nodes_and_come_back_from_the_file():
     stored = {t.name: numpy_helper.to_array(t) for t in first.model.graph.initializer}
     assert stored["y/Xscale"].tolist() == np.float32([0.0123, 7]).tolist()
     assert np.count_nonzero(stored["y/Wp"].reshape(3, -1), axis=1).max() <= 9
+
+
+def test_weights_of_a_plan_reach_the_nodes_and_come_back_from_the_file():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 2, 5, 5]), "c", 3, 2)], "y")
+    own = np.zeros((3, 3, 3, 2), np.float32)
+    own[[0, 1, 2], 1, [0, 1, 2], [0, 1, 0]] = 0.5, -2, 0.25
+    settings = {"predictor": "pruned", "keep": 0.5, "correction": [0.5] * 3, "weights": pack(own)}
+    plan = Plan([SitePlan("y", "conv_relu", "predict", settings)])
+    first = rewrite_model(made.model("y"), RewriteOptions(), plan=plan)
+    again = rewrite_model(made.model("y"), RewriteOptions(), plan=Plan.from_json(first.plan.to_json()))
+    assert first.model.graph.SerializeToString() == again.model.graph.SerializeToString()
+    stored = {t.name: numpy_helper.to_array(t) for t in first.model.graph.initializer}
+    np.testing.assert_array_equal(stored["y/Wp"], own)
+    assert describe(settings) == "pruned predictor keeping 0.5 of the weights, fitted, with mean correction"
 
 
 def test_truncate_is_a_floor_without_a_prediction():

@@ -258,6 +258,27 @@ def test_losses_alone_come_from_fewer_samples(plugin_path):
     assert search._alone._judge.samples == 60
 
 
+def test_fitted_weights_have_samples_of_their_own(plugin_path, monkeypatch):
+    """Half where there are few; none are taken away where nothing is fitted."""
+    seen = []
+
+    def noted(segments, batches, threads, progress, fitting):
+        seen.append(
+            [sum(len(fed["input"]) for fed in part) for part in (batches, fitting.batches if fitting else ())]
+        )
+        return iter(())
+
+    monkeypatch.setattr("spl_onnx.search.accuracy.site_layers", noted)
+    model = residual()
+    for batch, count in ((5, 8), (20, 4), (32, 9)):
+        search = AccuracySearch(
+            read_model(model), RewriteOptions(), SearchData(feeds(model, *[batch] * count))
+        )
+        list(search.layers())
+        list(search.layers((0.2,)))
+    assert seen == [[40, 0], [20, 20], [80, 0], [40, 40], [64, 0], [64, 128]]
+
+
 @pytest.mark.parametrize("make", [residual, matrices])
 def test_shifts_where_some_sites_keep_their_bias(plugin_path, make):
     """As in a rewritten model where these sites are dense: nothing of theirs moves."""

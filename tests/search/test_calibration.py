@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spl_onnx.calibrate.site import PredictorSpec
+from spl_onnx.errors import RuleError
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.statistics import extra_outputs
-from spl_onnx.search.calibration import site_layers
+from spl_onnx.search.calibration import Fitting, site_layers
 from spl_onnx.search.network.segments import cut
 from tests.rewrite.builders import TOLERANCE
 from tests.search.network.networks import (
@@ -77,6 +79,41 @@ def test_settings_for_an_error_do_what_they_say(plugin_path):
 def test_activations_are_those_of_the_nodes(plugin_path):
     found = layers(sequential(), 2)
     assert {(layer.activation.clip_min, layer.activation.clip_max) for layer in found} == {(0.0, np.inf)}
+
+
+@pytest.mark.parametrize("make", [sequential, residual, branches, matrices])
+def test_fitted_weights_do_more_with_as_many(plugin_path, make):
+    """And samples they are fitted to are not among those that settings are judged on."""
+    model = make()
+    first, *others = feeds(model, 40, 40, 24)
+    segments = cut(base(model))
+    plain, fitted = (
+        list(site_layers(segments, [first], fitting=fitting)) for fitting in (None, Fitting(others, (0.3,)))
+    )
+    specs = [PredictorSpec("pruned", 0.3, weighted=True, fitted=f) for f in (False, True)]
+    errors = []
+    for layer, other in zip(plain, fitted, strict=True):
+        for name in ("input_mean", "input_rms", "patches"):
+            one, same = (getattr(found.calibrator._samples, name) for found in (layer, other))
+            np.testing.assert_array_equal(one, same)
+        made = [
+            found.calibrator.predict(spec, [None])[0]
+            for found, spec in zip((layer, other), specs, strict=True)
+        ]
+        assert ["weights" in found.settings for found in made] == [False, other.can_predict]
+        errors.append([found.error for found in made])
+    assert np.sum(errors, axis=0)[1] < np.sum(errors, axis=0)[0]
+
+
+def test_a_layer_that_cannot_be_fitted_is_pruned(plugin_path, monkeypatch):
+    def refusing(*args):
+        raise RuleError("too large")
+
+    monkeypatch.setattr("spl_onnx.search.calibration.reconstruct", refusing)
+    fitting = Fitting(feeds(sequential(), 8), (0.3,))
+    spec = PredictorSpec("pruned", 0.3, weighted=True, fitted=True)
+    for layer in site_layers(cut(base(sequential())), feeds(sequential(), 8), fitting=fitting):
+        assert "weights" not in layer.calibrator.predict(spec, [None])[0].settings
 
 
 def test_progress_counts_segments(plugin_path):

@@ -27,6 +27,14 @@ def test_keys_differ_where_it_does_not():
     assert len({setting.key for setting in settings}) == len(settings)
 
 
+def test_keys_of_weights_are_short_and_differ():
+    """Weights are megabytes of text; keys go through tables and the journal."""
+    one, other = ({"predictor": "pruned", "weights": text * 10**6} for text in "ab")
+    keys = [Setting("predict", settings).key for settings in (one, dict(one), other)]
+    assert keys[0] == keys[1] != keys[2] and max(map(len, keys)) < 200
+    assert one["weights"] == "a" * 10**6, "the settings stay whole"
+
+
 def test_a_plan_takes_a_copy():
     setting = Setting("truncate", {"floor": 0.5})
     entry = SitePlan("y", "conv_relu", "dense")

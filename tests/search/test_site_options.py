@@ -13,7 +13,7 @@ from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.settings import predictor_weights
 from spl_onnx.rewrite.plan_settings import validate_settings
-from spl_onnx.search.calibration import site_layers
+from spl_onnx.search.calibration import Fitting, site_layers
 from spl_onnx.search.network.segments import cut
 from spl_onnx.search.settings import Setting
 from spl_onnx.search.site_options import (
@@ -56,6 +56,7 @@ def layers(model, size=48):
 def test_predictors_of_the_options(options, wanted):
     found = predictor_specs(RewriteOptions(**options))
     assert [(spec.predictor, spec.keep) for spec in found] == wanted
+    assert all(spec.fitted == (spec.predictor == "pruned") for spec in found)
 
 
 @pytest.mark.parametrize("make", [sequential, residual, branches, matrices])
@@ -106,6 +107,18 @@ def test_the_price_of_pruned_weights(plugin_path):
         weights = predictor_weights(layer.w, None, option.setting.settings).wp
         kept = np.count_nonzero(weights) / weights.size
         assert kept == 0.25 and option.cost == pytest.approx(1000.0 * (kept + option.density))
+
+
+def test_the_price_of_fitted_weights(plugin_path):
+    """As many of them are kept, whatever their values."""
+    fitting = Fitting(feeds(sequential(), 1, 40)[1:], [0.25])
+    layer = list(site_layers(cut(base(sequential())), feeds(sequential(), 40), fitting=fitting))[1]
+    spec = PredictorSpec("pruned", 0.25, fitted=True)
+    made = flop_options(layer, 1000.0, [spec])
+    assert len(made.options) > 2
+    for option in made.options:
+        assert "weights" in option.setting.settings
+        assert option.cost == pytest.approx(1000.0 * (0.25 + option.density))
 
 
 def test_the_price_of_int8(plugin_path):
