@@ -40,7 +40,7 @@ from spl_onnx.search.tries import tries
 
 #: Labelled networks; the classes of the others mean nothing or there are none.
 NAMES = tuple(name for name, source in NETWORKS.items() if source.labels is not None)
-PREDICTORS = ("int8", "pruned")
+PREDICTORS = ("int8", "auto", "pruned")
 _BATCH = 16
 
 
@@ -51,7 +51,7 @@ class Experiment:
         model: the network.
         x: images, [n, C, H, W]; every other one is for the search.
         labels: their classes, [n].
-        predictor: int8 or pruned.
+        predictor: int8 (all weights), pruned, or auto (int8 of all weights or of a part of them).
         drop: the largest loss of top-1 on the images of the search.
     """
 

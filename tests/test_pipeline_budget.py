@@ -19,6 +19,7 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import measured_rewrite, rewrite_and_measure
 from spl_onnx.report.build import plain_report
 from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.search.tries import tries
 from tests import datasets
 from tests.rewrite.builders import Net
 from tests.search.network.networks import SAME, no_site, relu_conv
@@ -69,14 +70,16 @@ def decisions(model, x):
     return np.argmax(run(create_session(model), {"input": x})[0], axis=1)
 
 
-def test_reports_are_complete(plugin_path, tmp_path):
-    options = {**FLOPS, "max_drop": 0.1, "plan_out": str(tmp_path / "plan.json")}
+@pytest.mark.parametrize("predictor", ["int8", "pruned", "auto"])
+def test_reports_are_complete(plugin_path, tmp_path, predictor):
+    options = {**FLOPS, "predictor": predictor, "max_drop": 0.1, "plan_out": str(tmp_path / "plan.json")}
     result = rewrite_and_measure(small_cnn(), Samples(100), options)
     report = json.loads(json.dumps(plain_report(result.report)))
     search, accuracy = report["search"], report["accuracy"]
     assert search["images"] == {"search": 50, "report": 50} and accuracy["images"] == 50
-    assert (search["objective"], search["scheme"]) == ("flops", "lagrange") and search["path"]
-    assert search["budget"] == 0.1 / 2 ** (search["attempt"] - 1) and accuracy["drop"] <= 0.1
+    scheme, share = tries("lagrange")[search["attempt"] - 1]
+    assert (search["objective"], search["scheme"]) == ("flops", scheme) and search["path"]
+    assert search["budget"] == 0.1 * share and accuracy["drop"] <= 0.1
     assert report["flops"]["reduction"] > 0.1
     again = rewrite_and_measure(small_cnn(), None, {"plan": str(tmp_path / "plan.json")})
     assert again.model.SerializeToString() == result.model.SerializeToString()
@@ -106,23 +109,25 @@ def test_accuracy_is_measured_on_samples_that_no_choice_has_seen(plugin_path, mo
     assert result.report["accuracy"]["drop"] == pytest.approx(changed)
 
 
-def test_a_loss_on_the_other_samples_leads_to_a_smaller_budget(plugin_path, monkeypatch):
-    """The first model is said to lose everything there."""
+@pytest.mark.parametrize("scheme", ["lagrange", "fdos"])
+def test_a_loss_on_the_other_samples_leads_to_the_next_try(plugin_path, monkeypatch, scheme):
+    """The first models are said to lose everything there, until the budget is smaller."""
+    wanted = next(i for i, (_, share) in enumerate(tries(scheme)) if share < 1.0)
     plain, drops = spl_onnx.pipeline.measure_on, []
 
     def measure_on(*args):
         found = plain(*args)
         drops.append(found.comparison.drop)
-        if len(drops) > 1:
+        if len(drops) > wanted:
             return found
         lost = replace(found.comparison.confidence, drop=1.0)
         return replace(found, comparison=replace(found.comparison, confidence=lost))
 
     monkeypatch.setattr(spl_onnx.pipeline, "measure_on", measure_on)
-    result = rewrite_and_measure(small_cnn(), Samples(100), {**FLOPS, "max_drop": 0.05})
+    result = rewrite_and_measure(small_cnn(), Samples(100), {**FLOPS, "max_drop": 0.05, "scheme": scheme})
     search = result.report["search"]
-    assert (search["attempt"], search["budget"]) == (2, 0.025) and len(drops) == 2
-    assert result.report["accuracy"]["drop"] == drops[1] <= 0.05
+    assert (search["attempt"], search["budget"]) == (wanted + 1, 0.025) and len(drops) == wanted + 1
+    assert result.report["accuracy"]["drop"] == drops[-1] <= 0.05
 
 
 def test_what_was_luck_on_the_samples_of_the_search_gives_the_original(plugin_path):
@@ -135,7 +140,9 @@ def test_what_was_luck_on_the_samples_of_the_search_gives_the_original(plugin_pa
     assert result.model.SerializeToString() == model.SerializeToString()
     assert result.report["accuracy"]["drop"] == 0.0 and result.report["accuracy"]["before"] == 1.0
     assert result.report["search"]["note"] == "nothing worth converting within the budget"
-    assert result.report["search"]["attempt"] == 4 and result.report["rewritten"] == 0
+    assert (
+        result.report["search"]["attempt"] == len(tries("lagrange")) + 1 and result.report["rewritten"] == 0
+    )
 
 
 @pytest.mark.parametrize("options", [FLOPS, {}])

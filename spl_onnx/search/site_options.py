@@ -20,11 +20,18 @@ KEEPS = (0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4)
 
 
 def predictor_specs(options: RewriteOptions) -> list[PredictorSpec]:
-    """The predictors to choose from; "auto" means all."""
+    """The predictors to choose from.
+
+    "auto" means int8 ones of all weights and of a part of them: a float32 one of the same part is no better,
+    and dearer.
+    """
     keeps = KEEPS if options.keep is None else (options.keep,)
-    pruned = [PredictorSpec("pruned", keep, weighted=True, fitted=True) for keep in keeps]
-    found = {"int8": [PredictorSpec("int8")], "pruned": pruned}
-    return found.get(options.predictor, [*found["int8"], *pruned])
+    whole = [PredictorSpec("int8")]
+    if options.predictor == "int8":
+        return whole
+    kind = "pruned" if options.predictor == "pruned" else "int8"
+    parts = [PredictorSpec(kind, keep, weighted=True, fitted=True) for keep in keeps]
+    return parts if kind == "pruned" else [*whole, *parts]
 
 
 def flop_options(

@@ -46,17 +46,17 @@ def layers(model, size=48):
 @pytest.mark.parametrize(
     ("options", "wanted"),
     [
-        ({}, [("int8", 1.0), *(("pruned", keep) for keep in KEEPS)]),
+        ({}, [("int8", 1.0), *(("int8", keep) for keep in KEEPS)]),
         ({"predictor": "int8"}, [("int8", 1.0)]),
         ({"predictor": "pruned"}, [("pruned", keep) for keep in KEEPS]),
         ({"predictor": "pruned", "keep": 0.35}, [("pruned", 0.35)]),
-        ({"keep": 0.35}, [("int8", 1.0), ("pruned", 0.35)]),
+        ({"keep": 0.35}, [("int8", 1.0), ("int8", 0.35)]),
     ],
 )
 def test_predictors_of_the_options(options, wanted):
     found = predictor_specs(RewriteOptions(**options))
     assert [(spec.predictor, spec.keep) for spec in found] == wanted
-    assert all(spec.fitted == (spec.predictor == "pruned") for spec in found)
+    assert all(spec.fitted == (spec.keep < 1.0) for spec in found)
 
 
 @pytest.mark.parametrize("make", [sequential, residual, branches, matrices])
