@@ -150,7 +150,8 @@ def line(row: dict[str, Any]) -> str:
     low, high = row["interval"]
     times = " / ".join(f"{row[key]:.1f}" for key in ("dense_ms", "lossless_ms", "skip_ms") if key in row)
     return (
-        f"| {row['network']} | {row['predictor']} | {row['scheme']} | {row['budget']:.2%} | **{row['reduction']:.1%}** "
+        f"| {row['network']} | {row['predictor']} | {row['scheme']} | {row['budget']:.2%} "
+        f"| **{row['reduction']:.1%}** "
         f"| {row['reduction_full']:.1%} | {row['reduction_free']:.1%} | {row['zero_inputs']:.1%} "
         f"| {row['before']:.1%} | {row['drop']:.1%} ({low:.1%} .. {high:.1%}) | {times or '-'} |"
     )
