@@ -91,16 +91,17 @@ std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64
                        ConvShape* out) {
   std::string e = at.check();
   if (!e.empty()) return e;
-  const std::string both = "X " + shape_text(x, 4) + " and weights " + shape_text(w, 4);
-  if (!product_fits(x, 4) || !product_fits(w, 4)) return both + ": too large";
+  // Only where it is needed: every run of a node comes by here.
+  auto both = [&] { return "X " + shape_text(x, 4) + " and weights " + shape_text(w, 4); };
+  if (!product_fits(x, 4) || !product_fits(w, 4)) return both() + ": too large";
   for (int i = 0; i < 4; i++)
-    if (w[i] < 1) return both + ": weights must not be empty";
+    if (w[i] < 1) return both() + ": weights must not be empty";
   if (w[3] * at.group != x[3])
-    return both + ": X has " + std::to_string(x[3]) + " channels, wanted " +
+    return both() + ": X has " + std::to_string(x[3]) + " channels, wanted " +
            std::to_string(w[3] * at.group) + " (" + std::to_string(w[3]) + " per group, " +
            std::to_string(at.group) + " groups)";
   if (w[0] % at.group)
-    return both + ": " + std::to_string(w[0]) + " output channels do not divide into " +
+    return both() + ": " + std::to_string(w[0]) + " output channels do not divide into " +
            std::to_string(at.group) + " groups";
   ConvShape s;
   s.at = at;
@@ -108,14 +109,14 @@ std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64
   s.O = w[0], s.kH = w[1], s.kW = w[2], s.Cg = w[3];
   s.oH = conv_output_size(s.H, s.kH, at.strides[0], at.pads[0], at.pads[2], at.dilations[0]);
   s.oW = conv_output_size(s.W, s.kW, at.strides[1], at.pads[1], at.pads[3], at.dilations[1]);
-  if (s.oH < 1 || s.oW < 1) return both + ": the kernel is larger than the padded image";
+  if (s.oH < 1 || s.oW < 1) return both() + ": the kernel is larger than the padded image";
   s.pH = pool_output_size(s.oH, at.pool_kernel[0], at.pool_strides[0], at.pool_pads[0],
                           at.pool_pads[2], at.pool_ceil);
   s.pW = pool_output_size(s.oW, at.pool_kernel[1], at.pool_strides[1], at.pool_pads[1],
                           at.pool_pads[3], at.pool_ceil);
-  if (s.pH < 1 || s.pW < 1) return both + ": the pooling window is larger than the padded image";
+  if (s.pH < 1 || s.pW < 1) return both() + ": the pooling window is larger than the padded image";
   const int64_t conv[4] = {s.N, s.oH, s.oW, s.O};
-  if (!product_fits(conv, 4)) return both + ": the output is too large";
+  if (!product_fits(conv, 4)) return both() + ": the output is too large";
   *out = s;
   return "";
 }

@@ -16,7 +16,7 @@ struct Residual {
 class ResidualReader {
  public:
   ResidualReader(const ConvShape& shape, Residual residual) : shape_(shape), residual_(residual) {
-    if (residual.data != nullptr && residual.one_element) constant_.assign(shape.O, *residual.data);
+    if (residual.one_element && active()) constant_.assign(shape.O, *residual.data);
   }
 
   // Whether there is anything to add.
@@ -27,7 +27,7 @@ class ResidualReader {
   bool by_rows() const { return !active() || !residual_.one_element; }
   const float* tensor() const { return residual_.data; }
 
-  // Residual of output channels o, o + 1, ... at convolution output (n, y, x).
+  // Residual of output channels o, o + 1, ... at convolution output (n, y, x), where it is active.
   const float* at(int64_t n, int64_t y, int64_t x, int64_t o) const {
     if (residual_.one_element) return constant_.data() + o;
     return residual_.data + ((n * shape_.oH + y) * shape_.oW + x) * shape_.O + o;
