@@ -1,13 +1,14 @@
 // SRMM with zero inputs skipped for 1 x 1 kernels without padding.
 //
 // The non-zero inputs under a tile are packed by the thread that needs them, and stay in its
-// caches; sums begin at the bias in the first chunk of channels and become values in the last.
+// caches; where tiles are few, all threads pack one tile and share it, each for other outputs. Sums
+// begin at the bias in the first chunk of channels and become values in the last.
 #include <algorithm>
 
 #include "kernels/conv_srmm.h"
 #include "kernels/scratch.h"
 #include "kernels/selection.h"
-#include "kernels/tile_work.h"
+#include "kernels/tiles.h"
 #include "kernels/write_rows.h"
 #include "kernels/zero_skip.h"
 
@@ -29,18 +30,18 @@ class SparseTile {
     starts_ = scratch.starts.get<int32_t>(rows * tile.columns);
   }
 
-  void pack(const float* x, int64_t group, const MicroKernels& micro) const {
+  // Chunk `q` of the channels; chunks may be packed side by side.
+  void pack(const float* x, int64_t group, int q, const MicroKernels& micro) const {
     const int64_t* strides = shape_.at.strides;
-    for (int q = 0; q < weights_.chunks(); q++)
-      for (int r = 0; r < tile_.rows; r++) {
-        const int64_t y = (tile_.cy0 + r) * strides[0], at = q * tile_.rows + r;
-        const float* from =
-            x + ((tile_.n * shape_.H + y) * shape_.W + tile_.cx0 * strides[1]) * shape_.C +
-            group * shape_.Cg + q * weights_.step();
-        micro.compress_run(from, strides[1] * shape_.C, tile_.columns, weights_.depth(q),
-                           values_ + at * pitch_, masks_ + at * tile_.columns,
-                           starts_ + at * tile_.columns);
-      }
+    for (int r = 0; r < tile_.rows; r++) {
+      const int64_t y = (tile_.cy0 + r) * strides[0], at = q * tile_.rows + r;
+      const float* from =
+          x + ((tile_.n * shape_.H + y) * shape_.W + tile_.cx0 * strides[1]) * shape_.C +
+          group * shape_.Cg + q * weights_.step();
+      micro.compress_run(from, strides[1] * shape_.C, tile_.columns, weights_.depth(q),
+                         values_ + at * pitch_, masks_ + at * tile_.columns,
+                         starts_ + at * tile_.columns);
+    }
   }
 
   SparseRow at(int chunk, int64_t row) const {
@@ -71,38 +72,62 @@ class PointwiseSkip final : public SrmmMethod {
     if (given.outputs() == 0) return "";
     // With a selection rows stay as they are: messages about it name positions.
     const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
-    const int64_t fit = std::clamp(kTileInputs / shape.Cg, kLeastSlots, kMostSlots);
-    const int slots = static_cast<int>(windows_overlap(shape.at) ? kPooledSlots : fit);
+    const int slots = tile_slots(shape, parallel);
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
-    return run_tiles(shape, tiling, 0, shape.N, kLanes, parallel, [&](const TileWork& work) {
-      const SparseTile input(shape, work.tile, weights_);
-      input.pack(in.x, work.group, micro_);
-      Message bad;
-      for (int b = 0; b < weights_.blocks() && bad.empty(); b++) {
-        const int64_t first = weights_.first_output(b);
-        // A block belongs to the range in which it begins.
-        if (first >= work.o0 && first < work.o1) bad = run_block(target, work, input, b);
-      }
-      return bad;
-    });
+    const int64_t tiles = shape.N * tiling.per_image(), units = tiles * shape.at.group;
+    const bool side_by_side = units >= wanted_units(parallel) || weights_.blocks() == 1;
+    auto run_unit = [&](size_t i, const Parallel& inside) {
+      const int64_t unit = static_cast<int64_t>(i);
+      const Tile tile = tiling.tile(unit % tiles);
+      return tile.rows == 0 ? Message() : run_tile(target, in.x, tile, unit / tiles, inside);
+    };
+    if (side_by_side)
+      return run_all(parallel, static_cast<size_t>(units),
+                     [&](size_t i) { return run_unit(i, Parallel()); });
+    Message bad;
+    for (size_t i = 0; i < static_cast<size_t>(units) && bad.empty(); i++)
+      bad = run_unit(i, parallel);
+    return bad;
   }
 
  private:
   struct Block {
     int index;
-    int64_t width, o, count;  // lanes; first output of all; outputs
+    int64_t group, width, o, count;  // width in lanes; first output of all
   };
 
-  Message run_block(const FinishTarget& target, const TileWork& work, const SparseTile& input,
-                    int index) const {
+  // Without other blocks of outputs to share out, small images are cut for the threads.
+  int tile_slots(const ConvShape& shape, const Parallel& parallel) const {
+    if (windows_overlap(shape.at)) return kPooledSlots;
+    const int64_t fit = std::clamp(kTileInputs / shape.Cg, kLeastSlots, kMostSlots);
+    if (weights_.blocks() > 1 || shape.N > 1) return static_cast<int>(fit);
+    const int64_t threads = parallel.threads();
+    const int64_t own = (shape.oH * shape.oW + threads - 1) / threads;
+    return static_cast<int>(std::min(fit, std::max(kLeastSlots, own)));
+  }
+
+  Message run_tile(const FinishTarget& target, const float* x, const Tile& tile, int64_t group,
+                   const Parallel& parallel) const {
+    const SparseTile input(target.shape, tile, weights_);
+    Message bad = run_all(parallel, static_cast<size_t>(weights_.chunks()), [&](size_t q) {
+      input.pack(x, group, static_cast<int>(q), micro_);
+      return Message();
+    });
+    if (!bad.empty()) return bad;
+    return run_all(parallel, static_cast<size_t>(weights_.blocks()), [&](size_t b) {
+      return run_block(target, tile, input, group, static_cast<int>(b));
+    });
+  }
+
+  Message run_block(const FinishTarget& target, const Tile& tile, const SparseTile& input,
+                    int64_t group, int index) const {
     const ConvShape& shape = target.shape;
     const int64_t first = weights_.first_output(index);
     const int64_t width = weights_.lane_blocks(index) * kLanes;
-    const Block block{index, width, work.group * shape.Og() + first,
+    const Block block{index, group, width, group * shape.Og() + first,
                       std::min(width, shape.Og() - first)};
-    const Tile& tile = work.tile;
     if (target.s != nullptr) {
       Message bad = check_codes(shape, micro_, tile, target.s, block.o, block.o + block.count);
       if (!bad.empty()) return bad;
@@ -111,7 +136,7 @@ class PointwiseSkip final : public SrmmMethod {
     float* sums =
         thread_scratch().accumulators.get<float>(static_cast<size_t>(tile.slots() * width));
     for (int q = 0; q < weights_.chunks(); q++)
-      add_chunk(target, work, input, block, q, straight && q == weights_.chunks() - 1, sums);
+      add_chunk(target, tile, input, block, q, straight && q == weights_.chunks() - 1, sums);
     if (!straight)
       finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns},
                   block.o, block.count);
@@ -119,11 +144,10 @@ class PointwiseSkip final : public SrmmMethod {
   }
 
   // Adds chunk `q` to the sums of a block, or makes values of them with it.
-  void add_chunk(const FinishTarget& target, const TileWork& work, const SparseTile& input,
+  void add_chunk(const FinishTarget& target, const Tile& tile, const SparseTile& input,
                  const Block& block, int q, bool to_values, float* sums) const {
-    const Tile& tile = work.tile;
     int64_t bytes;
-    const char* packed = weights_.row(work.group, block.index, q, 0, &bytes);
+    const char* packed = weights_.row(block.group, block.index, q, 0, &bytes);
     const float* weights = reinterpret_cast<const float*>(packed);
     const int blocks = weights_.lane_blocks(block.index);
     const TapWalk walk{0, 1, tile.columns};

@@ -1,10 +1,12 @@
-// Tiles are worked on one by one, their parts side by side, where there are few; otherwise tiles
-// side by side. The numbers do not depend on it.
+// Tiles are worked on side by side where there are enough of them; a few are cut into rows of
+// squares first, if the weights are so small that each part may read them all. Otherwise tiles are
+// worked on one by one, their outputs side by side. The numbers do not depend on it.
 #include "kernels/srmm_winograd.h"
 
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <numeric>
 
 #include "kernels/finish_tile.h"
 #include "kernels/lazy.h"
@@ -22,6 +24,27 @@ constexpr Clamp kNoClamp = {-std::numeric_limits<float>::infinity(),
 bool balanced(int64_t units, const Parallel& parallel) {
   const int threads = parallel.threads();
   return units >= wanted_units(parallel) || (threads > 1 && units % threads == 0);
+}
+
+// Rows [from, to) of squares of a tile without pooling, as a tile; without rows where there are
+// none.
+Tile rows_of_squares(const Tile& tile, int64_t side, int64_t from, int64_t to) {
+  Tile part = tile;
+  part.cy0 = part.py0 = tile.cy0 + from * side;
+  part.rows =
+      static_cast<int>(std::max<int64_t>(0, std::min((to - from) * side, tile.rows - from * side)));
+  part.py1 = part.py0 + part.rows;
+  return part;
+}
+
+// Into how many parts each of a few tiles is cut, so that all threads are busy in one go: a small
+// layer takes no longer than it takes to wake the threads for its two steps.
+int64_t cuts(const ConvShape& shape, const Tiling& tiling, const Parallel& parallel) {
+  const int64_t units = tiling.per_image() * shape.at.group;
+  if (balanced(units, parallel) || shape.pooled() || !winograd_weights_near(shape)) return 1;
+  const int64_t wanted = parallel.threads() / std::gcd<int64_t>(units, parallel.threads());
+  const int64_t side = winograd_side(shape), high = (tiling.tile(0).rows + side - 1) / side;
+  return wanted <= high ? wanted : 1;
 }
 
 class Winograd final : public SrmmMethod {
@@ -73,10 +96,15 @@ Message WinogradSrmm::run(const ConvShape& shape, const SrmmInputs& in, const Pa
   const Tiling tiling = winograd_tiling(shape);
   std::atomic<bool> all_finite{true};
   const Image image{shape, in, all_finite};
-  const int64_t tiles = tiling.per_image(), units = tiles * shape.at.group;
+  const int64_t parts = cuts(shape, tiling, parallel), side = winograd_side(shape);
+  const int64_t tiles = tiling.per_image(), units = tiles * shape.at.group * parts;
   auto run_unit = [&](size_t i, const Parallel& inside) {
-    const int64_t unit = static_cast<int64_t>(i);
-    const Tile tile = tiling.tile(unit % tiles);
+    const int64_t unit = static_cast<int64_t>(i) / parts, part = static_cast<int64_t>(i) % parts;
+    Tile tile = tiling.tile(unit % tiles);
+    if (parts > 1) {
+      const int64_t high = (tile.rows + side - 1) / side;
+      tile = rows_of_squares(tile, side, high * part / parts, high * (part + 1) / parts);
+    }
     return tile.rows == 0 ? Message() : run_tile(image, tile, unit / tiles, inside);
   };
   Message bad;
@@ -138,9 +166,8 @@ Message WinogradSrmm::run_block(const Image& image, const Tile& tile, int64_t gr
       static_cast<size_t>(kWinogradPlaces * stride + (straight ? 0 : slots * width)));
   multiply(input, group, part, sums, stride);
   const PlaceSums places{sums, stride, static_cast<int>(width) / kLanes};
-  Tile rows = tile;  // the outputs of the part
-  rows.cy0 += part.row * side;
-  rows.rows = static_cast<int>(std::min(part.rows * side, tile.rows - part.row * side));
+  const bool whole = part.rows == input.high();
+  const Tile rows = whole ? tile : rows_of_squares(tile, side, part.row, part.row + part.rows);
   const float* bias = bias_.data() + o;
   if (straight) {
     const int64_t at = ((tile.n * shape.oH + rows.cy0) * shape.oW + rows.cx0) * shape.O + o;
@@ -155,7 +182,6 @@ Message WinogradSrmm::run_block(const Image& image, const Tile& tile, int64_t gr
   const SquareValues to{bias,  nullptr,   values,       pitch * width,
                         width, rows.rows, rows.columns, kNoClamp};
   if (!transform_back(input, part, side, places, to)) image.finite = false;
-  if (!shape.pooled()) rows.py0 = rows.cy0, rows.py1 = rows.cy0 + rows.rows;
   finish_tile(target, rows, {reinterpret_cast<const char*>(values), width * 4, pitch}, o, count);
   return "";
 }

@@ -55,6 +55,10 @@ bool winograd_suits(const ConvShape& s) {
          s.Og() >= kLeastOutputs;
 }
 
+bool winograd_weights_near(const ConvShape& s) {
+  return static_cast<double>(kWinogradPlaces * s.Cg * ceil_div(s.Og(), kLanes)) <= kNear;
+}
+
 // Fitted to layers of 16 to 512 channels on maps of 7 to 224 pixels.
 double winograd_cycles(const ConvShape& s) {
   constexpr double kTransform = 150, kBack = 120, kPixel = 4, kSquare = 60;
@@ -64,7 +68,7 @@ double winograd_cycles(const ConvShape& s) {
   const double weights = kWinogradPlaces * channels * blocks_out;  // lane blocks
   const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
                         blocks_out * (kBack + kPixel * side * side);
-  const double times = weights > kNear ? std::ceil(squares / kMostSquares) : 1;
+  const double times = !winograd_weights_near(s) ? std::ceil(squares / kMostSquares) : 1;
   return together(squares * square, times * weights * kFetch);
 }
 

@@ -21,6 +21,8 @@ namespace spl {
 
 // Whether it can be done so.
 bool winograd_suits(const ConvShape& shape);
+// Whether the transformed weights stay in the second-level cache.
+bool winograd_weights_near(const ConvShape& shape);
 // Cycles of an image, and those of sums formed directly, of a core with two 16-lane multiply-adds
 // per cycle; on narrower ones both take longer alike.
 double winograd_cycles(const ConvShape& shape);

@@ -239,3 +239,21 @@ def test_few_or_small_pixels_are_computed_directly() -> None:
     assert way(make_case(5, 3, 1, (12, 12), 512, 64)) == "winograd"
     assert way(make_case(5, 3, 1, (2, 2), 512, 64)) == "direct"
     assert way(make_case(5, 3, 1, (30, 30), 3, 64)) == "direct"
+
+
+@pytest.mark.parametrize("strategy", ["dense", "zero_skip"])
+@pytest.mark.parametrize("size", [(8, 8), (16, 16), (7, 11), (33, 5), (4, 30), (1, 9)])
+@pytest.mark.parametrize(("kernel", "residual"), [(3, "full"), (2, "none"), (5, "one"), (1, "full")])
+def test_small_layers_are_cut_for_the_threads_that_were_seen(
+    isa: str, strategy: str, size: tuple[int, int], kernel: int, residual: str
+) -> None:
+    """The first image shows the threads; how the others are cut for them does not change a bit."""
+    case = make_case(3, kernel, 1, size, 24, 37, n=5, residual=residual)
+    case.x[case.x < -0.2] = 0
+    relu = Activation.relu()
+    for s in (None, selection(case, 0.4)):
+        one = run(case, s, relu, isa=isa, strategy=strategy)
+        assert_close(one, reference(case, s, relu), case, relu)
+        for threads in (2, 3, 5):
+            many = run(case, s, relu, isa=isa, strategy=strategy, threads=threads)
+            np.testing.assert_array_equal(many, one)
