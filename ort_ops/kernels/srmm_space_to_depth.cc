@@ -1,6 +1,5 @@
 // SRMM with all outputs of a convolution with a stride computed by Winograd's convolution, squares
 // of pixels seen as channels.
-#include "kernels/lazy.h"
 #include "kernels/scratch.h"
 #include "kernels/space_to_depth.h"
 #include "kernels/srmm_winograd.h"
@@ -19,16 +18,10 @@ class SpaceToDepth final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (shape.outputs() == 0) return "";
-    for (int64_t n = 0; n < shape.N; n++) {
-      const ConvShape one = shape.image(n);
-      const SrmmInputs image = image_inputs(shape, in, n);
-      bool finite = true;
-      Message bad = run_deep(one, image, parallel, &finite);
-      if (bad.empty() && !finite) bad = direct_.get().run(one, image, parallel);
-      if (!bad.empty()) return bad;
-    }
-    return "";
+    return run_finite_images(shape, in, parallel, direct_,
+                             [&](const ConvShape& one, const SrmmInputs& image, bool* finite) {
+                               return run_deep(one, image, parallel, finite);
+                             });
   }
 
  private:

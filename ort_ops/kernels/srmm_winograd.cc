@@ -9,7 +9,6 @@
 #include <numeric>
 
 #include "kernels/finish_tile.h"
-#include "kernels/lazy.h"
 #include "kernels/selection.h"
 
 namespace spl {
@@ -54,16 +53,10 @@ class Winograd final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (shape.outputs() == 0) return "";
-    for (int64_t n = 0; n < shape.N; n++) {
-      const ConvShape one = shape.image(n);
-      const SrmmInputs image = image_inputs(shape, in, n);
-      bool finite = true;
-      Message bad = fewer_.run(one, image, parallel, &finite);
-      if (bad.empty() && !finite) bad = direct_.get().run(one, image, parallel);
-      if (!bad.empty()) return bad;
-    }
-    return "";
+    return run_finite_images(shape, in, parallel, direct_,
+                             [&](const ConvShape& one, const SrmmInputs& image, bool* finite) {
+                               return fewer_.run(one, image, parallel, finite);
+                             });
   }
 
  private:

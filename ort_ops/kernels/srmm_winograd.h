@@ -4,9 +4,28 @@
 #include <vector>
 
 #include "kernels/conv_srmm.h"
+#include "kernels/lazy.h"
 #include "kernels/winograd.h"
 
 namespace spl {
+
+// run_image(shape, inputs, &finite) -> Message for each image. One whose sums are not all finite is
+// computed again with direct sums: such a value spreads over the square of its outputs, and only
+// they keep it where it belongs.
+template <class F>
+Message run_finite_images(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
+                          const Lazy<SrmmMethod>& direct, F&& run_image) {
+  if (shape.outputs() == 0) return "";
+  for (int64_t n = 0; n < shape.N; n++) {
+    const ConvShape one = shape.image(n);
+    const SrmmInputs image = image_inputs(shape, in, n);
+    bool finite = true;
+    Message bad = run_image(one, image, &finite);
+    if (bad.empty() && !finite) bad = direct.get().run(one, image, parallel);
+    if (!bad.empty()) return bad;
+  }
+  return "";
+}
 
 class WinogradSrmm {
  public:
@@ -16,8 +35,7 @@ class WinogradSrmm {
         clamp_(layer.clamp),
         micro_(layer.micro) {}
 
-  // One image. `finite` says whether all sums are: a value that is not finite spreads over the
-  // square of its outputs, and only sums that are formed directly keep it where it belongs.
+  // One image. `finite` says whether all sums are.
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
               bool* finite) const;
 
