@@ -198,12 +198,11 @@ struct MicroKernels {
   // One tap: output i < walk.count takes column walk.first + i * walk.step. Weights
   // [channel][16 * blocks].
   void (*tap_row)(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-                  const SumRows<float>& sums);
+                  const SumRows<float>& sums, const Prefetch& next);
   void (*tap_values)(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-                     const ValueRows& values);
+                     const ValueRows& values, const Prefetch& next);
   void (*tap_units)(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
-                    const SumRows<int32_t>& sums);
-  void (*prefetch)(const Prefetch& next);
+                    const SumRows<int32_t>& sums, const Prefetch& next);
   // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats
   // apart; returns the number of non-zeros. May write up to 16 floats beyond the last value.
   int64_t (*compress_run)(const float* x, int64_t stride, int count, int channels, float* values,

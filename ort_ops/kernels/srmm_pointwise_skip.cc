@@ -151,17 +151,18 @@ class PointwiseSkip final : public SrmmMethod {
     const float* weights = reinterpret_cast<const float*>(packed);
     const int blocks = weights_.lane_blocks(block.index);
     const TapWalk walk{0, 1, tile.columns};
-    micro_.prefetch({packed + bytes, static_cast<int>(bytes / 64)});
     for (int64_t r = 0; r < tile.rows; r++) {
+      const Prefetch next{packed + bytes + bytes * r / tile.rows,
+                          static_cast<int>((bytes / tile.rows + 63) / 64)};
       const float* bias = bias_.data() + block.o;
       float* row = sums + r * tile.columns * block.width;
       if (to_values)
         micro_.tap_values(
             input.at(q, r), walk, weights, blocks,
-            value_rows(target, tile, r, block.o, bias, q == 0 ? nullptr : sums, block.width));
+            value_rows(target, tile, r, block.o, bias, q == 0 ? nullptr : sums, block.width), next);
       else
         micro_.tap_row(input.at(q, r), walk, weights, blocks,
-                       {q == 0 ? bias : row, q == 0 ? 0 : block.width, row, block.width});
+                       {q == 0 ? bias : row, q == 0 ? 0 : block.width, row, block.width}, next);
     }
   }
 

@@ -16,6 +16,7 @@ constexpr int64_t kLeastChannels = 8, kLeastOutputs = 8;
 
 constexpr double kAddsPerCycle = 2;  // of lane blocks
 constexpr double kFetch = 7;         // cycles to get a lane block of weights from memory
+constexpr double kFetchNear = 5.2;   // or from the third-level cache, for small weights
 constexpr double kHidden = 0.7;      // of the shorter of computing and fetching, behind the other
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -69,7 +70,8 @@ double winograd_cycles(const ConvShape& s) {
   const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
                         blocks_out * (kBack + kPixel * side * side);
   const double times = !winograd_weights_near(s) ? std::ceil(squares / kMostSquares) : 1;
-  return together(squares * square, times * weights * kFetch);
+  const double fetch = winograd_weights_near(s) ? kFetchNear : kFetch;
+  return together(squares * square, times * weights * fetch);
 }
 
 double direct_cycles(const ConvShape& s) {

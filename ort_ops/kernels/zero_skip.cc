@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/winograd.h"
+
 namespace spl {
 namespace {
 
@@ -26,6 +28,7 @@ double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& 
   constexpr double kColumn = 25;    // cycles to begin and end a column of a chunk
   constexpr double kCompress = 7;   // cycles per vector to pack the non-zero elements
   constexpr double kPasses = 6;     // cycles per vector to begin and finish sums
+  constexpr double kFetch = 3;      // cycles to get a vector of weights, beside the rest
   constexpr double kAddsPerCycle = 2;
   const bool slides = can_slide(shape);
   const int64_t total = (shape.Og() + kLanes - 1) / kLanes;
@@ -42,7 +45,9 @@ double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& 
   const double passes = shape.pointwise() ? 0 : kPasses * kAddsPerCycle / shape.K();
   const double compress =
       kCompress * kAddsPerCycle * pixels / static_cast<double>(shape.taps() * total * kLanes);
-  return multiply + columns + passes + compress;
+  // Small images use the weights they read but a few times.
+  const double fetch = kFetch * static_cast<double>(shape.K() * total) / direct_cycles(shape);
+  return multiply + columns + passes + compress + fetch;
 }
 
 void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) {
@@ -168,8 +173,7 @@ void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
              if (weights.slides()) {
                micro.slide_row(row, image.columns(), w, blocks, to, next);
              } else {
-               micro.prefetch(next);
-               micro.tap_row(row, walk_of(shape, kx), w, blocks, {to, width, to, width});
+               micro.tap_row(row, walk_of(shape, kx), w, blocks, {to, width, to, width}, next);
              }
            });
 }
@@ -186,8 +190,7 @@ void zero_skip_rows(const ConvShape& shape, const SparseImage& image,
              if (weights.slides()) {
                micro.slide_units(row, image.columns(), w, blocks, to, next);
              } else {
-               micro.prefetch(next);
-               micro.tap_units(row, walk_of(shape, kx), w, blocks, {to, width, to, width});
+               micro.tap_units(row, walk_of(shape, kx), w, blocks, {to, width, to, width}, next);
              }
            });
 }

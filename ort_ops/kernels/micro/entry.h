@@ -29,12 +29,11 @@ void slide_row(const SparseRow& row, int columns, const float* weights, int bloc
 void slide_units(const SparseRow& row, int columns, const void* weights, int blocks, int32_t* sums,
                  const Prefetch& next);
 void tap_row(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-             const SumRows<float>& sums);
+             const SumRows<float>& sums, const Prefetch& next);
 void tap_values(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-                const ValueRows& values);
+                const ValueRows& values, const Prefetch& next);
 void tap_units(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
-               const SumRows<int32_t>& sums);
-void prefetch(const Prefetch& next);
+               const SumRows<int32_t>& sums, const Prefetch& next);
 int64_t compress_run(const float* x, int64_t stride, int count, int channels, float* values,
                      uint64_t* masks, int32_t* starts);
 int64_t compress_units_run(const float* x, int64_t stride, int count, int channels, float inverse,

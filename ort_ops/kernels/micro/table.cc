@@ -32,7 +32,6 @@ const MicroKernels& table() {
       tap_row,
       tap_values,
       tap_units,
-      prefetch,
       compress_run,
       compress_units_run,
       // quantize.cc

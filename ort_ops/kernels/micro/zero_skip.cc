@@ -1,6 +1,9 @@
 // Zero-input skipping along one row of an image. The masks are plain integers made beforehand:
 // tzcnt, blsr and the loop exit then run ahead of the multiply-adds, which hides most of the
 // misprediction at the end of each mask (a vector compare inside the loop would wait for them).
+//
+// The weights of the next row of taps are fetched a few lines per column: all at once they would
+// fill the queue of misses, and the multiply-adds would wait for them.
 #include "kernels/micro/entry.h"
 #include "kernels/micro/rows.h"
 
@@ -101,8 +104,10 @@ SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights
 
 template <class T, int N, class Rows>
 __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, const char* weights,
-                                   Rows rows) {
+                                   Rows rows, Prefetch next) {
+  const int lines = (next.lines + walk.count - 1) / walk.count;
   for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step) {
+    for (int k = 0; k < lines; k++, next.first += 64) fetch(next.first);
     uint64_t mask = row.masks[place];
     const char* x = static_cast<const char*>(row.values) + row.starts[place] * int64_t{4};
     typename T::V s[N];
@@ -123,13 +128,13 @@ __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, co
 
 template <class T, class Rows>
 SPL_INLINE void tap_any(const SparseRow& row, const TapWalk& walk, const char* weights, int blocks,
-                        Rows rows) {
+                        Rows rows, const Prefetch& next) {
   // clang-format off
   switch (blocks * kPerBlock) {
 #define SPL_TAP(n)                                 \
   case n:                                          \
     if constexpr (n <= kTapBlocks * kPerBlock)     \
-      tap<T, n>(row, walk, weights, rows);         \
+      tap<T, n>(row, walk, weights, rows, next);   \
     break;
     SPL_TAP(1) SPL_TAP(2) SPL_TAP(3) SPL_TAP(4) SPL_TAP(5) SPL_TAP(6) SPL_TAP(7) SPL_TAP(8)
     SPL_TAP(9) SPL_TAP(10) SPL_TAP(11) SPL_TAP(12) SPL_TAP(13) SPL_TAP(14) SPL_TAP(15) SPL_TAP(16)
@@ -162,10 +167,6 @@ SPL_INLINE uint64_t compress(const float* x, int n, float* values) {
 
 }  // namespace
 
-void prefetch(const Prefetch& next) {
-  for (int k = 0; k < next.lines; k++) fetch(next.first + k * 64);
-}
-
 void slide_row(const SparseRow& row, int columns, const float* weights, int blocks, float* sums,
                const Prefetch& next) {
   slide_any<Floats>(row, columns, reinterpret_cast<const char*>(weights), blocks, sums, next);
@@ -177,18 +178,20 @@ void slide_units(const SparseRow& row, int columns, const void* weights, int blo
 }
 
 void tap_row(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-             const SumRows<float>& sums) {
-  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, ToSums<Floats>{sums});
+             const SumRows<float>& sums, const Prefetch& next) {
+  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, ToSums<Floats>{sums},
+                  next);
 }
 
 void tap_values(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-                const ValueRows& values) {
-  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, ToValues{values});
+                const ValueRows& values, const Prefetch& next) {
+  tap_any<Floats>(row, walk, reinterpret_cast<const char*>(weights), blocks, ToValues{values},
+                  next);
 }
 
 void tap_units(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
-               const SumRows<int32_t>& sums) {
-  tap_any<Units>(row, walk, static_cast<const char*>(weights), blocks, ToSums<Units>{sums});
+               const SumRows<int32_t>& sums, const Prefetch& next) {
+  tap_any<Units>(row, walk, static_cast<const char*>(weights), blocks, ToSums<Units>{sums}, next);
 }
 
 int64_t compress_run(const float* x, int64_t stride, int count, int channels, float* values,
