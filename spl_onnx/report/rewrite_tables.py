@@ -88,7 +88,7 @@ def _choice(site: Mapping[str, Any]) -> str:
     if site["choice"] != "predict" or predictor is None:
         return str(site["choice"])
     keep = site["settings"].get("keep")
-    return f"{predictor} {keep:g}" if predictor == "pruned" and keep is not None else str(predictor)
+    return str(predictor) if keep is None else f"{predictor} {keep:g}"
 
 
 def rules_line(counts: Mapping[str, int]) -> str:

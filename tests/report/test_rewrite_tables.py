@@ -43,12 +43,13 @@ def test_converted_sites_come_first(printed):
         "b", "predict", "yes", settings={"predictor": "int8"}, density=0.125, zeros=0.5, work_share=0.75
     )
     pruned = site("c", "predict", "yes", settings={"predictor": "pruned", "keep": 0.25})
-    lines = printed(sites_table([site("a"), int8, pruned, site("d", "lossless")]))
+    part = site("e", "predict", "yes", settings={"predictor": "int8", "keep": 0.1})
+    lines = printed(sites_table([site("a"), int8, pruned, part, site("d", "lossless")]))
     order = [line.split("│")[1].strip() for line in lines if line.startswith("│")]
-    assert order == ["b", "c", "d", "a"]
+    assert order == ["b", "c", "e", "d", "a"]
     cells = [cell.strip() for cell in next(line for line in lines if "int8" in line).split("│")[1:-1]]
     assert cells == ["b", "conv_relu", "int8", "75.0 %", "12.5 %", "50.0 %", "yes"]
-    assert any("pruned 0.25" in line for line in lines)
+    assert any("pruned 0.25" in line for line in lines) and any("int8 0.1" in line for line in lines)
 
 
 def test_refused_sites_share_a_row():
