@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.calibrate.samples import SiteSamples
-from spl_onnx.calibrate.scores import by_group
+from spl_onnx.calibrate.scores import by_group, mean_inputs
 from spl_onnx.errors import RuleError
 from spl_onnx.predictors.pruned import kept_count, most_important
 from spl_onnx.predictors.weights import Float, layer_weights
@@ -34,6 +34,8 @@ _STEP, _ITERATIONS, _LAST = 0.85, 3, 9
 #: heart. Results hardly depend on it between .003 and .1, but for layers with few places the most is best.
 _RIDGE = 0.1
 _TINY = 1e-30
+#: Blocks handled at a time.
+_PIECE = 1024
 
 
 def reconstruct(samples: SiteSamples, w: Array, keeps: Iterable[float]) -> dict[float, Float]:
@@ -54,11 +56,10 @@ def reconstruct(samples: SiteSamples, w: Array, keeps: Iterable[float]) -> dict[
     weights = layer_weights(w)
     shares = sorted({*keeps}, reverse=True)
     counts = [kept_count(int(np.prod(weights.shape[1:])), keep) for keep in shares]
-    rows = samples.patches[samples.inside]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged below
         parts = [
-            _way_down(_covariance(rows[:, group]), own, counts)
-            for group, own in enumerate(by_group(weights, rows.shape[1]))
+            _way_down(_covariance(samples, group), own, counts)
+            for group, own in enumerate(by_group(weights, samples.patches.shape[2]))
         ]
     joined = [np.stack(found).reshape(weights.shape) for found in zip(*parts, strict=True)]
     if not all(np.isfinite(values).all() for values in joined):
@@ -66,10 +67,15 @@ def reconstruct(samples: SiteSamples, w: Array, keeps: Iterable[float]) -> dict[
     return dict(zip(shares, joined, strict=True))
 
 
-def _covariance(rows: Float) -> Float:
-    """[K, K] of inputs [m, K]; their mean is not of interest, as what it adds goes into the bias."""
-    centred = rows - rows.mean(axis=0, dtype=np.float64).astype(np.float32)
-    return np.asarray(centred.T @ centred / max(1, len(rows)), np.float32)
+def _covariance(samples: SiteSamples, group: int) -> Float:
+    """[K, K] of a group's inputs; their mean is not of interest, as what it adds goes into the bias."""
+    mean = mean_inputs(samples)[group].astype(np.float32)
+    total = np.zeros((len(mean), len(mean)), np.float32)
+    for start in range(0, len(samples), _PIECE):  # copies stay small
+        piece = slice(start, start + _PIECE)
+        centred = samples.patches[piece, :, group][samples.inside[piece]] - mean
+        total += centred.T @ centred
+    return np.asarray(total / max(1, int(samples.inside.sum())), np.float32)
 
 
 def _way_down(covariance: Float, w: Float, counts: list[int]) -> list[Float]:

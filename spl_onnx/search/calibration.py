@@ -102,11 +102,11 @@ def _layer(
 ) -> SiteLayer:
     """Sample what a site reads, and fit pruned weights to what it reads of other samples."""
     w, b = site_weights(segment.model)
+    fitted = _fitted(site, w, others, keeps) if others and site.selection is not None else {}
     collector = SampleCollector(site.geometry, site.pooling, w.shape)
     residual = site_residual(segment.model)
     for state in states:
         collector.add(state[site.x], None if residual is None else state[residual])
-    fitted = _fitted(site, w, others, keeps) if others and site.selection is not None else {}
     node = next(node for node in segment.model.graph.node if is_operator(node, SRMM))
     activation = parse_activation({a.name: helper.get_attribute_value(a) for a in node.attribute})
     calibrator = SiteCalibrator(collector.finish(), w, b, activation, site.pooling, fitted)
