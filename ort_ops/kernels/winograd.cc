@@ -69,9 +69,9 @@ double winograd_cycles(const ConvShape& s) {
   const double weights = kWinogradPlaces * channels * blocks_out;  // lane blocks
   const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
                         blocks_out * (kBack + kPixel * side * side);
-  const double times = !winograd_weights_near(s) ? std::ceil(squares / kMostSquares) : 1;
-  const double fetch = winograd_weights_near(s) ? kFetchNear : kFetch;
-  return together(squares * square, times * weights * fetch);
+  const double fetch =
+      winograd_weights_near(s) ? kFetchNear : kFetch * std::ceil(squares / kMostSquares);
+  return together(squares * square, weights * fetch);
 }
 
 double direct_cycles(const ConvShape& s) {

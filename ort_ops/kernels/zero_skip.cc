@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/winograd.h"
+#include "kernels/winograd.h"  // direct_cycles
 
 namespace spl {
 namespace {

@@ -57,9 +57,10 @@ def reconstruct(samples: SiteSamples, w: Array, keeps: Iterable[float]) -> dict[
     shares = sorted({*keeps}, reverse=True)
     counts = [kept_count(int(np.prod(weights.shape[1:])), keep) for keep in shares]
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # judged below
+        means = mean_inputs(samples).astype(np.float32)
         parts = [
-            _way_down(_covariance(samples, group), own, counts)
-            for group, own in enumerate(by_group(weights, samples.patches.shape[2]))
+            _way_down(_covariance(samples, group, means[group]), own, counts)
+            for group, own in enumerate(by_group(weights, len(means)))
         ]
     joined = [np.stack(found).reshape(weights.shape) for found in zip(*parts, strict=True)]
     if not all(np.isfinite(values).all() for values in joined):
@@ -67,9 +68,8 @@ def reconstruct(samples: SiteSamples, w: Array, keeps: Iterable[float]) -> dict[
     return dict(zip(shares, joined, strict=True))
 
 
-def _covariance(samples: SiteSamples, group: int) -> Float:
-    """[K, K] of a group's inputs; their mean is not of interest, as what it adds goes into the bias."""
-    mean = mean_inputs(samples)[group].astype(np.float32)
+def _covariance(samples: SiteSamples, group: int, mean: Float) -> Float:
+    """[K, K] of a group's inputs around their `mean` [K]; what the mean adds goes into the bias."""
     total = np.zeros((len(mean), len(mean)), np.float32)
     for start in range(0, len(samples), _PIECE):  # copies stay small
         piece = slice(start, start + _PIECE)

@@ -83,10 +83,10 @@ def site_layers(
     """
     fitting = fitting or Fitting()
     states = [dict(feeds) for feeds in (*batches, *fitting.batches)]
-    others = slice(len(batches), None)
     for segment in segments:
         if segment.site is not None:
-            yield _layer(segment, segment.site, states[: len(batches)], states[others], fitting.keeps)
+            own, others = states[: len(batches)], states[len(batches) :]
+            yield _layer(segment, segment.site, own, others, fitting.keeps)
         model = segment.model if segment.site is None else variant(segment.model, EXACT)
         session = create_session(model, threads=threads, arena=False)
         for state in states:
