@@ -21,7 +21,10 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
         ({"threads": -1}, "--threads: got -1"),
         ({"time_images": 1}, "--time-images: got 1"),
         ({"search_images": 31}, "--search-images: got 31, wanted at least 32"),
-        ({"scheme": "fastest"}, "--scheme: got 'fastest', wanted one of lagrange, price, los, rlos, fdos, saos"),
+        (
+            {"scheme": "fastest"},
+            "--scheme: got 'fastest', wanted one of lagrange, price, los, rlos, fdos, saos",
+        ),
         ({"search_seconds": -1.0}, "--search-seconds: got -1"),
         ({"search_seconds": float("nan")}, "--search-seconds: got nan"),
         ({"keep": 0.0}, "--keep: got 0.0"),
