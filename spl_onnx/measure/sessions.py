@@ -16,6 +16,7 @@ from spl_onnx.errors import ModelError, PluginError, UsageError
 from spl_onnx.options import PROVIDERS
 from spl_onnx.plugin import get_cuda_library_path, register
 from spl_onnx.rewrite.model_io import save_model
+from spl_onnx.rewrite.tensors import total_bytes
 from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM
 
 #: Above this many bytes of weights a model goes to ONNX Runtime through files: protobuf ends at 2 GiB.
@@ -112,7 +113,7 @@ def _open(
 ) -> ort.InferenceSession:
     if not isinstance(model, onnx.ModelProto):
         return _session(str(model), options, providers)
-    if _weight_bytes(model) < IN_MEMORY_LIMIT:
+    if total_bytes(model) < IN_MEMORY_LIMIT:
         return _session(model.SerializeToString(), options, providers)
     with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
         path = Path(folder) / "model.onnx"
@@ -126,10 +127,6 @@ def _session(source: str | bytes, options: ort.SessionOptions, providers: list[s
     except Exception as error:
         where = source if isinstance(source, str) else "the model in memory"
         raise ModelError(f"{where}: ONNX Runtime cannot load it: {error}") from error
-
-
-def _weight_bytes(model: onnx.ModelProto) -> int:
-    return sum(len(tensor.raw_data) + 8 * len(tensor.float_data) for tensor in model.graph.initializer)
 
 
 def run(

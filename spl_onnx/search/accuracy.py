@@ -21,6 +21,7 @@ from spl_onnx.search.calibration import Fitting, SiteLayer, site_layers
 from spl_onnx.search.evaluator import Evaluator, Journal, fingerprint
 from spl_onnx.search.lagrange import Losses, lagrange, measured_options, site_losses
 from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner, Shift
+from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.problem import Option, Problem, SiteOptions, config_of
 from spl_onnx.search.quality import Judge
 from spl_onnx.search.settings import Config
@@ -112,8 +113,8 @@ class AccuracySearch:
     ) -> None:
         self._options, self._stages, self._data = options, stages, data
         self.base = predicted_everywhere(original, options)
-        self._runner = NetworkRunner(self.base, data.batches, threads)
-        self._threads = threads
+        self._network = SegmentSessions(self.base, threads)
+        self._runner = NetworkRunner(self._network, data.batches)
         reference = self._runner.outputs({})
         self._thorough = options.objective == "flops"
         self.judge = self._judge(reference, data.labels)
@@ -131,7 +132,7 @@ class AccuracySearch:
         return fingerprint(["v2", judged, self._runner.sites, sizes], reference, *labels)
 
     def _evaluator_of(self, data: SearchData, journal: Journal, part: str) -> Evaluator:
-        runner = NetworkRunner(self.base, data.batches, self._threads)
+        runner = NetworkRunner(self._network, data.batches)
         return Evaluator(runner, self._judge(runner.outputs({}), data.labels), journal, part)
 
     def _judge(self, reference: NDArray[Any], labels: NDArray[Any] | None) -> Judge:
@@ -148,9 +149,10 @@ class AccuracySearch:
         wanted = min(CALIBRATION_SAMPLES, self._data.samples // 2) if keeps else CALIBRATION_SAMPLES
         data = self._data.first(wanted)
         fitting = Fitting(self._data.without(data).first(FITTING_SAMPLES).batches, keeps) if keeps else None
-        segments = self._runner.segments
+        segments, threads = self._network.segments, self._network.threads
+        self._network.close()
         with self._stages("sampling sites", len(segments)) as progress:
-            yield from site_layers(segments, data.batches, self._threads, progress, fitting)
+            yield from site_layers(segments, data.batches, threads, progress, fitting)
 
     def search(self, problem: Problem, scheme: str | None = None) -> Found:
         """Search; a Ctrl-C ends it with the best so far.
@@ -179,6 +181,11 @@ class AccuracySearch:
             "stopped": stopped,
         }
         return Found(chosen, shifts, problem.cost(chosen), quality.drop, summary)
+
+    def release(self) -> None:
+        """Give back what only further searches need: whole networks are to be timed beside it."""
+        self.evaluator.release()
+        self._alone.release()
 
     def problem(self, sites: Sequence[SiteOptions], rest: float, whole: float, budget: float) -> Problem:
         """A problem on the samples of the search."""
@@ -209,7 +216,7 @@ class AccuracySearch:
         """
         fixed = set(self._runner.sites) - set(converted)
         batches = self._data.first(SHIFT_SAMPLES).batches
-        runner = NetworkRunner(self.base, batches, self._threads, fixed=fixed)
+        runner = NetworkRunner(self._network, batches, fixed=fixed)
         runner.outputs(config)
         return runner.shifts
 

@@ -19,6 +19,7 @@ import onnx
 
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.measure.memory import give_back
 from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan, SitePlan
@@ -118,6 +119,7 @@ def versions(original: LoadedModel, options: RewriteOptions, levels: Levels) -> 
             plan = rewrite_model(original, replace(plain, dry_run=True)).plan
             plan = set_levels(plan, choice, levels)
         made[choice] = rewrite_model(original, plain, plan)
+    give_back()
     return made
 
 

@@ -12,6 +12,7 @@ import onnx
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.bench import Timing, time_interleaved
 from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.measure.memory import give_back
 from spl_onnx.measure.profile_runs import Run, profile_in_turn
 from spl_onnx.measure.sessions import create_session
 
@@ -52,7 +53,8 @@ class SessionStopwatch:
     provider: str = "cpu"
 
     def open(self, model: onnx.ModelProto) -> Any:
-        """A session."""
+        """A session; what is left of the making of its model and of those before it is freed first."""
+        give_back()
         return create_session(model, threads=self.threads, provider=self.provider)
 
     def times(self, opened: Sequence[Any], runs: int) -> list[Timing]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from spl_onnx.measure.evaluate import Progress, Stages, silent_stages
+from spl_onnx.measure.memory import give_back
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
@@ -60,6 +61,7 @@ class TimeSearch:
         sites = [self._options_of(name, made) for name, made in self._truncations.items()]
         rest = whole - sum(site.exact for site in sites)
         found = self._search.search(self._search.problem(sites, rest, whole, budget))
+        self._search.release()
         settings = {name: option.setting for name, option in found.chosen.items()}
         shifts = {name: [float(v) for v in values] for name, values in found.shifts.items()}
         return found, self._as_levels(settings, shifts)
@@ -118,6 +120,8 @@ class TimeSearch:
             models = [original, *(result.model for result in made.values())]
             runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
             names = NodeNames.of(original)
+        del made, models
+        give_back()
         return site_times(sites, names, runs, lambda site: None)
 
     def _at(self, error: float) -> Levels:

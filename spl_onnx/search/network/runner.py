@@ -10,20 +10,20 @@ depends on what the sites before it have become; the others follow batch by batc
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
 
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Progress, silent
-from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.measure.sessions import run
 from spl_onnx.measure.sites import is_operator
-from spl_onnx.search.network.segments import Segment, cut
+from spl_onnx.search.network.segments import Segment
+from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.network.shifts import Probe, shift
-from spl_onnx.search.network.variants import site_residual, site_weights, variant
+from spl_onnx.search.network.variants import site_residual, site_weights
 from spl_onnx.search.settings import EXACT, Config, Setting
 from spl_onnx.spec.attributes import SRMM
 
@@ -52,23 +52,20 @@ class _Stretch:
         begin, end: the cuts.
         config: settings by site.
         shifts: of the sites before `end`; those behind `begin` are found on the way.
-        sessions: of the sites whose bias is shifted, by segment.
     """
 
     begin: int
     end: int
     config: Config
     shifts: dict[str, Shift]
-    sessions: dict[int, Any] = field(default_factory=dict)
 
 
 class NetworkRunner:
     """Gives the outputs of a network for a configuration of its sites.
 
     Args:
-        model: a rewritten model in which every site that can be predicted has a prediction.
+        network: the segments of a rewritten model.
         batches: the samples.
-        threads: threads inside an operator; 0 = ONNX Runtime's own choice.
         cache_bytes: memory for kept states; where they do not fit, runs start earlier.
         shifted: whether biases are shifted by what is missing.
         fixed: sites whose bias stays as it is.
@@ -76,20 +73,17 @@ class NetworkRunner:
 
     def __init__(
         self,
-        model: onnx.ModelProto,
+        network: SegmentSessions,
         batches: Sequence[Feeds],
-        threads: int = 0,
         cache_bytes: int = 512 << 20,
         shifted: bool = True,
         fixed: Collection[str] = (),
     ) -> None:
-        self.segments = cut(model)
+        self.segments = network.segments
+        self._network = network
         self._fixed = frozenset(fixed)
         self.batches = list(batches)
-        self.output = model.graph.output[0].name
-        self._threads = threads
         self._limit = cache_bytes
-        self._sessions: list[dict[str, Any]] = [{} for _ in self.segments]
         self._kept: dict[int, _Kept] = {}
         self._exact: dict[str, Shift] = {}
         self._first = _first_batches(self.batches) if shifted else 0
@@ -113,10 +107,9 @@ class NetworkRunner:
         stretch, states = self._start(config, len(self.segments))
         found = []
         for state in self._through(stretch, states):
-            found.append(state[self.output])
+            found.append(state[self._network.output])
             progress(len(found[-1]))
         self.shifts = stretch.shifts
-        self._forget(config)
         return np.concatenate(found)
 
     def outputs_of_first(self, config: Config) -> NDArray[Any]:
@@ -157,8 +150,7 @@ class NetworkRunner:
     def release(self) -> None:
         """Give back the memory of kept states and sessions; they are made again when they are needed."""
         self._kept.clear()
-        for sessions in self._sessions:
-            sessions.clear()
+        self._network.close()
 
     def _key(self, config: Config) -> tuple[str, ...]:
         return tuple(self._setting(segment, config).key for segment in self.segments)
@@ -231,29 +223,13 @@ class NetworkRunner:
     def _step(self, i: int, state: Feeds, stretch: _Stretch) -> None:
         """Take a batch's state through a segment."""
         segment = self.segments[i]
-        session = self._session(i, stretch)
+        found = None if segment.site is None else stretch.shifts.get(segment.site.name)
+        session = self._network.session(i, self._setting(segment, stretch.config), found)
         made = run(session, {name: state[name] for name in segment.reads}, segment.writes)
         state.update(zip(segment.writes, made, strict=True))
         for name in segment.drops:
             state.pop(name, None)
         self.segment_runs += 1
-
-    def _session(self, i: int, stretch: _Stretch) -> Any:
-        """The session of a segment; sites with a shifted bias have one of this stretch alone."""
-        segment, setting = self.segments[i], self._setting(self.segments[i], stretch.config)
-        found = None if segment.site is None else stretch.shifts.get(segment.site.name)
-        sessions: dict[Any, Any] = stretch.sessions if found is not None else self._sessions[i]
-        key = i if found is not None else setting.key
-        if key not in sessions:
-            model = segment.model if segment.site is None else variant(segment.model, setting, found)
-            sessions[key] = create_session(model, threads=self._threads, arena=False)
-        return sessions[key]
-
-    def _forget(self, config: Config) -> None:
-        """Close sessions of settings that are no longer in use: exact ones and the last ones stay."""
-        for sessions, key in zip(self._sessions, self._key(config), strict=True):
-            for other in [k for k in sessions if k not in ("", key)]:
-                del sessions[other]
 
 
 def _first_batches(batches: Sequence[Feeds]) -> int:

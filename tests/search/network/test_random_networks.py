@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.search.network.runner import NetworkRunner
 from spl_onnx.search.network.segments import cut
+from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.settings import EXACT, Setting
 from tests.rewrite.builders import TOLERANCE, images
 from tests.rewrite.test_random_networks import networks
@@ -40,7 +41,7 @@ def test_random_networks(plugin_path, network, first):
         return
     model = made.model(*outputs)
     batches = [{"x": images(2, 4, 6, 7)}, {"x": images(1, 4, 6, 7, seed=5)}]
-    runner = NetworkRunner(base(model), batches)
+    runner = NetworkRunner(SegmentSessions(base(model)), batches)
     original = create_session(model)
     assert_close(runner.outputs({}), np.concatenate([run(original, fed)[0] for fed in batches]))
     sites = [s.site.name for s in cut(base(model)) if s.site is not None and may_be_set(s)]

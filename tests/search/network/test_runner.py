@@ -7,6 +7,7 @@ import pytest
 
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner
+from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.settings import EXACT, Setting
 from tests.rewrite.builders import TOLERANCE
 from tests.search.network.networks import (
@@ -47,7 +48,7 @@ def assert_close(got, wanted):
 def test_without_settings_it_is_the_original(plugin_path, name):
     model = NETWORKS[name]()
     batches = feeds(model, 3, 2)
-    runner = NetworkRunner(base(model), batches)
+    runner = NetworkRunner(SegmentSessions(base(model)), batches)
     assert_close(runner.outputs({}), whole(model, batches))
     assert runner.shifts == {}
 
@@ -58,7 +59,7 @@ def test_a_plan_with_the_same_settings_and_shifts_does_the_same(plugin_path, nam
     """What a search judges is what the user gets: through a plan, its JSON, and the rewriter."""
     model = NETWORKS[name]()
     batches = feeds(model, 5, 3)
-    runner = NetworkRunner(base(model), batches)
+    runner = NetworkRunner(SegmentSessions(base(model)), batches)
     config = rotated(runner.sites, first)
     got = runner.outputs(config)
     assert_close(got, whole(configured(model, config, runner.shifts), batches))
@@ -71,7 +72,7 @@ def test_a_plan_with_the_same_settings_and_shifts_does_the_same(plugin_path, nam
 def test_without_shifts_biases_stay(plugin_path, shifted):
     model = residual()
     batches = feeds(model, 4)
-    runner = NetworkRunner(base(model), batches, shifted=shifted)
+    runner = NetworkRunner(SegmentSessions(base(model)), batches, shifted=shifted)
     config = {"a": TRUNCATE}
     got = runner.outputs(config)
     assert bool(runner.shifts) == shifted
@@ -80,7 +81,7 @@ def test_without_shifts_biases_stay(plugin_path, shifted):
 
 def test_shifts_are_found_behind_the_first_change_only(plugin_path):
     model = residual()
-    runner = NetworkRunner(base(model), feeds(model, 4))
+    runner = NetworkRunner(SegmentSessions(base(model)), feeds(model, 4))
     runner.outputs({"b": TRUNCATE})
     assert set(runner.shifts) == {"sum", "last"}
     runner.outputs({"b": Setting("lossless"), "a": Setting("dense")})
@@ -92,7 +93,10 @@ def test_shifts_come_from_the_first_samples(plugin_path):
     model = sequential()
     config = rotated(["pooled", "second", "hidden"], 0)
     many = feeds(model, 30, 20, 16)
-    alike = NetworkRunner(base(model), many), NetworkRunner(base(model), many[:2])
+    alike = (
+        NetworkRunner(SegmentSessions(base(model)), many),
+        NetworkRunner(SegmentSessions(base(model)), many[:2]),
+    )
     assert 30 < SHIFT_SAMPLES <= 50
     shifts = []
     for runner in alike:
@@ -104,7 +108,7 @@ def test_shifts_come_from_the_first_samples(plugin_path):
 
 def test_outputs_of_the_first_samples_find_the_same_shifts(plugin_path):
     model = sequential()
-    runner = NetworkRunner(base(model), feeds(model, 30, 20, 16))
+    runner = NetworkRunner(SegmentSessions(base(model)), feeds(model, 30, 20, 16))
     config = rotated(runner.sites, 1)
     got, shifts = runner.outputs(config), runner.shifts
     np.testing.assert_array_equal(runner.outputs_of_first(config), got[:50])
@@ -118,8 +122,8 @@ def test_kept_states_change_nothing(plugin_path, make, limit):
     """Site by site, as Algorithm 1 goes; the smaller limit has room for a few states, 1 byte for none."""
     model = make()
     batches = feeds(model, 40, 10, 3)
-    plain = NetworkRunner(base(model), batches)
-    holding = NetworkRunner(base(model), batches, cache_bytes=limit)
+    plain = NetworkRunner(SegmentSessions(base(model)), batches)
+    holding = NetworkRunner(SegmentSessions(base(model)), batches, cache_bytes=limit)
     config = {}
     for i, site in enumerate(holding.sites):
         holding.hold(config, site)
@@ -135,7 +139,7 @@ def test_kept_states_change_nothing(plugin_path, make, limit):
 def test_any_order_of_sites_may_be_held(plugin_path, order):
     model = residual()
     batches = feeds(model, 6, 4)
-    plain, holding = (NetworkRunner(base(model), batches) for _ in range(2))
+    plain, holding = (NetworkRunner(SegmentSessions(base(model)), batches) for _ in range(2))
     config = {}
     for site in order:
         holding.hold(config, site)
@@ -145,7 +149,7 @@ def test_any_order_of_sites_may_be_held(plugin_path, order):
 
 def test_holding_saves_the_segments_before_the_change(plugin_path):
     model = residual()
-    runner = NetworkRunner(base(model), feeds(model, 6, 4))
+    runner = NetworkRunner(SegmentSessions(base(model)), feeds(model, 6, 4))
     runner.outputs({})
     every = len(runner.segments) * 2
     assert runner.segment_runs == every
@@ -162,7 +166,7 @@ def test_holding_saves_the_segments_before_the_change(plugin_path):
 
 def test_a_hold_starts_from_an_earlier_one(plugin_path):
     model = residual()
-    runner = NetworkRunner(base(model), feeds(model, 6))
+    runner = NetworkRunner(SegmentSessions(base(model)), feeds(model, 6))
     runner.outputs({})
     runner.hold({}, "b")
     before = runner.segment_runs
@@ -174,7 +178,7 @@ def test_the_memory_limit_is_kept(plugin_path):
     model = residual()
     batches = feeds(model, 6, 4)
     largest = 2 * 10 * 6 * 64 * 4
-    runner = NetworkRunner(base(model), batches, cache_bytes=largest)
+    runner = NetworkRunner(SegmentSessions(base(model)), batches, cache_bytes=largest)
     for site in runner.sites:
         runner.hold({}, site)
         assert sum(kept.bytes for kept in runner._kept.values()) <= largest
@@ -186,7 +190,7 @@ def test_what_is_held_first_may_be_anything(plugin_path, site):
     """Shifts compare with the exact network, even where nobody has run it before."""
     model = sequential() if site != "a" else residual()
     batches = feeds(model, 6, 4)
-    plain, holding = (NetworkRunner(base(model), batches) for _ in range(2))
+    plain, holding = (NetworkRunner(SegmentSessions(base(model)), batches) for _ in range(2))
     config = {holding.sites[0]: TRUNCATE}
     plain.outputs({})
     holding.hold(config, site)
@@ -197,7 +201,7 @@ def test_what_is_held_first_may_be_anything(plugin_path, site):
 def test_an_exact_hold_is_not_the_whole_exact_network(plugin_path):
     model = sequential()
     batches = feeds(model, 6, 4)
-    plain, holding = (NetworkRunner(base(model), batches) for _ in range(2))
+    plain, holding = (NetworkRunner(SegmentSessions(base(model)), batches) for _ in range(2))
     config = {"pooled": TRUNCATE, "second": PRUNED}
     holding.hold({}, "second")
     np.testing.assert_array_equal(holding.outputs(config), plain.outputs(config))
@@ -205,12 +209,13 @@ def test_an_exact_hold_is_not_the_whole_exact_network(plugin_path):
 
 def test_memory_that_was_given_back_is_taken_again(plugin_path):
     model = residual()
-    runner = NetworkRunner(base(model), feeds(model, 6, 4))
+    network = SegmentSessions(base(model))
+    runner = NetworkRunner(network, feeds(model, 6, 4))
     runner.hold({}, "last")
     config = {"last": PRUNED}
     before, shifts = runner.outputs(config), runner.shifts
     runner.release()
-    assert not runner._kept and not any(runner._sessions)
+    assert not runner._kept and len(network) == 0
     np.testing.assert_array_equal(runner.outputs(config), before)
     assert runner.shifts.keys() == shifts.keys()
 
@@ -218,7 +223,7 @@ def test_memory_that_was_given_back_is_taken_again(plugin_path):
 def test_biases_that_are_fixed_stay(plugin_path):
     model = residual()
     batches = feeds(model, 6, 4)
-    runner = NetworkRunner(base(model), batches, fixed=["b", "last"])
+    runner = NetworkRunner(SegmentSessions(base(model)), batches, fixed=["b", "last"])
     config = {"a": TRUNCATE}
     got = runner.outputs(config)
     assert runner.shifts.keys() == {"sum"}
@@ -227,7 +232,7 @@ def test_biases_that_are_fixed_stay(plugin_path):
 
 def test_a_layer_without_activation_is_shifted(plugin_path):
     model = without_activation()
-    runner = NetworkRunner(base(model), feeds(model, 6))
+    runner = NetworkRunner(SegmentSessions(base(model)), feeds(model, 6))
     runner.outputs({"a": TRUNCATE})
     assert np.abs(runner.shifts["plain"]).max() > 0.01
 
@@ -235,14 +240,19 @@ def test_a_layer_without_activation_is_shifted(plugin_path):
 def test_progress_counts_samples(plugin_path):
     model = sequential()
     told = []
-    runner = NetworkRunner(base(model), feeds(model, 3, 2))
+    runner = NetworkRunner(SegmentSessions(base(model)), feeds(model, 3, 2))
     runner.outputs({"pooled": INT8}, told.append)
     assert told == [3, 2]
 
 
-def test_sessions_of_old_settings_are_closed(plugin_path):
-    model = sequential()
-    runner = NetworkRunner(base(model), feeds(model, 2), shifted=False)
-    for floor in (0.1, 0.2, 0.3):
-        runner.outputs({"pooled": Setting("truncate", {"floor": floor})})
-    assert max(len(sessions) for sessions in runner._sessions) <= 2
+def test_runners_over_different_samples_share_sessions(plugin_path):
+    """Each gives what it gives alone, whichever ran last."""
+    model = residual()
+    network = SegmentSessions(base(model))
+    batches = feeds(model, 6, 4)
+    shared = NetworkRunner(network, batches), NetworkRunner(network, batches[:1])
+    alone = [NetworkRunner(SegmentSessions(base(model)), part) for part in (batches, batches[:1])]
+    for config in ({"a": TRUNCATE}, {"last": PRUNED}, {}, {"a": TRUNCATE}):
+        for one, other in zip(shared, alone, strict=True):
+            np.testing.assert_array_equal(one.outputs(config), other.outputs(config))
+    assert len(network) == len(network.segments)

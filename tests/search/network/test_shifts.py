@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from onnx import numpy_helper
 
 from spl_onnx.search.network.runner import NetworkRunner
+from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.network.shifts import PLACES, Probe, patches, products, shift
 from spl_onnx.search.settings import Setting
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
@@ -113,7 +114,7 @@ def test_the_shift_of_a_network_in_numpy(plugin_path):
     (one,) = feeds(model, 1)
     row = one["input"][:, :1]
     batch = {"input": np.tile(row, (20, 4, 1))}
-    runner = NetworkRunner(base(model), [batch])
+    runner = NetworkRunner(SegmentSessions(base(model)), [batch])
     runner.outputs({"one": Setting("truncate", {"floor": FLOOR})})
     w = {t.name: np.float64(numpy_helper.to_array(t)) for t in model.graph.initializer}
     exact = np.maximum(row[0, 0] @ w["m.w"] + w["m.b"], 0)
