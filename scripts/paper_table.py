@@ -22,8 +22,8 @@ import onnx
 
 from scripts.bench_networks import feeds
 from scripts.networks import NETWORKS, data_folder, load
+from scripts.paper_times import KEYS, file_name, times
 from spl_onnx.data.reader import Feeds
-from spl_onnx.measure.bench import time_interleaved
 from spl_onnx.measure.confidence import of_decisions
 from spl_onnx.measure.flops import model_work, reduction
 from spl_onnx.measure.machine import cpu_name, versions
@@ -32,7 +32,7 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import SCHEMES, RewriteOptions
 from spl_onnx.report.build import write_json
-from spl_onnx.rewrite.model_io import LoadedModel, read_model
+from spl_onnx.rewrite.model_io import LoadedModel, read_model, save_model
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.accuracy import AccuracySearch, SearchData
 from spl_onnx.search.flops_search import FlopsSearch, flops_plan
@@ -120,14 +120,6 @@ class Experiment:
             "model": model,
         }
 
-    def times(self, model: onnx.ModelProto, images: list[Feeds]) -> dict[str, float]:
-        """Milliseconds of the original, of all sites lossless, and of `model`, on one thread."""
-        lossless = RewriteOptions(rules="all", lossless=True, no_verify=True)
-        exact = rewrite_model(self.original, lossless).model
-        sessions = [create_session(each, threads=1) for each in (self.original.model, exact, model)]
-        found = time_interleaved(sessions, images, len(images), 2)
-        return dict(zip(("dense_ms", "lossless_ms", "skip_ms"), (t.median for t in found), strict=True))
-
 
 COLUMNS = (
     "network",
@@ -148,12 +140,12 @@ HEADER = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 def line(row: dict[str, Any]) -> str:
     """A row of the table."""
     low, high = row["interval"]
-    times = " / ".join(f"{row[key]:.1f}" for key in ("dense_ms", "lossless_ms", "skip_ms") if key in row)
+    ms = " / ".join(f"{row[key]:.1f}" for key in KEYS if key in row)
     return (
         f"| {row['network']} | {row['predictor']} | {row['scheme']} | {row['budget']:.2%} "
         f"| **{row['reduction']:.1%}** "
         f"| {row['reduction_full']:.1%} | {row['reduction_free']:.1%} | {row['zero_inputs']:.1%} "
-        f"| {row['before']:.1%} | {row['drop']:.1%} ({low:.1%} .. {high:.1%}) | {times or '-'} |"
+        f"| {row['before']:.1%} | {row['drop']:.1%} ({low:.1%} .. {high:.1%}) | {ms or '-'} |"
     )
 
 
@@ -171,8 +163,11 @@ def measure(args: argparse.Namespace) -> Iterator[dict[str, Any]]:
             for scheme in args.schemes:
                 row = {"network": name, **experiment.row(scheme)}
                 made = row.pop("model")
+                if args.save:
+                    args.save.mkdir(parents=True, exist_ok=True)
+                    save_model(made, args.save / file_name(name, predictor, scheme))
                 if args.times:
-                    row |= experiment.times(made, feeds(model, x[: args.times]))
+                    row |= times(experiment.original, made, feeds(model, x[: args.times]))
                 yield row
 
 
@@ -189,6 +184,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--images", type=int, default=1000, help="half for the search, half for the drop")
     parser.add_argument("--max-drop", type=float, default=0.01)
     parser.add_argument("--times", type=int, default=16, metavar="N", help="images for times; 0 = no times")
+    parser.add_argument(
+        "--save", type=Path, metavar="FOLDER", help="write the models, for scripts.paper_times"
+    )
     parser.add_argument("--data", type=Path, help="folder with models/ and images (default SPL_ONNX_DATA)")
     parser.add_argument("--json", help="write all rows")
     return parser.parse_args(arguments)
