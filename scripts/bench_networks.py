@@ -41,10 +41,10 @@ TIME_IMAGES = 32
 _BATCH = 16
 
 
-def feeds(model: onnx.ModelProto, images: Array) -> list[Feeds]:
-    """One input per image."""
+def feeds(model: onnx.ModelProto, images: Array, batch: int = 1) -> list[Feeds]:
+    """Inputs of `batch` images each; what fills none is left out."""
     name = model.graph.input[0].name
-    return [{name: images[i : i + 1]} for i in range(len(images))]
+    return [{name: images[i : i + batch]} for i in range(0, len(images) - batch + 1, batch)]
 
 
 def agreement(original: onnx.ModelProto, rewritten: onnx.ModelProto, images: Array) -> float:
@@ -56,23 +56,34 @@ def agreement(original: onnx.ModelProto, rewritten: onnx.ModelProto, images: Arr
     return 1.0 - float(np.linalg.norm(after - before) / np.linalg.norm(before))
 
 
-def rewrite(model: onnx.ModelProto, images: Array, mode: str, threads: int, seconds: float) -> RewriteResult:
+def rewrite(
+    model: onnx.ModelProto, images: Array, mode: str, threads: int, args: argparse.Namespace
+) -> RewriteResult:
     """Sites chosen by time on the images."""
     options = RewriteOptions(
-        data="images", choices=MODES[mode], threads=threads, search_seconds=seconds, no_verify=True
+        data="images",
+        choices=MODES[mode],
+        threads=threads,
+        search_seconds=args.search_seconds,
+        no_verify=True,
     )
-    return rewrite_by_time(read_model(model), options, feeds(model, images))
+    return rewrite_by_time(read_model(model), options, feeds(model, images, args.batch))
 
 
 def rewrite_for_a_point(
-    model: onnx.ModelProto, images: Array, labels: Labels, threads: int, seconds: float, searched: int
+    model: onnx.ModelProto, images: Array, labels: Labels, threads: int, args: argparse.Namespace
 ) -> RewriteResult:
     """Up to one point of top-1 given away; the drop is measured on images that the search has not seen."""
     with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
         path = f"{folder}/images.npz"
         np.savez(path, x=images, y=labels)
         options = RewriteOptions(
-            data=path, threads=threads, search_seconds=seconds, search_images=searched, no_verify=True
+            data=path,
+            threads=threads,
+            time_batch=args.batch,
+            search_seconds=args.search_seconds,
+            search_images=args.search_images,
+            no_verify=True,
         )
         return measured_rewrite(read_model(model), options, DataOptions(batch=_BATCH))
 
@@ -80,24 +91,25 @@ def rewrite_for_a_point(
 def measure(name: str, root: Path, args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """One row per mode and number of threads."""
     source = NETWORKS[name]
-    count = max(TIME_IMAGES + max(args.images, args.agreement), 2 * args.search_images)
+    searched = max(TIME_IMAGES, 4 * args.batch)
+    timed = args.images * args.batch
+    count = max(searched + max(timed, args.agreement), 2 * args.search_images)
     images = source.images(root, count)
     model = load(name, root, images)
     for threads in args.threads:
         for mode in args.modes:
             if mode != "point":
-                result = rewrite(model, images[:TIME_IMAGES], mode, threads, args.search_seconds)
+                result = rewrite(model, images[:searched], mode, threads, args)
             elif source.labels is not None:
-                known = images, source.labels(root, count)
-                spent = threads, args.search_seconds, args.search_images
-                result = rewrite_for_a_point(model, *known, *spent)
+                result = rewrite_for_a_point(model, images, source.labels(root, count), threads, args)
             else:
                 continue
             yield {
                 "network": name,
                 "mode": mode,
+                "batch": args.batch,
                 "threads": threads,
-                **compared(model, result, images[TIME_IMAGES:], args, threads),
+                **compared(model, result, images[searched:], args, threads),
             }
 
 
@@ -106,7 +118,8 @@ def compared(
 ) -> dict[str, object]:
     """Times in turn, choices and decisions of a result."""
     sessions = [create_session(each, threads=threads) for each in (model, result.model)]
-    before, after = time_interleaved(sessions, feeds(model, images[: args.images]), args.images, 3)
+    timed = feeds(model, images[: args.images * args.batch], args.batch)
+    before, after = time_interleaved(sessions, timed, args.images, 3)
     verdict = gain(before, after)
     counts = [site.choice for site in result.plan.sites if site.is_rewritten]
     return {
@@ -127,6 +140,7 @@ def compared(
 COLUMNS = (
     "network",
     "choices",
+    "batch",
     "threads",
     "original / rewritten",
     "original ms",
@@ -141,7 +155,7 @@ HEADER = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 def line(row: dict[str, object]) -> str:
     """A row of the table."""
     return (
-        f"| {row['network']} | {row['mode']} | {row['threads']} "
+        f"| {row['network']} | {row['mode']} | {row['batch']} | {row['threads']} "
         f"| **{row['ratio']:.2f}** ± {row['noise']:.2f} "
         f"| {row['original_ms']:.2f} | {row['rewritten_ms']:.2f} "
         f"| {row['lossless']} + {row['predicted']} of {row['sites']} | {row['agreement']:.2%} "
@@ -166,7 +180,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=list(MODES))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--images", type=int, default=32, help="images for timing, not those of the search")
+    parser.add_argument("--batch", type=int, default=1, help="images of a run")
+    parser.add_argument(
+        "--images", type=int, default=32, help="timed runs, on images that are not the search's"
+    )
     parser.add_argument("--agreement", type=int, default=200, help="images for decisions")
     parser.add_argument("--search-seconds", type=float, default=120.0)
     parser.add_argument(
@@ -182,9 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parse(arguments)
     root = data_folder(args.data)
     known = versions()
-    print(
-        f"{cpu_name()}, {known['isa']}, ONNX Runtime {known['onnxruntime']}, batch 1\n\n{HEADER}", flush=True
-    )
+    print(f"{cpu_name()}, {known['isa']}, ONNX Runtime {known['onnxruntime']}\n\n{HEADER}", flush=True)
     rows = []
     for name in args.networks:
         for row in measure(name, root, args):

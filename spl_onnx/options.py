@@ -47,7 +47,8 @@ class RewriteOptions:
             is always one of them.
         provider: Where times are measured: "cpu" or "cuda".
         threads: Threads inside an operator while times are measured; 0 = ONNX Runtime's own choice.
-        time_images: Samples of the data that times are measured on.
+        time_images: Samples of the data that times are measured on; four batches where that is more.
+        time_batch: Samples per run while times are measured; None = the model's fixed batch, else 1.
         search_seconds: How long changes of the choice are tried on the whole network, in seconds.
         scheme: How the accuracy is spent: "lagrange"; "price", the same without a last visit of every site
             where operations are counted; or Algorithm 1 in one of its orders.
@@ -78,6 +79,7 @@ class RewriteOptions:
     provider: str = "cpu"
     threads: int = 1
     time_images: int = 32
+    time_batch: int | None = None
     search_seconds: float = 120.0
     scheme: str = "lagrange"
     search_images: int = 256
@@ -124,6 +126,8 @@ class RewriteOptions:
             raise UsageError(f"--search-images: got {self.search_images}, wanted at least {LEAST_SAMPLES}")
         if self.time_images < 2:
             raise UsageError(f"--time-images: got {self.time_images}, wanted at least 2")
+        if self.time_batch is not None and self.time_batch < 1:
+            raise UsageError(f"--time-batch: got {self.time_batch}, wanted at least 1")
         if not self.search_seconds >= 0.0:
             raise UsageError(f"--search-seconds: got {self.search_seconds}, wanted seconds >= 0")
 

@@ -11,7 +11,6 @@ import onnx
 
 from spl_onnx.data import DataOptions, input_specs, open_data
 from spl_onnx.data.inputs import InputSpec, pin_shapes
-from spl_onnx.data.peek import peek, single_samples
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.data.split import MINIMUM, split_if_enough
 from spl_onnx.errors import DataError, ModelError, UsageError, VerificationError
@@ -32,6 +31,7 @@ from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
 from spl_onnx.search.accuracy import SearchData
 from spl_onnx.search.budget import attempts, search_data, timed_result
 from spl_onnx.search.by_time import choose_by_time
+from spl_onnx.search.timing_data import fixed_batch, timed_batches, timing_data
 
 #: Differences of means of 0s and 1s carry rounding; a drop equal to the limit is within it.
 _ROUNDING = 1e-9
@@ -139,7 +139,7 @@ def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOpt
     """
     specs = pin_shapes(input_specs(model), options.input_shape)
     reader = open_data(options.data, specs, reading)
-    multiple = _fixed_batch(specs) or 1
+    multiple = fixed_batch(specs) or 1
     found = split_if_enough(reader, options.search_images, multiple)
     if isinstance(found, Reader):
         if options.objective == "flops":
@@ -157,9 +157,7 @@ def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOpt
                 "them all at once (--objective flops)"
             )
         return search.source
-    batches = list(data.first(options.time_images).batches)
-    timed = batches if multiple > 1 else single_samples(batches, options.time_images)
-    return Parts(data, report, timed, specs)
+    return Parts(data, report, timed_batches(data.batches, options, specs), specs)
 
 
 def _has_one_shape(model: onnx.ModelProto, data: SearchData) -> bool:
@@ -209,29 +207,6 @@ def rewrite_by_time(
         The result; its report has the entry `search`.
     """
     return timed_result(original, options, choose_by_time(original, options, batches, stages))
-
-
-def timing_data(
-    model: onnx.ModelProto, options: RewriteOptions, reading: DataOptions
-) -> tuple[list[Feeds], RewriteOptions]:
-    """Single samples for timing, and options whose data can still be read from its start.
-
-    Raises:
-        DataError: the data does not fit the model.
-    """
-    specs = pin_shapes(input_specs(model), options.input_shape)
-    wanted = min(options.time_images, reading.limit or options.time_images)
-    if not isinstance(options.data, str | Path):
-        batches, reader = peek(open_data(options.data, specs, reading), wanted)
-        batches = batches if _fixed_batch(specs) else single_samples(batches, wanted)
-        return batches, replace(options, data=reader)
-    size = _fixed_batch(specs) or 1
-    limited = replace(reading, batch=size, limit=max(wanted // size, 1) * size)
-    return peek(open_data(options.data, specs, limited), wanted)[0], options
-
-
-def _fixed_batch(specs: list[InputSpec]) -> int | None:
-    return next((spec.batch for spec in specs if spec.batch is not None), None)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
         ),
         ({"threads": -1}, "--threads: got -1"),
         ({"time_images": 1}, "--time-images: got 1"),
+        ({"time_batch": 0}, "--time-batch: got 0"),
         ({"search_images": 31}, "--search-images: got 31, wanted at least 32"),
         (
             {"scheme": "fastest"},

@@ -220,6 +220,23 @@ def test_a_fixed_batch(plugin_path, watch, tmp_path, objective):
     assert result.report["search"]["images"] == {"search": 48, "report": 52}
 
 
+@pytest.mark.parametrize("max_drop", [0.0, 0.1])
+def test_times_are_those_of_the_batch_asked_for(plugin_path, monkeypatch, watch, tmp_path, max_drop):
+    np.savez(tmp_path / "data.npz", x=small_images(140))
+    seen = []
+
+    def made(batches, *_):
+        seen.extend(len(feeds["input"]) for feeds in batches)
+        return watch
+
+    for where in ("budget", "by_time"):
+        monkeypatch.setattr(f"spl_onnx.search.{where}.SessionStopwatch", made)
+    options = {"time_batch": 8, "max_drop": max_drop, "no_verify": True}
+    result = rewrite_and_measure(small_cnn(), str(tmp_path / "data.npz"), options)
+    assert set(seen) == {8}
+    assert result.report["search"]["time_batch"] == 8 and result.report["search"]["timed_images"] == 32
+
+
 def test_the_original_is_not_changed(plugin_path, watch):
     for options in (FLOPS, {"no_verify": True}):
         model = small_cnn()

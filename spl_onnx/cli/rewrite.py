@@ -96,6 +96,12 @@ def _add_time_flags(parser: argparse.ArgumentParser) -> None:
         "--time-images", type=int, default=32, metavar="N", help="samples for timing (default 32)"
     )
     group.add_argument(
+        "--time-batch",
+        type=int,
+        metavar="N",
+        help="samples per run that it is fast for (default: the model's fixed batch, else 1)",
+    )
+    group.add_argument(
         "--search-seconds",
         type=float,
         default=120.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.data.reader import Feeds, Reader
@@ -75,6 +76,42 @@ def single_samples(batches: list[Feeds], samples: int) -> list[Feeds]:
     """At most `samples` batches of one; arrays without a common first dimension stay together."""
     found = [single for feeds in batches for single in _split(feeds)]
     return found[:samples]
+
+
+def batches_of(batches: list[Feeds], samples: int, size: int) -> list[Feeds]:
+    """At most `samples` samples in batches of `size`; those that fill none are left out.
+
+    Args:
+        batches: of any size.
+        samples: that are wanted.
+        size: samples per batch.
+
+    Raises:
+        DataError: there are too few samples of one shape for a single batch.
+    """
+    if size == 1:
+        return single_samples(batches, samples)
+    alike: dict[Any, list[Feeds]] = {}
+    for single in single_samples(batches, samples):
+        alike.setdefault(_shapes(single), []).append(single)
+    found = [
+        {name: np.concatenate([single[name] for single in group[i : i + size]]) for name in group[0]}
+        for shapes, group in alike.items()
+        for i in range(0, len(group) - size + 1, size)
+        if shapes is not None
+    ]
+    if not found:
+        raise DataError(
+            f"--time-batch: got {size}, the data has no {size} samples of one shape to make a batch of"
+        )
+    return found
+
+
+def _shapes(single: Feeds) -> tuple[tuple[int, ...], ...] | None:
+    """Shapes of a sample; None where it is not one, with a first dimension of its own."""
+    if any(array.shape[:1] != (1,) for array in single.values()):
+        return None
+    return tuple(array.shape for array in single.values())
 
 
 def _split(feeds: Feeds) -> list[Feeds]:

@@ -127,9 +127,11 @@ def _gain_text(search: Mapping[str, Any]) -> str | None:
     if not search["faster"]:
         return str(search["note"])
     times = f"{search['original_ms']:.3f} -> {search['chosen_ms']:.3f} ms"
+    size = search.get("time_batch", 1)
+    batches = f" in batches of {size}" if size > 1 else ""
     return (
         f"{search['speedup']:.3f} x the original's speed ({times}, "
-        f"{search['timed_images']} samples in turn, {search['threads']} thread(s), "
+        f"{search['timed_images']} samples{batches} in turn, {search['threads']} thread(s), "
         f"noise {search['noise']:.3f}; {search['tried']} changes tried, {search['kept']} kept)"
     )
 

@@ -18,6 +18,7 @@ from typing import Any
 import onnx
 
 from spl_onnx.data.reader import Feeds
+from spl_onnx.data.split import samples_of
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.memory import give_back
 from spl_onnx.options import RewriteOptions, name_list
@@ -43,8 +44,8 @@ class TimeChoice:
 
     Attributes:
         plan: every site with its choice, times and reason.
-        summary: for the report: timed_images, threads, tried, kept, original_ms, chosen_ms, speedup, noise,
-            faster.
+        summary: for the report: timed_images, time_batch, threads, tried, kept, original_ms, chosen_ms,
+            speedup, noise, faster.
     """
 
     plan: Plan
@@ -87,7 +88,7 @@ def choose_by_time(
     sites = site_nodes(original.model, options)
     if not sites or not options.converting_choices:
         plan = rewrite_model(original, replace(options, dry_run=True)).plan
-        return _nothing(plan, [], options, len(batches), "no site can be converted")
+        return _with_timing(_nothing(plan, [], "no site can be converted"), options, batches)
     fallback = partial(
         isolated_ms,
         original.model,
@@ -98,7 +99,15 @@ def choose_by_time(
     with stages("timing sites", len(batches) + 1) as progress:
         made = versions(original, options, levels or {})
         measured = _measure(original, made, sites, watch, progress, fallback)
-    return _search(original, options, measured, watch, len(batches), stages)
+    choice = _search(original, options, measured, watch, max(len(batches), _LEAST_RUNS), stages)
+    return _with_timing(choice, options, batches)
+
+
+def _with_timing(choice: TimeChoice, options: RewriteOptions, batches: Sequence[Feeds]) -> TimeChoice:
+    """What was timed, for the report."""
+    sizes = [samples_of(feeds) for feeds in batches]
+    timing = {"timed_images": sum(sizes), "time_batch": max(sizes), "threads": options.threads}
+    return replace(choice, summary={**timing, **choice.summary})
 
 
 def inner_options(options: RewriteOptions) -> RewriteOptions:
@@ -165,7 +174,7 @@ def _search(
     options: RewriteOptions,
     measured: _Measured,
     watch: Stopwatch,
-    images: int,
+    runs: int,
     stages: Stages,
 ) -> TimeChoice:
     """From node times to a choice for the whole network."""
@@ -178,7 +187,6 @@ def _search(
         return rewrite_model(original, options, plan).model
 
     bound = _BOUND_LAYOUTS * measured.layout_ms
-    runs = max(images, _LEAST_RUNS)
     refiner = Refiner(times, lambda choices: watch.open(build(choices)), watch, runs, bound)
     with stages("trying changes", None) as progress:
         search = refiner.best_start([by_node_times(times), all_converted(times)])
@@ -187,18 +195,16 @@ def _search(
             refiner.improve(search, options.search_seconds, progress)
     dense = watch.times([watch.open(original.model), search.opened], runs)
     verdict = gain(*dense)
-    summary = _summary(search, verdict, options, images)
+    summary = _summary(search, verdict)
     summary |= {"original_ms": dense[0].median, "chosen_ms": dense[1].median}
     if not verdict.is_real or all(choice == "dense" for choice in search.choices):
         reason = f"{verdict.ratio:.3f} x the original's speed, noise {verdict.noise:.3f}"
-        return _nothing(measured.plan, times, options, images, reason, summary)
+        return _nothing(measured.plan, times, reason, summary)
     return TimeChoice(apply_choices(measured.plan, times, search.choices, measured.settings), summary)
 
 
-def _summary(search: Search, verdict: Gain, options: RewriteOptions, images: int) -> dict[str, Any]:
+def _summary(search: Search, verdict: Gain) -> dict[str, Any]:
     return {
-        "timed_images": images,
-        "threads": options.threads,
         "tried": search.tried,
         "kept": search.kept,
         "speedup": verdict.ratio,
@@ -210,8 +216,6 @@ def _summary(search: Search, verdict: Gain, options: RewriteOptions, images: int
 def _nothing(
     plan: Plan,
     times: list[SiteTimes],
-    options: RewriteOptions,
-    images: int,
     reason: str,
     summary: dict[str, Any] | None = None,
 ) -> TimeChoice:
@@ -223,8 +227,6 @@ def _nothing(
     return TimeChoice(
         dense,
         {
-            "timed_images": images,
-            "threads": options.threads,
             **(summary or {}),
             "faster": False,
             "note": f"nothing worth converting: {reason}",

@@ -72,6 +72,8 @@ def test_with_data_the_clock_decides(plugin_path, report, call, model, data, tmp
     assert content["search"]["timed_images"] == 4 and content["search"]["speedup"] == pytest.approx(15 / 7)
     _, out, _ = call("rewrite", model, tmp_path / "out.onnx", *flags)
     assert "2.143 x the original's speed (15.000 -> 7.000 ms, 4 samples in turn, 1 thread(s)" in out
+    _, out, _ = call("rewrite", model, tmp_path / "out.onnx", *flags, "--time-batch", "2")
+    assert "8 samples in batches of 2 in turn" in out
     assert call("rewrite", model, tmp_path / "again.onnx", "--plan", tmp_path / "plan.json")[0] == 0
     assert (tmp_path / "again.onnx").read_bytes() == (tmp_path / "out.onnx").read_bytes()
 

@@ -36,7 +36,7 @@ def test_photographs_are_different_ones() -> None:
 
 
 def test_rows_fit_the_header() -> None:
-    row: dict[str, object] = dict.fromkeys(("lossless", "predicted", "sites", "threads"), 2)
+    row: dict[str, object] = dict.fromkeys(("lossless", "predicted", "sites", "batch", "threads"), 2)
     row |= dict.fromkeys(("ratio", "noise", "original_ms", "rewritten_ms", "agreement"), 0.5)
     text = line({**row, "network": "resnet18", "mode": "int8"})
     assert text.count("|") == len(COLUMNS) + 1 and "2 + 2 of 2" in text and "50.00%" in text
@@ -50,12 +50,24 @@ def test_the_data_folder(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_network(plugin_path: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = str(datasets.require("models").parent)
     out = tmp_path / "rows.json"
-    words = ["--networks", "mnist_lenet", "--threads", "1", "--images", "4", "--agreement", "20"]
+    words = [
+        "--networks",
+        "mnist_lenet",
+        "--threads",
+        "1",
+        "--images",
+        "4",
+        "--agreement",
+        "20",
+        "--batch",
+        "3",
+    ]
     assert (
         main([*words, "--search-seconds", "1", "--search-images", "64", "--data", data, "--json", str(out)])
         == 0
     )
     rows = json.loads(out.read_text())["rows"]
     assert [row["mode"] for row in rows] == ["lossless", "int8", "point"]
+    assert {row["search"]["time_batch"] for row in rows} == {3}
     assert all(row["agreement"] >= 0.95 and row["ratio"] > 0 for row in rows)
     assert rows[0]["predicted"] == 0 and "| mnist_lenet | int8 | 1 |" in capsys.readouterr().out

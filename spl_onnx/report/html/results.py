@@ -171,7 +171,8 @@ def _why_no_time(report: Report) -> str:
 
 def _time_words(search: Mapping[str, Any]) -> str:
     images, noise = search.get("timed_images"), search.get("noise")
-    words = ["Both in turn, sample by sample"]
+    size = search.get("time_batch", 1)
+    words = ["Both in turn, " + ("sample by sample" if size == 1 else f"in batches of {size}")]
     words += [f"{images} samples"] if isinstance(images, int) else []
     words += [text] if (text := threads_text(search)) else []
     words += [f"noise {percent(noise)}"] if noise is not None else []

@@ -80,6 +80,13 @@ def test_time():
         assert part in shown
 
 
+def test_times_of_batches_say_so():
+    report = full()
+    assert "Both in turn, sample by sample" in words(time_section(report), "time")
+    report["search"] |= {"time_batch": 8, "timed_images": 32}
+    assert "Both in turn, in batches of 8, 32 samples" in words(time_section(report), "time")
+
+
 def test_time_that_was_not_gained_or_not_measured():
     report = full()
     report["search"] |= {"faster": False, "note": "nothing worth converting: ORT is quick", "timed_images": 4}
