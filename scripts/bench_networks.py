@@ -181,9 +181,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--modes", nargs="+", default=list(MODES), choices=list(MODES))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--batch", type=int, default=1, help="images of a run")
-    parser.add_argument(
-        "--images", type=int, default=32, help="timed runs, on images that are not the search's"
-    )
+    parser.add_argument("--images", type=int, default=32, help="timed runs, not on images of the search")
     parser.add_argument("--agreement", type=int, default=200, help="images for decisions")
     parser.add_argument("--search-seconds", type=float, default=120.0)
     parser.add_argument(

@@ -70,4 +70,4 @@ def test_one_network(plugin_path: str, tmp_path: Path, capsys: pytest.CaptureFix
     assert [row["mode"] for row in rows] == ["lossless", "int8", "point"]
     assert {row["search"]["time_batch"] for row in rows} == {3}
     assert all(row["agreement"] >= 0.95 and row["ratio"] > 0 for row in rows)
-    assert rows[0]["predicted"] == 0 and "| mnist_lenet | int8 | 1 |" in capsys.readouterr().out
+    assert rows[0]["predicted"] == 0 and "| mnist_lenet | int8 | 3 | 1 |" in capsys.readouterr().out
