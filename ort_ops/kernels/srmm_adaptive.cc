@@ -7,6 +7,7 @@
 
 #include "kernels/conv_srmm.h"
 #include "kernels/lazy.h"
+#include "kernels/run_images.h"
 #include "kernels/sampling.h"
 #include "kernels/zero_skip.h"
 
@@ -36,12 +37,10 @@ class Adaptive final : public SrmmMethod {
     for (int64_t n = 0; n < shape.N; n++) all[n] = prefers_all(shape, image_inputs(shape, in, n));
     if (std::find(all.begin(), all.end(), true) == all.end())
       return selected_->run(shape, in, parallel);
-    for (int64_t n = 0; n < shape.N; n++) {
+    return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
       const SrmmMethod& method = all[n] ? all_outputs_.get() : *selected_;
-      Message bad = method.run(shape.image(n), image_inputs(shape, in, n), parallel);
-      if (!bad.empty()) return bad;
-    }
-    return "";
+      return method.run(shape.image(n), image_inputs(shape, in, n), threads);
+    });
   }
 
  private:

@@ -18,10 +18,11 @@ class SpaceToDepth final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    return run_finite_images(shape, in, parallel, direct_,
-                             [&](const ConvShape& one, const SrmmInputs& image, bool* finite) {
-                               return run_deep(one, image, parallel, finite);
-                             });
+    return run_finite_images(
+        shape, in, parallel, direct_,
+        [&](const ConvShape& one, const SrmmInputs& image, const Parallel& threads, bool* finite) {
+          return run_deep(one, image, threads, finite);
+        });
   }
 
  private:

@@ -53,10 +53,11 @@ class Winograd final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    return run_finite_images(shape, in, parallel, direct_,
-                             [&](const ConvShape& one, const SrmmInputs& image, bool* finite) {
-                               return fewer_.run(one, image, parallel, finite);
-                             });
+    return run_finite_images(
+        shape, in, parallel, direct_,
+        [&](const ConvShape& one, const SrmmInputs& image, const Parallel& threads, bool* finite) {
+          return fewer_.run(one, image, threads, finite);
+        });
   }
 
  private:

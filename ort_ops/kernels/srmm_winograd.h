@@ -5,26 +5,26 @@
 
 #include "kernels/conv_srmm.h"
 #include "kernels/lazy.h"
+#include "kernels/run_images.h"
 #include "kernels/winograd.h"
 
 namespace spl {
 
-// run_image(shape, inputs, &finite) -> Message for each image. One whose sums are not all finite is
-// computed again with direct sums: such a value spreads over the square of its outputs, and only
-// they keep it where it belongs.
+// run_image(shape, inputs, threads, &finite) -> Message for each image. One whose sums are not all
+// finite is computed again with direct sums: such a value spreads over the square of its outputs,
+// and only they keep it where it belongs.
 template <class F>
 Message run_finite_images(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
                           const Lazy<SrmmMethod>& direct, F&& run_image) {
   if (shape.outputs() == 0) return "";
-  for (int64_t n = 0; n < shape.N; n++) {
+  return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
     const ConvShape one = shape.image(n);
     const SrmmInputs image = image_inputs(shape, in, n);
     bool finite = true;
-    Message bad = run_image(one, image, &finite);
-    if (bad.empty() && !finite) bad = direct.get().run(one, image, parallel);
-    if (!bad.empty()) return bad;
-  }
-  return "";
+    Message bad = run_image(one, image, threads, &finite);
+    if (bad.empty() && !finite) bad = direct.get().run(one, image, threads);
+    return bad;
+  });
 }
 
 class WinogradSrmm {

@@ -3,6 +3,7 @@
 // alone, so that results do not depend on what else is in the batch.
 #include "kernels/conv_srmm.h"
 #include "kernels/lazy.h"
+#include "kernels/run_images.h"
 #include "kernels/sampling.h"
 #include "kernels/zero_skip.h"
 
@@ -22,15 +23,13 @@ class ZeroSkipOrDense final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    for (int64_t n = 0; n < shape.N; n++) {
+    return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
       const ConvShape one = shape.image(n);
       const SrmmInputs image = image_inputs(shape, in, n);
       const double zeros = sampled_zero_share(one, image.x, 1);
       const bool skips = zero_skip_cost(one, zeros, micro_) < dense_cost(one);
-      Message bad = (skips ? skip_ : dense_).get().run(one, image, parallel);
-      if (!bad.empty()) return bad;
-    }
-    return "";
+      return (skips ? skip_ : dense_).get().run(one, image, threads);
+    });
   }
 
  private:

@@ -37,10 +37,11 @@ const spl::MicroKernels& micro_for(const Maybe<std::string>& isa) {
   return *table;
 }
 
-// Threads of its own, because there is no ONNX Runtime pool here.
+// Threads of its own, because there is no ONNX Runtime pool here; they count as seen, as those of a
+// session do from its second run on.
 class Team {
  public:
-  explicit Team(int threads) : threads_(threads) {}
+  explicit Team(int threads) : threads_(threads) { seen_.note(threads); }
   spl::Parallel parallel() {
     if (threads_ <= 1) return {};
     return {[](void* self, size_t count, spl::Parallel::Body fn, void* arg) {
