@@ -8,12 +8,12 @@
 
 namespace spl {
 
-// Whether so many images keep the threads busy, an eighth of their time aside. While one thread was
-// seen there may be more.
+// Whether so many images keep the threads busy, an eighth of their time aside. Two for each thread,
+// as there may be more threads than were seen: with one for each, no more would ever be seen.
 inline bool images_fill_threads(int64_t images, const Parallel& parallel) {
   const int64_t threads = parallel.threads();
   const int64_t rounds = (images + threads - 1) / threads;
-  return images > 1 && 8 * rounds * threads <= 9 * images;
+  return images >= 2 * threads && 8 * rounds * threads <= 9 * images;
 }
 
 // run_image(n, threads) -> Message for every image n of `images`; the first message that is not
