@@ -39,7 +39,7 @@ class Scale:
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Round values that cover a range, roughly `about` of them.
 
-    The first is at or below `low`, the last at or above `high`.
+    The first is at or below `low`, the last at or above `high`, to the rounding of floating point.
     """
     span = high - low
     if not span > 0:
