@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -42,6 +43,41 @@ def test_links_neither_python_nor_onnxruntime(library: str) -> None:
     needed = re.findall(r"NEEDED.*\[(.*?)\]", tool("readelf", "-d", library))
     assert needed
     assert not [n for n in needed if re.search("python|onnxruntime|gomp|tbb", n)]
+
+
+def built_library(name: str) -> str:
+    """Path of `libspl_ops`, `libspl_ops_cuda` or `_kernels`; a test of one that was not built is skipped."""
+    if name == "_kernels":
+        spec = importlib.util.find_spec("spl_onnx._kernels")
+        path = Path(spec.origin) if spec and spec.origin else None
+    else:
+        path = Path(get_library_path()).with_name(f"{name}.so")
+    if path is None or not path.is_file():
+        pytest.skip(f"{name} was not built")
+    return str(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
+@pytest.mark.parametrize("name", ["libspl_ops", "_kernels", "libspl_ops_cuda"])
+def test_is_hardened(library: str, name: str) -> None:
+    path = built_library(name)
+    segments = tool("readelf", "-lW", path)
+    assert re.search(r"^\s*GNU_RELRO\s", segments, re.M)
+    stack = re.search(r"^\s*GNU_STACK\s.*$", segments, re.M)
+    assert stack is not None
+    assert "RWE" not in stack.group()  # nothing on the stack is code
+    assert "NOW" in re.findall(r"\(FLAGS_1\).*Flags: (.*)", tool("readelf", "-d", path))[0].split()
+    assert "__stack_chk_fail" in tool("nm", "-D", "--undefined-only", path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
+def test_calls_are_fortified(library: str) -> None:
+    calls = tool("nm", "-D", "--undefined-only", library)
+    if "__asan_init" in calls or "__tsan_init" in calls:
+        pytest.skip("built with a sanitizer, which looks at the calls itself")
+    if "GLIBC_" not in calls:
+        pytest.skip("the C library is not glibc, which alone has checked calls")
+    assert re.search(r"__\w+_chk@", calls.replace("__stack_chk_fail", ""))
 
 
 def installed_header() -> Path | None:
