@@ -53,9 +53,11 @@ class Worker:
     def __init__(self, limit: float) -> None:
         self._limit = limit
         self._folder = tempfile.TemporaryDirectory(prefix="spl-onnx-mutants-")
+        self._stage = Path(self._folder.name) / "stage"
         self._start()
 
     def _start(self) -> None:
+        self._stage.write_text("start", encoding="utf-8")
         command = [sys.executable, "-m", "scripts.harden.trial", self._folder.name]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
         self._process = subprocess.Popen(command, cwd=PROJECT, text=True, **pipes)
@@ -71,7 +73,7 @@ class Worker:
             return answer
         self._process.kill()
         code = self._process.wait()
-        stage = (Path(self._folder.name) / "stage").read_text(encoding="utf-8")
+        stage = self._stage.read_text(encoding="utf-8")
         self._start()
         return {"outcome": "crash", "detail": f"the process ended with {code} during: {stage}"}
 
