@@ -11,6 +11,7 @@ const std::vector<OpSpec>& conv_ops() {
     all.push_back(lrn_op());
     all.push_back(max_pool_op());
     all.push_back(global_average_op());
+    add_former_names(&all);
     return all;
   }();
   return specs;

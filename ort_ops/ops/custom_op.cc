@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <memory>
+#include <utility>
 
 namespace spl {
 namespace {
@@ -60,6 +61,21 @@ const OrtCustomOp* make_custom_op(const OpSpec& spec, bool infer_shapes) {
   op->GetStartVersion = [](const OrtCustomOp*) { return 1; };
   op->GetEndVersion = [](const OrtCustomOp*) { return 0x7fffffff; };
   return op.release();
+}
+
+void add_former_names(std::vector<OpSpec>* specs) {
+  constexpr std::pair<const char*, const char*> kFormerNames[] = {
+      {"ChannelsLastLRN", "LRN"},
+      {"ChannelsLastMaxPool", "MaxPool"},
+      {"ChannelsLastGlobalAveragePool", "GlobalAveragePool"}};
+  const std::vector<OpSpec> now = *specs;
+  for (const OpSpec& spec : now) {
+    for (const auto& [name, former] : kFormerNames) {
+      if (std::strcmp(spec.name, name) != 0) continue;
+      specs->push_back(spec);
+      specs->back().name = former;
+    }
+  }
 }
 
 }  // namespace spl

@@ -48,4 +48,8 @@ OpSpec lrn_op();
 OpSpec max_pool_op();
 OpSpec global_average_op();
 
+// Adds the auxiliary ones of `specs` once more, by the names they have in models of earlier
+// versions.
+void add_former_names(std::vector<OpSpec>* specs);
+
 }  // namespace spl

@@ -1,4 +1,4 @@
-// Operator GlobalAveragePool of domain ai.spl.conv: the mean of channels-last images.
+// Operator ChannelsLastGlobalAveragePool of domain ai.spl.conv: the mean of channels-last images.
 #include "kernels/global_average.h"
 #include "kernels/isa.h"
 #include "ops/custom_op.h"
@@ -23,7 +23,7 @@ class GlobalAverageNode final : public Kernel {
 }  // namespace
 
 OpSpec global_average_op() {
-  return {"GlobalAveragePool",
+  return {"ChannelsLastGlobalAveragePool",
           {{ort::kFloat, ort::kRequired}},
           ort::kFloat,
           [](const ort::Info&) -> std::unique_ptr<Kernel> {

@@ -1,4 +1,4 @@
-// Operator LRN of domain ai.spl.conv: local response normalisation without leaving the
+// Operator ChannelsLastLRN of domain ai.spl.conv: local response normalisation without leaving the
 // channels-last layout.
 #include "kernels/isa.h"
 #include "kernels/lrn.h"
@@ -34,7 +34,7 @@ class LrnNode final : public Kernel {
 }  // namespace
 
 OpSpec lrn_op() {
-  return {"LRN",
+  return {"ChannelsLastLRN",
           {{ort::kFloat, ort::kRequired}},
           ort::kFloat,
           [](const ort::Info& info) -> std::unique_ptr<Kernel> {

@@ -1,5 +1,5 @@
-// Operator MaxPool of domain ai.spl.conv: pooling between sites without leaving the channels-last
-// layout.
+// Operator ChannelsLastMaxPool of domain ai.spl.conv: pooling between sites without leaving the
+// channels-last layout.
 #include "kernels/isa.h"
 #include "kernels/max_pool.h"
 #include "ops/custom_op.h"
@@ -51,7 +51,7 @@ void infer(const ort::InferContext& context) {
 }  // namespace
 
 OpSpec max_pool_op() {
-  return {"MaxPool",
+  return {"ChannelsLastMaxPool",
           {{ort::kFloat, ort::kRequired}},
           ort::kFloat,
           [](const ort::Info& info) -> std::unique_ptr<Kernel> {

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import onnx
 
 from spl_onnx.measure.sites import constants, converted_sites, is_operator
-from spl_onnx.spec.attributes import SRMM
+from spl_onnx.spec.attributes import LRN, MAX_POOL, SRMM
 
 #: Operators behind which a 0 is still a 0, most of the time.
 _KEEP_ZEROS = frozenset(
     {
         *("Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout", "Cast"),
         *("Concat", "MaxPool", "Pad", "Slice", "Split", "Relu", "Clip", "LRN", "Mul"),
+        *(MAX_POOL, LRN),
     }
 )
 

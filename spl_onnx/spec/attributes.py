@@ -14,9 +14,12 @@ DOMAIN_GEMM = "ai.spl.gemm"
 VERSION = 1
 PREDICT = "SPLPredict"
 SRMM = "SRMM"
-LRN = "LRN"
-MAX_POOL = "MaxPool"
-GLOBAL_AVERAGE = "GlobalAveragePool"
+LRN = "ChannelsLastLRN"
+MAX_POOL = "ChannelsLastMaxPool"
+GLOBAL_AVERAGE = "ChannelsLastGlobalAveragePool"
+#: What these operators were called at first, by the name they have now: as in ONNX, so that tools which go by
+#: names alone took one for the other. Models that have these names stay valid.
+FORMER_NAMES = {LRN: "LRN", MAX_POOL: "MaxPool", GLOBAL_AVERAGE: "GlobalAveragePool"}
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
 SRMM_INPUTS = ("X", "W", "B", "S", "R", "Bs")
@@ -207,7 +210,7 @@ def _image_attributes(geometry: ConvGeometry, pooling: Pooling) -> dict[str, Any
 
 
 def pool_attributes(pooling: Pooling) -> dict[str, Any]:
-    """All attributes of a MaxPool node, and those of the other image operators that say the window."""
+    """All attributes of a ChannelsLastMaxPool node: those of every image operator that say the window."""
     return {
         "pool_kernel": list(pooling.kernel),
         "pool_strides": list(pooling.strides),
@@ -273,7 +276,7 @@ def srmm_attributes(
 
 
 def lrn_attributes(norm: ResponseNorm) -> dict[str, Any]:
-    """All attributes of an LRN node."""
+    """All attributes of a ChannelsLastLRN node."""
     return {"size": norm.size, "alpha": norm.alpha, "beta": norm.beta, "bias": norm.bias}
 
 
@@ -319,7 +322,7 @@ def parse_transposed(attributes: Mapping[str, Any]) -> bool:
 
 
 def parse_lrn(attributes: Mapping[str, Any]) -> ResponseNorm:
-    """The normalisation written in an LRN node's attributes."""
+    """The normalisation written in a ChannelsLastLRN node's attributes."""
     return ResponseNorm(*(_get(attributes, name) for name in ("size", "alpha", "beta", "bias")))
 
 

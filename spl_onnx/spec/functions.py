@@ -2,9 +2,9 @@
 
 The body of SRMM is the plain network again (convolution or matrix product, residual, clipping, pooling);
 selection, `floor` and `strategy` have no part in it. SPLPredict is a constant that nothing reads once SRMM is
-inlined. LRN is that of ONNX between two Transposes. What a rewritten node must do for this: connect `R` (a
-zero where there is no residual), connect `B` of matrix nodes, write every attribute, and write '' for other
-missing inputs.
+inlined. Operators ChannelsLast... are those of ONNX between two Transposes. What a rewritten node must do for
+this: connect `R` (a zero where there is no residual), connect `B` of matrix nodes, write every attribute,
+and write '' for other missing inputs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Local response normalisation of channels-last images: the reference of the auxiliary operator LRN."""
+"""Local response normalisation of channels-last images: the reference of ChannelsLastLRN."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from onnx.reference.op_run import OpRun
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    FORMER_NAMES,
     GLOBAL_AVERAGE,
     LRN,
     MAX_POOL,
@@ -88,17 +89,18 @@ def _op_class(domain: str, name: str, compute: Compute) -> type[OpRun]:
     return type(name, (OpRun,), {"op_domain": domain, "op_schema": None, "_run": run})
 
 
+_AUXILIARY = {LRN: _lrn, MAX_POOL: _max_pool, GLOBAL_AVERAGE: _global_average}
+
 _OPS = (
     _op_class(DOMAIN_CONV, PREDICT, _conv_predict),
     _op_class(DOMAIN_CONV, SRMM, _conv_srmm),
     _op_class(DOMAIN_GEMM, PREDICT, _gemm_predict),
     _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
-    _op_class(DOMAIN_CONV, LRN, _lrn),
-    _op_class(DOMAIN_CONV, MAX_POOL, _max_pool),
-    _op_class(DOMAIN_CONV, GLOBAL_AVERAGE, _global_average),
+    *(_op_class(DOMAIN_CONV, name, compute) for name, compute in _AUXILIARY.items()),
+    *(_op_class(DOMAIN_CONV, FORMER_NAMES[name], compute) for name, compute in _AUXILIARY.items()),
 )
 
 
 def reference_ops() -> list[type[OpRun]]:
-    """Classes for `ReferenceEvaluator(model, new_ops=reference_ops())`: all operators."""
+    """Classes for `ReferenceEvaluator(model, new_ops=reference_ops())`, by former names too."""
     return list(_OPS)

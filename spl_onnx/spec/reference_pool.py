@@ -1,4 +1,4 @@
-"""Pooling of channels-last images: the reference of the auxiliary operators MaxPool and GlobalAveragePool."""
+"""Pooling of channels-last images: reference of ChannelsLastMaxPool and ChannelsLastGlobalAveragePool."""
 
 from __future__ import annotations
 

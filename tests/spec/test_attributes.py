@@ -96,7 +96,7 @@ def test_normalisation_is_written_and_parsed():
     assert at.lrn_attributes(norm) == {"size": 4, "alpha": 0.5, "beta": 1.0, "bias": 2.0}
     assert at.parse_lrn(at.lrn_attributes(norm)) == norm
     assert (norm.before, norm.after) == (1, 2)
-    assert set(at.lrn_attributes(norm)) == documented("LRN", "")
+    assert set(at.lrn_attributes(norm)) == documented("ChannelsLastLRN", "")
 
 
 def test_a_pooling_of_its_own_has_the_attributes_of_a_window():

@@ -6,7 +6,7 @@ import onnxruntime as ort
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, defs, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
@@ -158,6 +158,11 @@ def test_bodies_run_in_the_reference_evaluator(opset):
     for layer in (image_layer(0, opset >= 10), matrix_layer(2), transposed):
         result = ReferenceEvaluator(layer.model(opset)).run(None, layer.feeds)[0]
         assert abs(result - wanted(layer)).max() <= layer.case.tolerance
+
+
+def test_no_function_is_called_like_an_onnx_operator():
+    """Tools that go by names alone, onnx.compose for one, take the one for the other."""
+    assert not [function.name for function in fallback_functions(17) if defs.has(function.name)]
 
 
 def test_functions_declare_the_operators():

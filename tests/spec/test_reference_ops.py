@@ -9,6 +9,9 @@ from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    FORMER_NAMES,
+    GLOBAL_AVERAGE,
+    LRN,
     MAX_POOL,
     Pooling,
     ResponseNorm,
@@ -39,7 +42,8 @@ def evaluate(layer: Layer) -> np.ndarray:
 def test_all_operators_are_there():
     found = {(op.op_domain, op.__name__) for op in reference_ops()}
     sites = {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in ("SPLPredict", "SRMM")}
-    assert found == {*sites, *((DOMAIN_CONV, n) for n in ("LRN", "MaxPool", "GlobalAveragePool"))}
+    names = [*FORMER_NAMES, *FORMER_NAMES.values()]
+    assert found == {*sites, *((DOMAIN_CONV, name) for name in names)}
 
 
 @settings(deadline=None, max_examples=40)
@@ -78,9 +82,10 @@ def test_int8_nodes_with_shortened_inputs():
     assert evaluator.run(None, {"x": x})[0].tolist() == [[1, 0, 0]]
 
 
-def test_normalisation_node():
+@pytest.mark.parametrize("name", [LRN, FORMER_NAMES[LRN]])
+def test_normalisation_node(name):
     norm = ResponseNorm(3, 0.5, 0.75, 2.0)
-    node = helper.make_node("LRN", ["x"], ["y"], domain=DOMAIN_CONV, **lrn_attributes(norm))
+    node = helper.make_node(name, ["x"], ["y"], domain=DOMAIN_CONV, **lrn_attributes(norm))
     infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
     graph = helper.make_graph([node], "g", infos[:1], infos[1:])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
@@ -89,9 +94,10 @@ def test_normalisation_node():
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], lrn(x, norm))
 
 
-def test_pooling_node():
+@pytest.mark.parametrize("name", [MAX_POOL, FORMER_NAMES[MAX_POOL]])
+def test_pooling_node(name):
     pooling = Pooling((3, 2), (2, 1), (1, 0, 0, 1), True)
-    node = helper.make_node(MAX_POOL, ["x"], ["y"], domain=DOMAIN_CONV, **pool_attributes(pooling))
+    node = helper.make_node(name, ["x"], ["y"], domain=DOMAIN_CONV, **pool_attributes(pooling))
     infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
     graph = helper.make_graph([node], "g", infos[:1], infos[1:])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
@@ -100,8 +106,9 @@ def test_pooling_node():
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], max_pool(x, pooling))
 
 
-def test_mean_node():
-    node = helper.make_node("GlobalAveragePool", ["x"], ["y"], domain=DOMAIN_CONV)
+@pytest.mark.parametrize("name", [GLOBAL_AVERAGE, FORMER_NAMES[GLOBAL_AVERAGE]])
+def test_mean_node(name):
+    node = helper.make_node(name, ["x"], ["y"], domain=DOMAIN_CONV)
     infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
     graph = helper.make_graph([node], "g", infos[:1], infos[1:])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]

@@ -74,9 +74,12 @@ class GlobalAverageNode final : public Kernel {
 
 std::vector<OpSpec> image_ops() {
   const std::vector<InputSpec> x = {{ort::kFloat, ort::kRequired}};
-  return {op_of<LrnNode>("LRN", x, ort::kFloat, nullptr),
-          op_of<MaxPoolNode>("MaxPool", x, ort::kFloat, nullptr),
-          op_of<GlobalAverageNode>("GlobalAveragePool", x, ort::kFloat, nullptr)};
+  std::vector<OpSpec> all = {
+      op_of<LrnNode>("ChannelsLastLRN", x, ort::kFloat, nullptr),
+      op_of<MaxPoolNode>("ChannelsLastMaxPool", x, ort::kFloat, nullptr),
+      op_of<GlobalAverageNode>("ChannelsLastGlobalAveragePool", x, ort::kFloat, nullptr)};
+  add_former_names(&all);
+  return all;
 }
 
 }  // namespace spl::cuda

@@ -43,7 +43,7 @@ class LocalResponseNorm(ExactRule):
         return ""
 
     def replacement(self, match: Match, inputs: list[gs.Tensor]) -> list[gs.Node]:
-        """Transpose, LRN, Transpose."""
+        """Transpose, ChannelsLastLRN, Transpose."""
 
         def fresh(part: str) -> str:
             return match.scope.model.fresh(f"{match.name}/{part}")

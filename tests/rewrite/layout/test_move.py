@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
+from spl_onnx.spec.attributes import GLOBAL_AVERAGE
 from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
 
 
@@ -65,7 +66,7 @@ def test_the_smaller_tensor_is_transposed():
     made.node("DepthToSpace", ["n"], "y", blocksize=1)
     result = rewritten(made.model("y"), lossless=True)
     order = [node.op_type for node in result.model.graph.node]
-    assert order == ["Transpose", "SRMM", "GlobalAveragePool", "Transpose", "Neg", "DepthToSpace"]
+    assert order == ["Transpose", "SRMM", GLOBAL_AVERAGE, "Transpose", "Neg", "DepthToSpace"]
 
 
 def test_a_sum_with_a_layer_that_is_no_site():
@@ -156,11 +157,11 @@ def test_pooling_of_another_type_or_at_the_edge_stays():
     made.node("MaxPool", ["d"], "m", kernel_shape=[2, 2])
     made.node("Cast", ["m"], "f", to=onnx.TensorProto.FLOAT)
     result = rewritten(made.model(last(made, "f")), lossless=True)
-    assert [n.domain for n in result.model.graph.node if n.op_type == "MaxPool"] == [""]
+    assert "MaxPool" in ops(result.model)
     made = Net()
     made.node("MaxPool", [made.input("x", [1, 3, 6, 7])], "m", kernel_shape=[2, 2], pads=[1, 1, 0, 0])
     result = rewritten(made.model(last(made, "m")), lossless=True)
-    assert [n.domain for n in result.model.graph.node if n.op_type == "MaxPool"] == [""]
+    assert "MaxPool" in ops(result.model)
 
 
 def test_behind_pooled_branches():

@@ -9,6 +9,7 @@ from onnx import TensorProto
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.spec.attributes import LRN
 from tests.rewrite.builders import Net, assert_same, images, only, ops, reason, rewritten
 
 
@@ -24,10 +25,10 @@ def test_numbers(attributes):
     result = rewritten(model)
     site = only(result, "lrn")
     assert (site.site, site.choice, site.settings, site.layer) == ("y", "lossless", {}, "y_node")
-    assert ops(result.model) == ["LRN", "Transpose", "Transpose"]
-    node = next(node for node in result.model.graph.node if node.op_type == "LRN")
+    assert ops(result.model) == [LRN, "Transpose", "Transpose"]
+    node = next(node for node in result.model.graph.node if node.op_type == LRN)
     assert (node.domain, node.name) == ("ai.spl.conv", "y/lrn")
-    assert [f.name for f in result.model.functions] == ["LRN"]
+    assert [f.name for f in result.model.functions] == [LRN]
     assert_same(model, result, {"x": images(2, 7, 5, 6)})
 
 
@@ -43,7 +44,7 @@ def test_transposes_of_neighbouring_sites_cancel():
     model = between_sites().model("y")
     result = rewritten(model, lossless=True)
     assert result.plan.counts() == {"conv_relu": 2, "lrn": 1}
-    assert ops(result.model) == ["LRN", "SRMM", "SRMM", "Transpose", "Transpose"]
+    assert ops(result.model) == [LRN, "SRMM", "SRMM", "Transpose", "Transpose"]
     assert_same(model, result, {"x": images(1, 3, 8, 8)})
 
 
