@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from spl_onnx.text import one_line
+
 
 class SplError(Exception):
     """Base of all errors of spl-onnx.
@@ -13,8 +15,9 @@ class SplError(Exception):
     exit_code: int = 1
 
     def __init__(self, message: str) -> None:
-        # One line is a promise to scripts that read stderr; messages of other libraries often hold several.
-        super().__init__(" ".join(message.split()))
+        # One line is a promise to scripts that read stderr; messages of other libraries often hold several,
+        # and names in models may hold what a terminal would obey.
+        super().__init__(one_line(message))
 
 
 class UsageError(SplError):

@@ -10,6 +10,10 @@ def test_messages_are_one_line():
     assert str(UsageError("first\n  second\tthird")) == "first second third"
 
 
+def test_messages_cannot_command_a_terminal():
+    assert str(UsageError("node '\x1b[2J\u202e\x9b31m'")) == "node '\\u001b[2J\\u202e\\u009b31m'"
+
+
 def test_exit_codes():
     codes = {
         name: cls.exit_code

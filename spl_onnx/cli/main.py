@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from spl_onnx import __version__
 from spl_onnx.errors import SplError, UsageError
+from spl_onnx.text import one_line, visible
 
 #: Each is a module of this package with HELP, add_arguments(parser) and run(args).
 COMMANDS = ("rewrite", "inspect", "bench", "eval", "compare", "doctor", "lib-path")
@@ -82,12 +83,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _unexpected(error: BaseException) -> str:
     """One line for an error that nobody foresaw."""
-    text = " ".join(str(error).split())
+    text = one_line(str(error))
     return f"unexpected {type(error).__name__}: {text or 'no message'} (-v shows the trace)"
 
 
 def _fail(message: str, code: int, verbose: bool) -> int:
     if verbose:
-        traceback.print_exc(file=sys.stderr)
+        print(visible(traceback.format_exc(), keep="\n"), end="", file=sys.stderr)
     print(f"spl-onnx: error: {message}", file=sys.stderr)
     return code

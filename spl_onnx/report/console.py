@@ -14,6 +14,7 @@ from rich.text import Text
 
 from spl_onnx.measure.evaluate import Progress as Report
 from spl_onnx.measure.evaluate import silent
+from spl_onnx.text import visible
 
 #: Width where the output is a file or a pipe: names of sites are long, and nobody folds a log by hand.
 _PIPE_WIDTH = 160
@@ -28,7 +29,7 @@ class _Console(Console):
 
 
 class Terminal:
-    """Prints unless it is quiet; names from models are never read as markup.
+    """Prints unless it is quiet; names from models are never read as markup, nor obeyed by the terminal.
 
     Args:
         quiet: print nothing.
@@ -43,7 +44,7 @@ class Terminal:
 
     def line(self, text: str) -> None:
         """Print one line of text."""
-        self._console.print(text, soft_wrap=True)
+        self._console.print(visible(text), soft_wrap=True)
 
     def table(self, table: Table) -> None:
         """Print a table with an empty line behind it."""
@@ -64,7 +65,7 @@ class Terminal:
 
 def make_table(title: str, *columns: str, text: tuple[str, ...] = ()) -> Table:
     """An empty table; columns named in `text` are left-aligned and may fold, the others are numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=visible(title), title_justify="left", title_style="bold")
     for name in columns:
         if name in text:
             table.add_column(name, overflow="fold")
@@ -75,4 +76,4 @@ def make_table(title: str, *columns: str, text: tuple[str, ...] = ()) -> Table:
 
 def add_row(table: Table, *cells: Any) -> None:
     """Add a row; None is a dash."""
-    table.add_row(*(Text("-" if cell is None else str(cell)) for cell in cells))
+    table.add_row(*(Text("-" if cell is None else visible(str(cell))) for cell in cells))

@@ -19,6 +19,17 @@ def test_names_are_never_markup(capsys):
     assert [line.split()[-2] for line in out.splitlines() if "other" in line] == ["-"]
 
 
+def test_names_cannot_command_the_terminal(capsys):
+    made = make_table("a\x1b[2Jb", "name", text=("name",))
+    add_row(made, "\x1b]0;title\x07[red]x[/red]\u202e\r")
+    Terminal().table(made)
+    Terminal().line("model \x9b31m\nsecond")
+    out = capsys.readouterr().out
+    assert out.replace("\n", "").isprintable()
+    assert "a\\u001b[2Jb" in out and "\\u001b]0;title\\u0007[red]x[/red]\\u202e\\u000d" in out
+    assert "model \\u009b31m\\u000asecond\n" in out
+
+
 def test_lines_are_not_folded(capsys):
     Terminal().line("word " * 100 + "[end]")
     assert capsys.readouterr().out == "word " * 100 + "[end]\n"

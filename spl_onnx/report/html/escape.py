@@ -6,6 +6,8 @@ import html
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from spl_onnx.text import visible
+
 #: Elements that have no content and, in HTML, no end.
 _VOID = frozenset({"br", "meta"})
 
@@ -26,12 +28,7 @@ def text(value: Any) -> Html:
     Control characters, those that turn the direction of writing, and halves of surrogate pairs, which no file
     can hold, are spelt out.
     """
-    visible = "".join(c if _is_plain(c) else f"\\u{ord(c):04x}" for c in str(value))
-    return Html(html.escape(visible, quote=True))
-
-
-def _is_plain(char: str) -> bool:
-    return char.isprintable() or char == "\n"
+    return Html(html.escape(visible(str(value), keep="\n"), quote=True))
 
 
 def join(parts: Iterable[Part]) -> Html:
