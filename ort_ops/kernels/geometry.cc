@@ -42,6 +42,9 @@ std::string ConvAttributes::check() const {
   if (pool_area() > 254)
     return "attribute pool_kernel: got an area of " + std::to_string(pool_area()) +
            ", wanted at most 254, because a place in the window is stored in 8 bits";
+  if (pool_area() == 1 && (pool_strides[0] > 1 || pool_strides[1] > 1))
+    return "attribute pool_strides: got " + shape_text(pool_strides, 2) +
+           " without pooling, wanted [1,1]";
   for (int i = 0; i < 4; i++)
     if (pool_pads[i] >= pool_kernel[i % 2])
       return "attribute pool_pads: got " + std::to_string(pool_pads[i]) +
@@ -49,9 +52,7 @@ std::string ConvAttributes::check() const {
   return "";
 }
 
-bool ConvShape::pooled() const {
-  return at.pool_area() > 1 || at.pool_strides[0] > 1 || at.pool_strides[1] > 1;
-}
+bool ConvShape::pooled() const { return at.pool_area() > 1; }
 
 int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
                          int64_t dilation) {

@@ -127,11 +127,11 @@ void InputTile::pack_rows(int64_t value_bytes, F&& convert) {
     char* out = packed_ + r * row_bytes_;
     const int64_t y = y0 + r, pixel = shape_.C * value_bytes;
     const bool inside = y >= 0 && y < shape_.H;
-    const int64_t begin = inside ? first : wide_, end = inside ? last : wide_;
+    const int64_t begin = first, end = inside ? last : first;
     convert(nullptr, begin * shape_.C, out);
-    if (begin == end) continue;
-    convert(x_ + ((tile_.n * shape_.H + y) * shape_.W + x0 + begin) * shape_.C,
-            (end - begin) * shape_.C, out + begin * pixel);
+    if (begin < end)
+      convert(x_ + ((tile_.n * shape_.H + y) * shape_.W + x0 + begin) * shape_.C,
+              (end - begin) * shape_.C, out + begin * pixel);
     convert(nullptr, (wide_ - end) * shape_.C, out + end * pixel);
   }
   offsets(shape_.C * value_bytes);

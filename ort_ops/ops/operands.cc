@@ -11,9 +11,9 @@ Clamp read_clamp(const ort::Info& info) {
     throw ort::InvalidArgument("attributes clip_min and clip_max: got " +
                                std::to_string(clamp.low) + " and " + std::to_string(clamp.high) +
                                ", wanted clip_min <= clip_max");
-  if (!(clamp.floor >= 0))
+  if (!(clamp.floor >= 0 && std::isfinite(clamp.floor)))
     throw ort::InvalidArgument("attribute floor: got " + std::to_string(clamp.floor) +
-                               ", wanted a value >= 0");
+                               ", wanted a finite value >= 0");
   return clamp;
 }
 

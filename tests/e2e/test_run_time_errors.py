@@ -179,3 +179,17 @@ def test_weights_that_are_fed_work_and_are_checked(plugin_path):
     ones = np.ones((4, 3, 3, 8), FLOATS)
     assert (session.run(None, {"x": np.ones((1, 6, 6, 8), FLOATS), "w": ones})[0] == 72).all()
     assert mentions(failure(session, x=zeros(1, 6, 6, 7), w=ones), (1, 6, 6, 7), (4, 3, 3, 8))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "wanted"),
+    [
+        ("pool_strides", [1, 2], r"pool_strides: got \[1,2\] without pooling, wanted \[1,1\]"),
+        ("floor", float("inf"), "floor: got inf, wanted a finite value"),
+        ("floor", float("nan"), "floor: got nan, wanted a finite value"),
+    ],
+)
+def test_attributes_that_the_specification_refuses(plugin_path, attribute, value, wanted):
+    attributes = srmm_attributes(ConvGeometry(), Pooling.none(), RELU) | {attribute: value}
+    with pytest.raises(Exception, match=rf"site/op.*{wanted}"):
+        session_of(SRMM, DOMAIN_CONV, ["x", "w"], {"w": zeros(4, 3, 3, 8)}, attributes)

@@ -178,3 +178,24 @@ def test_weights_that_do_not_fit_are_refused() -> None:
     x, w = np.zeros((1, 4, 4, 3), np.float32), np.zeros((2, 3, 3, 4), np.float32)
     with pytest.raises(ValueError, match=r"X \[1,4,4,3\] and weights \[2,3,3,4\].*wanted 4"):
         _kernels.conv_srmm(x, w)
+
+
+@pytest.mark.parametrize("pads", [(1, 1, 1, 90), (1, 90, 1, 1), (1, 1, 90, 1), (90, 1, 1, 1)])
+@pytest.mark.parametrize("strategy", ["auto", "zero_skip", "dense"])
+def test_padding_wider_than_a_tile(isa: str, strategy: str, pads: tuple[int, ...]) -> None:
+    """A tile that lies beside the image holds zeros, not what its memory held before."""
+    rng = np.random.default_rng(5)
+    case = ConvCase(
+        x=sparse_normal(rng, (2, 6, 6, 4), 0.3),
+        w=sparse_normal(rng, (18, 3, 3, 4), 0.0),
+        b=sparse_normal(rng, (18,), 0.5),
+        r=None,
+        geometry=ConvGeometry(pads=pads),
+        pooling=Pooling.none(),
+        rng=rng,
+    )
+    want = conv_srmm(
+        case.x, case.w, case.b, geometry=case.geometry, pooling=case.pooling, activation=Activation.relu()
+    )
+    got = run(case, None, Activation.relu(), strategy=strategy, isa=isa)
+    assert_close(got, want, case, Activation.relu())
