@@ -43,10 +43,17 @@ def find_candidates(model: ModelContext, selected: Selected) -> list[Candidate]:
     found = []
     for scope in model.scopes:
         for node in scope.graph.nodes:
-            if node.op in anchors and node.domain in (None, "", "ai.onnx"):
+            if node.op in anchors and node.domain in (None, "", "ai.onnx") and _is_whole(node):
                 found.append(_decide(scope, node, selected, taken))
     _separate_names(found)
     return found
+
+
+def _is_whole(node: gs.Node) -> bool:
+    """Whether a node reads and writes something; a broken one is no candidate."""
+    return bool(node.inputs and node.outputs) and not (
+        node.inputs[0].is_empty() or node.outputs[0].is_empty()
+    )
 
 
 def _separate_names(found: list[Candidate]) -> None:

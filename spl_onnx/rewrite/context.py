@@ -12,18 +12,20 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
-from onnx import numpy_helper
 
 from spl_onnx.rewrite.element_types import TypeTable, infer_types
 from spl_onnx.rewrite.roundtrip import import_model
 from spl_onnx.rewrite.symbolic import Shape, infer_shapes
 from spl_onnx.rewrite.tensors import all_graphs, graph_path
+from spl_onnx.spec.messages import array_of
 
-_CONSTANT_SCALARS = {
-    "value_float": np.float32,
-    "value_int": np.int64,
-    "value_floats": np.float32,
-    "value_ints": np.int64,
+#: Attributes of Constant that say its value: their type, and that of the value where it is no tensor.
+_CONSTANTS: dict[str, tuple[int, type[np.generic] | None]] = {
+    "value": (onnx.AttributeProto.TENSOR, None),
+    "value_float": (onnx.AttributeProto.FLOAT, np.float32),
+    "value_int": (onnx.AttributeProto.INT, np.int64),
+    "value_floats": (onnx.AttributeProto.FLOATS, np.float32),
+    "value_ints": (onnx.AttributeProto.INTS, np.int64),
 }
 
 
@@ -54,16 +56,16 @@ class Scope:
     def __post_init__(self) -> None:
         self.initializers = {tensor.name: tensor for tensor in self.source.initializer}
         self.inputs = {value.name for value in self.source.input}
-        self.constants = {node.output[0]: node for node in self.source.node if node.op_type == "Constant"}
+        self.constants = {n.output[0]: n for n in self.source.node if n.op_type == "Constant" and n.output}
 
     def constant(self, tensor: gs.Tensor) -> npt.NDArray[np.generic] | None:
         """The value of `tensor` where it can never change, else None.
 
         Initializers that are also inputs of the graph may be overridden by the caller, so they are not
         constant (before IR version 4 every initializer had to be listed as an input, and meant a constant).
+        Nor is a value that cannot be read.
         """
-        while len(tensor.inputs) == 1 and tensor.inputs[0].op == "Identity":
-            tensor = tensor.inputs[0].inputs[0]
+        tensor = _behind_identities(tensor)
         scope: Scope | None = self
         while scope is not None:
             if tensor.name in scope.inputs and not (
@@ -71,7 +73,7 @@ class Scope:
             ):
                 return None
             if tensor.name in scope.initializers:
-                return numpy_helper.to_array(scope.initializers[tensor.name])
+                return array_of(scope.initializers[tensor.name])
             if tensor.name in scope.constants:
                 return _constant_value(scope.constants[tensor.name])
             scope = scope.parent
@@ -126,13 +128,26 @@ class Scope:
         return None if shape is None else len(shape)
 
 
+def _behind_identities(tensor: gs.Tensor) -> gs.Tensor:
+    """What `tensor` is a copy of."""
+    seen: set[int] = set()
+    while len(tensor.inputs) == 1 and tensor.inputs[0].op == "Identity" and tensor.inputs[0].inputs:
+        if id(tensor) in seen:  # nodes that read each other, which no sound graph has
+            break
+        seen.add(id(tensor))
+        tensor = tensor.inputs[0].inputs[0]
+    return tensor
+
+
 def _constant_value(node: onnx.NodeProto) -> npt.NDArray[np.generic] | None:
-    """The value of a Constant node; None for strings and sparse tensors."""
+    """The value of a Constant node; None for strings, sparse tensors and what cannot be read."""
     for attribute in node.attribute:
-        if attribute.name == "value":
-            return numpy_helper.to_array(attribute.t)
-        if attribute.name in _CONSTANT_SCALARS:
-            return np.array(onnx.helper.get_attribute_value(attribute), _CONSTANT_SCALARS[attribute.name])
+        kind, dtype = _CONSTANTS.get(attribute.name, (None, None))
+        if kind is None or attribute.type != kind:
+            continue
+        if dtype is None:
+            return array_of(attribute.t)
+        return np.array(onnx.helper.get_attribute_value(attribute), dtype)
     return None
 
 

@@ -9,8 +9,12 @@ in its own graph. Weights never pass through it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sized
+from operator import attrgetter
+
 import onnx
 import onnx_graphsurgeon as gs
+from onnx_graphsurgeon.logger import G_LOGGER
 
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.tensors import append_copy
@@ -19,6 +23,11 @@ _KEPT_ATTRIBUTES = frozenset(
     getattr(onnx.AttributeProto, name)
     for name in ("FLOAT", "INT", "STRING", "GRAPH", "FLOATS", "INTS", "STRINGS")
 )
+_LISTS: dict[int, Callable[[onnx.AttributeProto], Sized]] = {
+    onnx.AttributeProto.FLOATS: attrgetter("floats"),
+    onnx.AttributeProto.INTS: attrgetter("ints"),
+    onnx.AttributeProto.STRINGS: attrgetter("strings"),
+}
 
 
 def import_model(model: onnx.ModelProto) -> gs.Graph:
@@ -29,7 +38,8 @@ def import_model(model: onnx.ModelProto) -> gs.Graph:
     """
     skeleton = onnx.ModelProto(ir_version=model.ir_version, opset_import=model.opset_import)
     _skeleton(model.graph, skeleton.graph)
-    return gs.import_onnx(skeleton)
+    with G_LOGGER.suppress():  # it tells standard output about every node name that is not unique
+        return gs.import_onnx(skeleton)
 
 
 def _skeleton(source: onnx.GraphProto, target: onnx.GraphProto) -> None:
@@ -60,12 +70,14 @@ def _skeleton_node(source: onnx.NodeProto, target: onnx.NodeProto) -> None:
         if attribute.type == onnx.AttributeProto.GRAPH:
             copied = target.attribute.add(name=attribute.name, type=attribute.type)
             _skeleton(attribute.g, copied.g)
-        elif attribute.type in _KEPT_ATTRIBUTES and _is_text(attribute):
+        elif attribute.type in _KEPT_ATTRIBUTES and _can_be_held(attribute):
             target.attribute.add().CopyFrom(attribute)
 
 
-def _is_text(attribute: onnx.AttributeProto) -> bool:
-    """Whether string values decode; graphsurgeon fails on binary ones."""
+def _can_be_held(attribute: onnx.AttributeProto) -> bool:
+    """Whether graphsurgeon can: it fails on texts that do not decode, and on lists without elements."""
+    if attribute.ref_attr_name or (attribute.type in _LISTS and not _LISTS[attribute.type](attribute)):
+        return False
     try:
         for value in (attribute.s, *attribute.strings):
             value.decode()
@@ -87,7 +99,8 @@ def export_model(
     Returns:
         A new model.
     """
-    edited = gs.export_onnx(graph, do_type_check=False).graph
+    with G_LOGGER.suppress():
+        edited = gs.export_onnx(graph, do_type_check=False).graph
     result = onnx.ModelProto()
     for field, value in original.ListFields():
         if field.name == "graph":

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import onnx
 
+from spl_onnx.errors import ModelError
+from spl_onnx.rewrite.attributes import Attributes
 from spl_onnx.rewrite.tensors import copy_without_data, graph_path
+from spl_onnx.spec.messages import declared_shape
 
 #: A dimension: a number, a symbol, or None when nothing is known.
 Dim = int | str | None
@@ -73,10 +75,10 @@ def infer_shapes(model: onnx.ModelProto) -> ShapeTable:
 def _walk(graph: onnx.GraphProto, path: str, outer: dict[str, Shape], table: ShapeTable) -> None:
     """Fill `table` for `graph` and the graphs inside it; `outer`: shapes visible from outside."""
     shapes = dict(outer)
-    shapes.update((tensor.name, tuple(tensor.dims)) for tensor in graph.initializer)
+    shapes.update((t.name, tuple(t.dims)) for t in graph.initializer if all(dim >= 0 for dim in t.dims))
     announced: dict[str, Shape] = {}
     for value in [*graph.input, *graph.value_info, *graph.output]:
-        shape = _declared(value)
+        shape = declared_shape(value)
         if shape is not None:
             announced[value.name] = shape
     shapes.update((value.name, announced[value.name]) for value in graph.input if value.name in announced)
@@ -91,15 +93,6 @@ def _walk(graph: onnx.GraphProto, path: str, outer: dict[str, Shape], table: Sha
             if attribute.type == onnx.AttributeProto.GRAPH:
                 _walk(attribute.g, graph_path(path, index, node, attribute.name), shapes, table)
     table.update(((path, name), shape) for name, shape in shapes.items() if outer.get(name) is not shape)
-
-
-def _declared(value: onnx.ValueInfoProto) -> Shape | None:
-    if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):
-        return None
-    dims: list[Dim] = []
-    for dim in value.type.tensor_type.shape.dim:
-        dims.append(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or None)
-    return tuple(dims)
 
 
 def _combine(announced: Shape | None, derived: Shape) -> Shape:
@@ -124,9 +117,9 @@ def _node_shapes(node: onnx.NodeProto, shapes: dict[str, Shape]) -> Iterator[tup
         if shape is not None:
             yield node.output[0], shape
     elif node.op_type in ("Conv", "MaxPool", "AveragePool") and x is not None and len(x) > 2:
-        shape = _window_shape(node, x, shapes)
-        if shape is not None:
-            yield node.output[0], shape
+        # A window that cannot be read has an output of unknown size.
+        with contextlib.suppress(ModelError):
+            yield node.output[0], _window_shape(node, x, shapes)
 
 
 def broadcast(shapes: list[Shape]) -> Shape | None:
@@ -144,25 +137,28 @@ def broadcast(shapes: list[Shape]) -> Shape | None:
     return tuple(result)
 
 
-def _window_shape(node: onnx.NodeProto, x: Shape, shapes: dict[str, Shape]) -> Shape | None:
-    """Output of a convolution or pooling."""
-    attributes: dict[str, Any] = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+def _window_shape(node: onnx.NodeProto, x: Shape, shapes: dict[str, Shape]) -> Shape:
+    """Output of a convolution or pooling.
+
+    Raises:
+        ModelError: Its attributes or weights do not describe a window over `x`.
+    """
+    attributes = Attributes.of(node)
     spatial = len(x) - 2
     channels: Dim = x[1]
-    kernel = list(attributes.get("kernel_shape", []))
+    default = None
     if node.op_type == "Conv":
-        w = shapes.get(node.input[1])
+        w = shapes.get(node.input[1]) if len(node.input) > 1 else None
         if w is None or len(w) != len(x):
-            return None
+            raise ModelError(f"{attributes.where}: weights have an unknown shape or another rank")
         channels = w[0]
-        kernel = kernel or [int(dim) for dim in w[2:] if isinstance(dim, int)]
-    if len(kernel) != spatial:
-        return None
-    strides = attributes.get("strides") or [1] * spatial
-    dilations = attributes.get("dilations") or [1] * spatial
-    pads = attributes.get("pads") or [0] * (2 * spatial)
-    auto = attributes.get("auto_pad", b"NOTSET")
-    ceil = int(attributes.get("ceil_mode", 0))
+        default = [dim for dim in w[2:] if isinstance(dim, int)]
+    kernel = attributes.integers("kernel_shape", spatial, default, least=1)
+    strides = attributes.integers("strides", spatial, [1] * spatial, least=1)
+    dilations = attributes.integers("dilations", spatial, [1] * spatial, least=1)
+    pads = attributes.integers("pads", 2 * spatial, [0] * (2 * spatial))
+    auto = attributes.word("auto_pad", "NOTSET")
+    ceil = attributes.integer("ceil_mode", 0)
     dims = [
         _window_dim(x[2 + i], kernel[i], strides[i], pads[i], pads[i + spatial], dilations[i], ceil, auto)
         for i in range(spatial)
@@ -171,14 +167,14 @@ def _window_shape(node: onnx.NodeProto, x: Shape, shapes: dict[str, Shape]) -> S
 
 
 def _window_dim(
-    size: Dim, kernel: int, stride: int, begin: int, end: int, dilation: int, ceil: int, auto: bytes
+    size: Dim, kernel: int, stride: int, begin: int, end: int, dilation: int, ceil: int, auto: str
 ) -> Dim:
     """One spatial dimension behind a window."""
-    if auto in (b"SAME_UPPER", b"SAME_LOWER"):
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
         if stride == 1:
             return size
         return -(-size // stride) if isinstance(size, int) else f"same({size},{stride})" if size else None
-    if auto == b"VALID":
+    if auto == "VALID":
         begin = end = 0
     room = begin + end - (kernel - 1) * dilation - 1
     if stride == 1 and room == -1:

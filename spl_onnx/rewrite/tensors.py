@@ -6,13 +6,19 @@ from collections.abc import Iterator, MutableSequence
 
 import onnx
 
+from spl_onnx.spec.messages import element_type, value_count
+
 #: Tensors of at most this many bytes may matter for shapes (Reshape targets, axes); larger ones never do.
 SMALL_TENSOR_BYTES = 1024
 
 _SAFE_COPY_BYTES = 1 << 30
 
 #: Bits of the types that share a byte.
-_SMALL_BITS = {"INT4": 4, "UINT4": 4, "FLOAT4E2M1": 4, "INT2": 2, "UINT2": 2}
+_SMALL_BITS = {
+    getattr(onnx.TensorProto, name): bits
+    for name, bits in (("INT4", 4), ("UINT4", 4), ("FLOAT4E2M1", 4), ("INT2", 2), ("UINT2", 2))
+    if hasattr(onnx.TensorProto, name)
+}
 
 
 def subgraphs(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
@@ -71,20 +77,19 @@ def model_tensors(model: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
 
 def element_count(tensor: onnx.TensorProto) -> int:
     """Number of elements that the dimensions of `tensor` announce."""
-    count = 1
-    for dim in tensor.dims:
-        count *= dim
-    return count
+    return value_count(tensor.dims)
 
 
 def byte_size(tensor: onnx.TensorProto) -> int:
-    """Bytes that the elements of `tensor` take when stored as raw data (0 for strings)."""
-    if tensor.data_type in (onnx.TensorProto.STRING, onnx.TensorProto.UNDEFINED):
-        return 0
-    bits = _SMALL_BITS.get(onnx.TensorProto.DataType.Name(tensor.data_type))
+    """Bytes that the elements of `tensor` take when stored as raw data.
+
+    0 for strings, and for dimensions and types that mean nothing.
+    """
+    bits = _SMALL_BITS.get(tensor.data_type)
     if bits is None:
-        bits = 8 * onnx.helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    return -(-element_count(tensor) * bits // 8)
+        dtype = element_type(tensor.data_type)
+        bits = 0 if dtype is None or dtype.hasobject else 8 * dtype.itemsize
+    return max(-(-element_count(tensor) * bits // 8), 0)
 
 
 def total_bytes(model: onnx.ModelProto) -> int:

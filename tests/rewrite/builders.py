@@ -66,6 +66,11 @@ class Net:
     def model(self, *outputs: str) -> onnx.ModelProto:
         return self._model(self.graph(*outputs))
 
+    def broken(self, *outputs: str) -> onnx.ModelProto:
+        """A model that shape inference may refuse."""
+        opsets = [helper.make_opsetid("", self.opset)]
+        return helper.make_model(self.graph(*outputs), opset_imports=opsets, ir_version=self.ir_version)
+
     def _model(self, graph: onnx.GraphProto) -> onnx.ModelProto:
         opsets = [helper.make_opsetid("", self.opset)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=self.ir_version)

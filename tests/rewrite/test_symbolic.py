@@ -77,3 +77,22 @@ def test_a_model_that_fails_inference_still_gives_what_it_declares():
     model = made.model("c")
     model.graph.node[0].attribute.append(helper.make_attribute("kernel_shape", [5, 5]))
     assert infer_shapes(model)[("", "x")] == ("N", 2, 9, 9)
+
+
+def test_sizes_below_zero_are_free():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [-1, 3, -1, 8]), "c", 4, 3)], "y")
+    shapes = infer_shapes(made.model("y"))
+    assert shapes["", "x"] == (None, 3, None, 8) and shapes["", "y"] == (None, 4, None, 6)
+    assert not [shape for shape in shapes.values() if any(isinstance(dim, int) and dim < 0 for dim in shape)]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [{"strides": [1]}, {"strides": [0, 1]}, {"pads": [1, 1]}, {"kernel_shape": [3]}, {"dilations": 2}],
+)
+def test_windows_that_mean_nothing_have_no_size(attributes):
+    made = Net()
+    x, w = made.input("x", ["N", 3, "H", 8]), made.random("w", 4, 3, 3, 3)
+    made.node("Conv", [x, w], "y", **attributes)
+    assert ("", "y") not in infer_shapes(made.broken("y"))

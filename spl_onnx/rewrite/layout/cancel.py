@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
+from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.rules.base import attributes
 
 _INVERSE = {"Squeeze": "Unsqueeze", "Unsqueeze": "Squeeze", "Transpose": "Transpose"}
 
@@ -68,13 +70,23 @@ def cancel_inverses(scope: Scope, made: set[int]) -> int:
 
 
 def _is_layout(node: gs.Node) -> bool:
-    return node.op in _INVERSE and node.domain in (None, "", "ai.onnx") and len(node.outputs) == 1
+    known = node.op in _INVERSE and node.domain in (None, "", "ai.onnx")
+    return known and bool(node.inputs) and len(node.outputs) == 1 and _numbers(node) is not None
+
+
+def _numbers(node: gs.Node) -> tuple[int, ...] | None:
+    """The order or the axes of a layout node, empty where it names none; None where they mean nothing."""
+    try:
+        numbers = attributes(node).integers("perm" if node.op == "Transpose" else "axes", default=())
+    except ModelError:
+        return None
+    is_order = node.op != "Transpose" or sorted(numbers) == list(range(len(numbers)))
+    return numbers if is_order else None
 
 
 def _action(node: gs.Node) -> tuple[object, ...]:
     """What the node does, comparable."""
-    numbers = node.attrs.get("perm") or node.attrs.get("axes") or ()
-    return (node.op, tuple(numbers), *(id(tensor) for tensor in node.inputs[1:]))
+    return (node.op, _numbers(node), *(id(tensor) for tensor in node.inputs[1:]))
 
 
 def _producer(node: gs.Node) -> gs.Node | None:
@@ -85,11 +97,11 @@ def _is_inverse(first: gs.Node, second: gs.Node) -> bool:
     if not _is_layout(first) or _INVERSE[first.op] != second.op:
         return False
     if first.op == "Transpose":
-        p, q = first.attrs.get("perm"), second.attrs.get("perm")
-        return bool(p) and bool(q) and len(p) == len(q) and [p[i] for i in q] == sorted(p)
+        p, q = _numbers(first), _numbers(second)
+        return p is not None and q is not None and 0 < len(p) == len(q) and [p[i] for i in q] == sorted(p)
     if len(first.inputs) == 2 and len(second.inputs) == 2:
         return first.inputs[1] is second.inputs[1]
-    return bool(first.attrs.get("axes")) and first.attrs.get("axes") == second.attrs.get("axes")
+    return bool(_numbers(first)) and _numbers(first) == _numbers(second)
 
 
 def _redirect(old: gs.Tensor, new: gs.Tensor) -> None:

@@ -15,9 +15,11 @@ import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
 
+from spl_onnx.errors import ModelError
+from spl_onnx.rewrite.attributes import Attributes
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.emit import TO_NHWC
-from spl_onnx.rewrite.rules.base import Refused
+from spl_onnx.rewrite.rules.base import Refused, attributes, label
 from spl_onnx.rewrite.rules.constants import has_input
 from spl_onnx.rewrite.rules.pool import read_pool
 from spl_onnx.spec.attributes import DOMAIN_CONV, GLOBAL_AVERAGE, MAX_POOL, pool_attributes
@@ -84,7 +86,10 @@ def find_move(scope: Scope, node: gs.Node) -> Move | None:
         return None
     if len(node.outputs) != 1 and node.op != "Split":
         return None
-    return handler(scope, node)
+    try:
+        return handler(scope, node)
+    except (Refused, ModelError):  # attributes or constants that nothing can mean
+        return None
 
 
 def is_image(scope: Scope, tensor: gs.Tensor) -> bool:
@@ -147,7 +152,7 @@ def _softmax(scope: Scope, node: gs.Node) -> Move | None:
 
 
 def _with_axis(move: Move) -> Move:
-    move.attrs["axis"] = PLACE[int(move.attrs["axis"]) % 4]
+    move.attrs["axis"] = _places([Attributes(move.attrs, label(move.node)).integer("axis")])[0]
     return move
 
 
@@ -156,9 +161,12 @@ def _slice(scope: Scope, node: gs.Node) -> Move | None:
     if not is_image(scope, node.inputs[0]):
         return None
     if scope.model.opset < 10:
-        axes = node.attrs.get("axes", range(len(node.attrs["starts"])))
+        given = attributes(node)
+        axes = given.integers("axes", default=range(len(given.integers("starts"))))
         return Move(node, node.op, (0,), {**node.attrs, "axes": _places(axes)})
-    named = scope.constant(node.inputs[3]) if has_input(node, 3) else _first_axes(scope, node.inputs[1])
+    if not (has_input(node, 1) and has_input(node, 2)):
+        return None
+    named = _constant_row(scope, node, 3) if has_input(node, 3) else _first_axes(scope, node.inputs[1])
     if named is None:
         return None
     places = np.array(_places(named), named.dtype)
@@ -168,17 +176,18 @@ def _slice(scope: Scope, node: gs.Node) -> Move | None:
 def _first_axes(scope: Scope, starts: gs.Tensor) -> Array | None:
     """The axes of a Slice that names none: one for each bound."""
     shape = scope.shape(starts)
-    return np.arange(shape[0]) if shape is not None and isinstance(shape[0], int) else None
+    count = shape[0] if shape is not None and len(shape) == 1 else None
+    return np.arange(count) if isinstance(count, int) and count <= 4 else None
 
 
 def _pad(scope: Scope, node: gs.Node) -> Move | None:
     if not is_image(scope, node.inputs[0]) or scope.model.opset < 2:
         return None
     if scope.model.opset < 11:
-        return Move(node, node.op, (0,), {**node.attrs, "pads": _pads(node.attrs["pads"])})
-    pads = scope.constant(node.inputs[1])
-    axes = scope.constant(node.inputs[3]) if has_input(node, 3) else np.arange(4)
-    if pads is None or axes is None:
+        return Move(node, node.op, (0,), {**node.attrs, "pads": _pads(attributes(node).integers("pads", 8))})
+    pads = _constant_row(scope, node, 1)
+    axes = _constant_row(scope, node, 3) if has_input(node, 3) else np.arange(4)
+    if pads is None or axes is None or len(pads) != 2 * len(axes) or len(set(_places(axes))) != len(axes):
         return None
     # All axes are written out: ONNX Runtime moves Transposes through a Pad as if it had no input `axes`.
     whole = np.zeros(8, pads.dtype)
@@ -194,7 +203,20 @@ def _pads(pads: Any) -> list[int]:
 
 
 def _places(axes: Any) -> list[int]:
+    """Where axes of `[N,C,H,W]` are channels last.
+
+    Raises:
+        Refused: There is no such axis.
+    """
+    if not all(-4 <= int(axis) < 4 for axis in axes):
+        raise Refused(f"axes {list(axes)[:8]} are not all of an image, wanted -4 to 3")
     return [PLACE[int(axis) % 4] for axis in axes]
+
+
+def _constant_row(scope: Scope, node: gs.Node, index: int) -> Array | None:
+    """Input `index` as a constant row of whole numbers; None where it is none."""
+    value = scope.constant(node.inputs[index]) if has_input(node, index) else None
+    return value if value is not None and value.ndim == 1 and value.dtype.kind == "i" else None
 
 
 def _reduce(scope: Scope, node: gs.Node) -> Move | None:
@@ -202,7 +224,7 @@ def _reduce(scope: Scope, node: gs.Node) -> Move | None:
     axes = _axes(scope, node)
     if axes is None or 1 not in axes or not is_image(scope, node.inputs[0]):
         return None
-    return _over(scope, node, axes, keep=int(node.attrs.get("keepdims", 1)) == 1)
+    return _over(scope, node, axes, keep=attributes(node).integer("keepdims", 1) == 1)
 
 
 def _squeeze(scope: Scope, node: gs.Node) -> Move | None:
@@ -235,18 +257,21 @@ def _flatten(scope: Scope, node: gs.Node) -> Move | None:
     shape = scope.shape(node.inputs[0])
     if not is_image(scope, node.inputs[0]) or shape is None or shape[2:] != (1, 1):
         return None
-    if int(node.attrs.get("axis", 1)) != 1:
+    if attributes(node).integer("axis", 1) != 1:
         return None
     return Move(node, node.op, (0,), dict(node.attrs), makes_images=False)
 
 
 def _axes(scope: Scope, node: gs.Node) -> list[int] | None:
     """The axes that a node names, not negative; None when they are not known or not named."""
+    axes: Any
     if scope.model.opset < _AXES_INPUT[node.op]:
-        axes = node.attrs.get("axes")
+        axes = attributes(node).integers("axes", default=())
     else:
-        axes = scope.constant(node.inputs[1]) if has_input(node, 1) else None
-    return None if axes is None or len(axes) == 0 else [int(axis) % 4 for axis in axes]
+        axes = _constant_row(scope, node, 1)
+    if axes is None or len(axes) == 0 or not all(-4 <= int(axis) < 4 for axis in axes):
+        return None
+    return [int(axis) % 4 for axis in axes]
 
 
 def _over(scope: Scope, node: gs.Node, axes: list[int], keep: bool) -> Move | None:

@@ -99,7 +99,7 @@ def _is_transpose(node: gs.Node | None, perm: tuple[int, ...], own: set[int]) ->
         and id(node) in own
         and node.op == "Transpose"
         and node.domain in (None, "", "ai.onnx")
-        and tuple(node.attrs.get("perm", ())) == perm
+        and node.attrs.get("perm") == list(perm)
     )
 
 

@@ -24,10 +24,16 @@ def _size(dim: Dim) -> int:
     """One dimension; expressions of `symbolic` are worked out from the inside, ceil mode left aside."""
     if isinstance(dim, int):
         return dim
-    text = dim or ""
+    try:
+        return _worked_out(dim or "")
+    except (ValueError, IndexError, ZeroDivisionError):  # a symbol of the model that looks like one of ours
+        return FREE_SIZE
+
+
+def _worked_out(text: str) -> int:
     while call := _CALL.search(text):
         size = int(call[2]) if call[2].isdigit() else FREE_SIZE
         numbers = [int(number) for number in call[3].split(",")]
         size = -(-size // numbers[0]) if call[1] == "same" else (size + numbers[0]) // numbers[1] + 1
         text = text[: call.start()] + str(max(size, 1)) + text[call.end() :]
-    return int(text) if text.isdigit() else FREE_SIZE
+    return int(text) if text.isdecimal() else FREE_SIZE

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import Refused, label
+from spl_onnx.rewrite.rules.base import Refused, attributes, label
 from spl_onnx.spec.attributes import Activation
 
 ACTIVATIONS = ("Relu", "Clip")
@@ -35,11 +36,13 @@ def read_activation(scope: Scope, node: gs.Node | None) -> Activation:
 
 def _bound(scope: Scope, node: gs.Node, index: int, attribute: str) -> float | None:
     """A bound of Clip: an attribute before opset 11, else an input; None when absent."""
-    if attribute in node.attrs:
-        return float(node.attrs[attribute])
+    if attribute in (given := attributes(node)):
+        return given.number(attribute, 0.0)
     if len(node.inputs) <= index or node.inputs[index].is_empty():
         return None
     value = scope.constant(node.inputs[index])
     if value is None:
         raise Refused(f"bound '{node.inputs[index].name}' of {label(node)} is not constant")
+    if value.size != 1 or not np.issubdtype(value.dtype, np.number):
+        raise Refused(f"bound '{node.inputs[index].name}' of {label(node)} is not one number")
     return float(value.reshape(-1)[0])

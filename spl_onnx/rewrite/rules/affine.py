@@ -12,7 +12,7 @@ import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import Refused, label
+from spl_onnx.rewrite.rules.base import Refused, attributes, label
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.constants import constant_float
 
@@ -71,7 +71,8 @@ def affine_terms(scope: Scope, node: gs.Node, channels: int, rank: int) -> tuple
 
 
 def _norm_terms(scope: Scope, node: gs.Node, channels: int) -> tuple[Float64, Float64]:
-    if int(node.attrs.get("training_mode", 0)) == 1:
+    given = attributes(node)
+    if given.integer("training_mode", 0) == 1:
         raise Refused(f"{label(node)} is in training mode")
     parameters = []
     for index, what in enumerate(("scale", "shift", "mean", "variance"), start=1):
@@ -80,5 +81,5 @@ def _norm_terms(scope: Scope, node: gs.Node, channels: int) -> tuple[Float64, Fl
             raise Refused(f"{what} of {label(node)} has shape {list(values.shape)}, wanted [{channels}]")
         parameters.append(values.astype(np.float64))
     scale, shift, mean, variance = parameters
-    factor = scale / np.sqrt(variance + float(node.attrs.get("epsilon", 1e-5)))
+    factor = scale / np.sqrt(variance + given.number("epsilon", 1e-5))
     return factor, shift - mean * factor

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
+from spl_onnx.errors import SplError
+from spl_onnx.rewrite.attributes import Attributes
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 
@@ -147,7 +149,7 @@ class Rule(ABC):
             return Decision(False, match.problems[0])
         try:
             return Decision(True, self.examine(match) or self.summary)
-        except Refused as refusal:
+        except (Refused, SplError) as refusal:  # errors: of attributes and geometry that nothing can mean
             return Decision(False, str(refusal))
 
 
@@ -176,4 +178,9 @@ class ExactRule(Rule):
 
 def label(node: gs.Node) -> str:
     """How a node is named to the user: type, and name or first output."""
-    return f"{node.op} '{node.name or node.outputs[0].name}'"
+    return f"{node.op} '{node.name or (node.outputs[0].name if node.outputs else '')}'"
+
+
+def attributes(node: gs.Node) -> Attributes:
+    """The attributes of `node`, to be read with care."""
+    return Attributes(node.attrs, label(node))

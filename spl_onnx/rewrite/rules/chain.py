@@ -55,9 +55,11 @@ class Chain:
         return Match(self.scope, self.anchor, self.end, nodes, problems=list(self.problems), **parts)  # type: ignore[arg-type]
 
     def _reader(self, ops: tuple[str, ...]) -> gs.Node | None:
+        walked = {id(node) for node in self.nodes}  # a node may be met again only in a graph with a circle
         for node in self.end.outputs:
             inside = id(node) in self.scope.order  # readers in inner graphs cannot be part of a site
-            if inside and node.op in ops and node.domain in _STANDARD and is_data_input(node, self.end):
+            known = node.op in ops and node.domain in _STANDARD and id(node) not in walked
+            if inside and known and node.outputs and is_data_input(node, self.end):
                 return node
         return None
 
@@ -88,7 +90,9 @@ class Chain:
 
 def is_data_input(node: gs.Node, tensor: gs.Tensor) -> bool:
     """Whether `tensor` is what `node` works on (not its bounds, scale or other parameter)."""
-    if node.op in ("Add", "Mul", "Concat"):
+    if node.op in ("Add", "Mul"):
+        return len(node.inputs) == 2
+    if node.op == "Concat":
         return True
     return bool(node.inputs) and node.inputs[0] is tensor
 

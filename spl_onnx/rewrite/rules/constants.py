@@ -15,6 +15,8 @@ def constant_float(scope: Scope, node: gs.Node, index: int, what: str) -> FloatA
     Raises:
         Refused: It is not constant or has another type.
     """
+    if not has_input(node, index):
+        raise Refused(f"{label(node)} has no {what}")
     tensor = node.inputs[index]
     value = scope.constant(tensor)
     if value is None:

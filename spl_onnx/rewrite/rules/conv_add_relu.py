@@ -64,8 +64,10 @@ class ConvAddRelu(ConvRule):
     def _rival(self, scope: Scope, addend: gs.Tensor, add: gs.Node) -> gs.Node | None:
         """The convolution that computes the other operand, if it could be the site as well."""
         producer = _producer(addend)
-        while producer is not None and producer.op in ("Identity", "Dropout", "BatchNormalization"):
-            producer = _producer(producer.inputs[0])
+        for _ in scope.order:  # a graph with a circle has no end
+            if producer is None or producer.op not in ("Identity", "Dropout", "BatchNormalization"):
+                break
+            producer = _producer(producer.inputs[0]) if producer.inputs else None
         if producer is None or producer.op != "Conv" or id(producer) not in scope.order:
             return None
         matches = [

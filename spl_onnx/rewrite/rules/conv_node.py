@@ -15,7 +15,7 @@ import onnx_graphsurgeon as gs
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.affine import affine_terms
-from spl_onnx.rewrite.rules.base import FloatArray, Refused, label
+from spl_onnx.rewrite.rules.base import FloatArray, Refused, attributes, label
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
 from spl_onnx.rewrite.rules.window import WindowAttributes, read_window
 from spl_onnx.spec.attributes import ConvGeometry
@@ -48,7 +48,9 @@ def read_conv(scope: Scope, node: gs.Node) -> ConvShape:
         raise Refused(f"{label(node)} has {spatial} spatial dimensions, wanted 1 or 2")
     if has_input(node, 2) and (shape := constant_float(scope, node, 2, "bias").shape) != w.shape[:1]:
         raise Refused(f"bias of {label(node)} has shape {list(shape)}, wanted {list(w.shape[:1])}")
-    group = int(node.attrs.get("group", 1))
+    if 0 in w.shape:
+        raise Refused(f"weights of {label(node)} have shape {list(w.shape)}, wanted sizes above 0")
+    group = attributes(node).integer("group", 1, least=1)
     if group > 1 and w.shape[1] == 1:
         raise Refused(
             f"{label(node)} is depthwise (one channel per group): too little work per output to predict"

@@ -14,7 +14,7 @@ import onnx_graphsurgeon as gs
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS
 from spl_onnx.rewrite.rules.affine import take_affine
-from spl_onnx.rewrite.rules.base import Match, Refused, label
+from spl_onnx.rewrite.rules.base import Match, Refused, attributes, label
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.conv_base import ConvRule
 
@@ -51,7 +51,7 @@ class ConvReluConcatPool(ConvRule):
         concat = match.concat
         assert concat is not None
         rank = len(match.scope.shape(match.anchor.inputs[1]) or ())
-        axis = int(concat.attrs.get("axis", 1))
+        axis = attributes(concat).integer("axis", 1)
         if axis not in (1, 1 - rank):
             raise Refused(f"{label(concat)} joins along axis {axis}, wanted 1 (channels)")
         return reason

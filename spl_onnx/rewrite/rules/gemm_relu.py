@@ -13,7 +13,7 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
-from spl_onnx.rewrite.rules.base import FloatArray, LayerRule, Match, Refused, Site, label
+from spl_onnx.rewrite.rules.base import FloatArray, LayerRule, Match, Refused, Site, attributes, label
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
 
@@ -33,7 +33,7 @@ class GemmRelu(LayerRule):
 
     def examine(self, match: Match) -> str:
         """Read every part, so that what cannot be expressed is refused here."""
-        if int(match.anchor.attrs.get("transA", 0)) != 0:
+        if attributes(match.anchor).integer("transA", 0) != 0:
             raise Refused(f"{label(match.anchor)} transposes its input (transA)")
         read_activation(match.scope, match.act)
         self._weights(match)
@@ -47,17 +47,17 @@ class GemmRelu(LayerRule):
     @staticmethod
     def _weights(match: Match) -> tuple[FloatArray, FloatArray]:
         """Weights `[O,K]` and bias `[O]`."""
-        node, attrs = match.anchor, match.anchor.attrs
+        node, given = match.anchor, attributes(match.anchor)
         w = constant_float(match.scope, node, 1, "weights")
         if w.ndim != 2:
             raise Refused(f"weights of {label(node)} have rank {w.ndim}, wanted 2")
-        if not int(attrs.get("transB", 0)):
+        if not given.integer("transB", 0):
             w = w.T
-        w = np.ascontiguousarray(w * np.float32(attrs.get("alpha", 1.0)))
+        w = np.ascontiguousarray(w * np.float32(given.number("alpha", 1.0)))
         b = np.zeros(w.shape[0], np.float32)
         if has_input(node, 2):
             c = constant_float(match.scope, node, 2, "bias")
             if c.ndim > 2 or c.size not in (1, w.shape[0]) or (c.ndim == 2 and c.shape[0] != 1):
                 raise Refused(f"bias of {label(node)} has shape {list(c.shape)}, wanted one value per output")
-            b = b + c.reshape(-1) * np.float32(attrs.get("beta", 1.0))
+            b = b + c.reshape(-1) * np.float32(given.number("beta", 1.0))
         return w, b

@@ -15,7 +15,7 @@ import onnx_graphsurgeon as gs
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.emit import TO_NCHW, TO_NHWC
-from spl_onnx.rewrite.rules.base import ExactRule, Match, Refused, label
+from spl_onnx.rewrite.rules.base import ExactRule, Match, Refused, attributes, label
 from spl_onnx.spec.attributes import DOMAIN_CONV, LRN, ResponseNorm, lrn_attributes
 
 
@@ -32,7 +32,8 @@ class LocalResponseNorm(ExactRule):
 
     def examine(self, match: Match) -> str:
         """Read the attributes; rank and type must be known, since weights do not tell them."""
-        x, node = match.anchor.inputs[0], match.anchor
+        node = match.anchor
+        x = node.inputs[0]
         _read(node)
         rank, kind = match.scope.rank(x), match.scope.element_type(x)
         if rank != 4:
@@ -58,9 +59,11 @@ class LocalResponseNorm(ExactRule):
 
 
 def _read(node: gs.Node) -> ResponseNorm:
-    given = {name: node.attrs[name] for name in lrn_attributes(ResponseNorm(1)) if name in node.attrs}
+    given, usual = attributes(node), ResponseNorm(1)
+    size = given.integer("size", least=1)
+    others = (given.number(name, getattr(usual, name)) for name in ("alpha", "beta", "bias"))
     try:
-        return ResponseNorm(**given)
+        return ResponseNorm(size, *others)
     except ModelError as error:
         raise Refused(f"{label(node)}: {error}") from error
 

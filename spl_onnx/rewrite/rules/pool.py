@@ -6,7 +6,7 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import Refused, label
+from spl_onnx.rewrite.rules.base import Refused, attributes, label
 from spl_onnx.rewrite.rules.window import read_window
 from spl_onnx.spec.attributes import MAX_WINDOW, Pooling
 
@@ -19,12 +19,14 @@ def read_pool(scope: Scope, node: gs.Node | None, spatial: int) -> Pooling:
     """
     if node is None:
         return Pooling.none()
-    kernel = tuple(int(v) for v in node.attrs["kernel_shape"])
+    given = attributes(node)
+    kernel = given.integers("kernel_shape", least=1)
     if len(kernel) != spatial:
         raise Refused(f"{label(node)} has {len(kernel)} spatial dimensions, wanted {spatial}")
-    if any(int(d) != 1 for d in node.attrs.get("dilations", [1])):
-        raise Refused(f"{label(node)} has dilations {list(node.attrs['dilations'])}, wanted 1")
-    if int(node.attrs.get("storage_order", 0)) != 0:
+    dilations = given.integers("dilations", default=[1])
+    if any(d != 1 for d in dilations):
+        raise Refused(f"{label(node)} has dilations {list(dilations)}, wanted 1")
+    if given.integer("storage_order", 0) != 0:
         raise Refused(f"{label(node)} stores columns first")
     shape = scope.shape(node.inputs[0])
     window = read_window(node, kernel, None if shape is None else shape[2:]).lifted()
@@ -38,6 +40,6 @@ def read_pool(scope: Scope, node: gs.Node | None, spatial: int) -> Pooling:
                 f"pads {list(window.pads)} of {label(node)} are not smaller than its window {list(kernel)}"
             )
     try:
-        return Pooling(window.kernel, window.strides, window.pads, int(node.attrs.get("ceil_mode", 0)) == 1)
+        return Pooling(window.kernel, window.strides, window.pads, given.integer("ceil_mode", 0) == 1)
     except ModelError as error:
         raise Refused(f"{label(node)}: {error}") from error

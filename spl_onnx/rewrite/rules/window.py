@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.rules.base import Refused, label
+from spl_onnx.rewrite.rules.base import Refused, attributes, label
 from spl_onnx.rewrite.symbolic import Dim
 
 
@@ -41,15 +41,16 @@ def read_window(node: gs.Node, kernel: tuple[int, ...], sizes: tuple[Dim, ...] |
         Refused: Padding depends on a size that is not known.
     """
     count = len(kernel)
-    strides = tuple(int(v) for v in node.attrs.get("strides", [1] * count))
-    dilations = tuple(int(v) for v in node.attrs.get("dilations", [1] * count))
-    auto = str(node.attrs.get("auto_pad", "NOTSET"))
+    given = attributes(node)
+    strides = given.integers("strides", count, [1] * count, least=1)
+    dilations = given.integers("dilations", count, [1] * count, least=1)
+    auto = given.word("auto_pad", "NOTSET")
     if auto == "VALID":
         pads: tuple[int, ...] = (0,) * (2 * count)
     elif auto in ("SAME_UPPER", "SAME_LOWER"):
         pads = _same_pads(node, kernel, strides, dilations, sizes, auto == "SAME_UPPER")
     elif auto in ("NOTSET", ""):
-        pads = tuple(int(v) for v in node.attrs.get("pads", [0] * (2 * count)))
+        pads = given.integers("pads", 2 * count, [0] * (2 * count))
     else:
         raise Refused(f"{label(node)} has auto_pad {auto}, wanted NOTSET, VALID, SAME_UPPER or SAME_LOWER")
     if any(pad < 0 for pad in pads):

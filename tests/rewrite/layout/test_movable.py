@@ -229,3 +229,38 @@ def test_single_numbers_that_are_computed():
     result = rewritten(model, lossless=True)
     assert_same(model, result, {"x": X, "r": np.array(1.5, np.float32)})
     assert ops(result.model).count("Transpose") == 2
+
+
+@pytest.mark.parametrize(
+    ("opset", "op", "values", "attributes"),
+    [
+        (17, "MaxPool", (), {}),
+        (17, "MaxPool", (), {"kernel_shape": 2}),
+        (17, "Concat", (), {"axis": 9}),
+        (17, "Concat", (), {}),
+        (17, "Softmax", (), {"axis": "last"}),
+        (17, "Split", (), {"axis": -9}),
+        (17, "ReduceMean", (), {"axes": [1, 9]}),
+        (17, "ReduceMean", (), {"axes": 1}),
+        (17, "Pad", (ints(0, 0, 1),), {}),
+        (17, "Pad", (), {}),
+        (9, "Pad", (), {"pads": [0, 0, 1, 1]}),
+        (17, "Slice", (ints(0), ints(4), ints(7)), {}),
+        (17, "Slice", (ints(0),), {}),
+        (9, "Slice", (), {"ends": [4]}),
+        (17, "Squeeze", (ints(2, 3).reshape(1, 2),), {}),
+        (17, "Flatten", (), {"axis": [1]}),
+        (17, "Transpose", (), {"perm": [0, 0, 0, 0]}),
+        (17, "Transpose", (), {"perm": 3}),
+    ],
+)
+def test_nodes_that_mean_nothing_stay_as_they_are(opset, op, values, attributes):
+    made = Net(opset)
+    made.input("x", [2, 3, 6, 8])
+    site(made, "x", "a", 3)
+    middle = with_constants(op, *values, **attributes)(made)
+    site(made, middle, "y", 4)
+    before = next(n for n in made.nodes if n.op_type == op)
+    result = rewritten(made.broken("y"), lossless=True, no_verify=True)
+    after = next(n for n in result.model.graph.node if n.output[0] == before.output[0])
+    assert (after.op_type, after.domain, after.attribute) == (op, "", before.attribute)
