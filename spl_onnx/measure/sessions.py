@@ -16,8 +16,8 @@ from spl_onnx.errors import ModelError, PluginError, UsageError
 from spl_onnx.options import PROVIDERS
 from spl_onnx.plugin import get_cuda_library_path, register
 from spl_onnx.rewrite.model_io import save_model
+from spl_onnx.rewrite.own_nodes import own_nodes
 from spl_onnx.rewrite.tensors import total_bytes
-from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM
 
 #: Above this many bytes of weights a model goes to ONNX Runtime through files: protobuf ends at 2 GiB.
 IN_MEMORY_LIMIT = 1_900_000_000
@@ -26,8 +26,8 @@ CUDA, _CPU = "CUDAExecutionProvider", "CPUExecutionProvider"
 
 
 def uses_plugin(model: onnx.ModelProto) -> bool:
-    """Whether the model imports a domain of spl-onnx."""
-    return any(opset.domain in (DOMAIN_CONV, DOMAIN_GEMM) for opset in model.opset_import)
+    """Whether the model has nodes of spl-onnx, in graphs or functions."""
+    return any(True for _ in own_nodes(model))
 
 
 def create_session(
@@ -44,7 +44,7 @@ def create_session(
     Args:
         model: a model or its path.
         threads: threads inside an operator; 0 = ONNX Runtime's own choice.
-        plugin: whether the operator library is registered; None = where the model imports its domains. False
+        plugin: whether the operator library is registered; None = where the model has its nodes. False
             makes ONNX Runtime use the dense fallback bodies.
         profile: path prefix of a profile, None for no profile. With "cuda" the times in it are those of
             starting the work, unless the environment has CUDA_LAUNCH_BLOCKING=1.

@@ -10,7 +10,7 @@ import onnx_graphsurgeon as gs
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.rules.base import Match, Rule, label
-from spl_onnx.rewrite.rules.registry import RULES
+from spl_onnx.rewrite.rules.registry import ANCHORS, RULES
 
 Selected = Callable[[Rule, Match], bool]
 
@@ -38,12 +38,11 @@ class _Option:
 
 def find_candidates(model: ModelContext, selected: Selected) -> list[Candidate]:
     """All nodes with weights that some rule knows, in graph order, inner graphs behind their outer one."""
-    anchors = frozenset().union(*(rule.anchors for rule in RULES))
     taken: set[int] = set()
     found = []
     for scope in model.scopes:
         for node in scope.graph.nodes:
-            if node.op in anchors and node.domain in (None, "", "ai.onnx") and _is_whole(node):
+            if node.op in ANCHORS and node.domain in (None, "", "ai.onnx") and _is_whole(node):
                 found.append(_decide(scope, node, selected, taken))
     _separate_names(found)
     return found

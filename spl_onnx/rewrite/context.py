@@ -54,7 +54,9 @@ class Scope:
     shared: dict[str, gs.Constant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.initializers = {tensor.name: tensor for tensor in self.source.initializer}
+        # Of two initializers of one name old ONNX Runtimes take the last, new ones the first: no constant.
+        count = Counter(tensor.name for tensor in self.source.initializer)
+        self.initializers = {t.name: t for t in self.source.initializer if count[t.name] == 1}
         self.inputs = {value.name for value in self.source.input}
         self.constants = {n.output[0]: n for n in self.source.node if n.op_type == "Constant" and n.output}
 

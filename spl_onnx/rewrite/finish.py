@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import onnx
 
-from spl_onnx.rewrite.tensors import all_graphs
-from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, VERSION
+from spl_onnx.rewrite.own_nodes import own_nodes
+from spl_onnx.spec.attributes import VERSION
 from spl_onnx.spec.functions import fallback_functions
 
 #: Model-local functions exist from this IR version on.
@@ -22,22 +22,33 @@ def finish_model(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.Mode
     Returns:
         `model`.
     """
-    used = {
-        (node.domain, node.op_type)
-        for graph in all_graphs(model.graph)
-        for node in graph.node
-        if node.domain in (DOMAIN_CONV, DOMAIN_GEMM)
-    }
+    used = {(node.domain, node.op_type) for node in own_nodes(model)}
     if not used:
         return model
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
-    model.functions.extend(f for f in fallback_functions(opset) if (f.domain, f.name) in used)
-    for domain in sorted({domain for domain, _ in used}):
-        model.opset_import.add(domain=domain, version=VERSION)
+    _replace_functions(model, [f for f in fallback_functions(opset) if (f.domain, f.name) in used])
+    _import_domains(model, {domain for domain, _ in used})
     if model.ir_version < 4:
         _drop_inputs(model.graph, {tensor.name for tensor in original.graph.initializer})
     model.ir_version = max(model.ir_version, FUNCTIONS_IR_VERSION)
     return model
+
+
+def _replace_functions(model: onnx.ModelProto, functions: list[onnx.FunctionProto]) -> None:
+    """Add `functions` instead of those of the same names that no node of the original called."""
+    names = {(function.domain, function.name) for function in functions}
+    kept = [function for function in model.functions if (function.domain, function.name) not in names]
+    del model.functions[:]
+    model.functions.extend([*kept, *functions])
+
+
+def _import_domains(model: onnx.ModelProto, domains: set[str]) -> None:
+    """Import `domains` in our version, also where the original did in another one and used it for nothing."""
+    kept = [entry for entry in model.opset_import if entry.domain not in domains]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    for domain in sorted(domains):
+        model.opset_import.add(domain=domain, version=VERSION)
 
 
 def _drop_inputs(graph: onnx.GraphProto, constants: set[str]) -> None:

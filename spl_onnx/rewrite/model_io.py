@@ -16,6 +16,7 @@ from spl_onnx.rewrite.external_data import (
     write_data_file,
 )
 from spl_onnx.rewrite.tensors import total_bytes
+from spl_onnx.rewrite.tidy import tidied, tidy
 
 #: A protobuf file ends at 2 GiB; the rest of the model needs room too.
 MAX_INLINE_BYTES = 1_900_000_000
@@ -39,10 +40,11 @@ class LoadedModel:
 
 
 def read_model(model: onnx.ModelProto | str | Path) -> LoadedModel:
-    """A model with where it came from. A ModelProto is used as it is and never changed.
+    """A model with where it came from. A ModelProto is never changed.
 
     Raises:
-        ModelError: The file is missing, truncated or no ONNX model, or its weights cannot be read.
+        ModelError: The file is missing, truncated or no ONNX model, its weights cannot be read, or
+            its names or nodes contradict each other.
     """
     if isinstance(model, onnx.ModelProto):
         if has_external_data(model):
@@ -50,7 +52,7 @@ def read_model(model: onnx.ModelProto | str | Path) -> LoadedModel:
                 "the model in memory refers to weights in a file; pass its path, "
                 "or load it with its external data"
             )
-        return LoadedModel(model)
+        return LoadedModel(tidied(model))
     path = Path(model)
     proto = _parse(path)
     external = has_external_data(proto)
@@ -83,6 +85,7 @@ def _parse(path: Path) -> onnx.ModelProto:
         raise ModelError(
             f"{path}: holds no ONNX graph ({len(content)} bytes); wanted a model file as onnx.save writes it"
         )
+    tidy(model)
     return model
 
 

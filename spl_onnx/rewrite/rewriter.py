@@ -8,16 +8,17 @@ from typing import Any
 
 import onnx
 
-from spl_onnx.errors import ModelError, UsageError
+from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.candidates import Candidate, find_candidates, plan_selector
 from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.editor import Editor
+from spl_onnx.rewrite.local_functions import describe_unseen
 from spl_onnx.rewrite.model_io import LoadedModel, read_model, save_model
+from spl_onnx.rewrite.own_nodes import require_original
 from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.rules.registry import selector
+from spl_onnx.rewrite.rules.registry import ANCHORS, selector
 from spl_onnx.rewrite.verify import verify
-from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM
 
 
 @dataclass
@@ -60,13 +61,13 @@ def rewrite_model(
         plan: Choices to apply; without it those of `options.plan`, else the rules decide.
 
     Raises:
-        ModelError: The model cannot be read or uses the domains of the operators already.
+        ModelError: The model cannot be read or has nodes of our operators already.
         UsageError: A rule or a site of the plan is unknown.
         VerificationError: The result is not valid or does not compute what the original does.
     """
     options = options or RewriteOptions()
     loaded = model if isinstance(model, LoadedModel) else read_model(model)
-    _check_input(loaded.model)
+    require_original(loaded.model)
     if plan is None and options.plan is not None:
         plan = Plan.read(options.plan)
     context = ModelContext(loaded.model)
@@ -80,23 +81,12 @@ def rewrite_model(
     result = RewriteResult(rewritten, made, {}, loaded.external_data, options.external_data_threshold)
     if options.external_data is not None:
         result.external_data = options.external_data
-    result.report = _report(made, [*loaded.notes, *editor.notes])
+    result.report = _report(made, [*loaded.notes, *describe_unseen(loaded.model, ANCHORS), *editor.notes])
     if not (options.no_verify or options.dry_run):
         result.report["verification"] = verify(loaded, rewritten, options, made)
     if options.plan_out is not None:
         _write_text(options.plan_out, made.to_json())
     return result
-
-
-def _check_input(model: onnx.ModelProto) -> None:
-    """Refuse models that carry our operators, or a foreign meaning of our domains."""
-    used = {o.domain for o in model.opset_import} | {f.domain for f in model.functions}
-    ours = sorted(used & {DOMAIN_CONV, DOMAIN_GEMM})
-    if ours:
-        raise ModelError(
-            f"the model uses the domain {', '.join(ours)} already: it was rewritten before; "
-            "rewrite the original instead"
-        )
 
 
 def _apply_plan(plan: Plan, candidates: list[Candidate]) -> None:

@@ -37,6 +37,18 @@ def all_graphs(graph: onnx.GraphProto) -> Iterator[onnx.GraphProto]:
             yield from all_graphs(inner)
 
 
+def reads(node: onnx.NodeProto) -> Iterator[str]:
+    """Tensors that a node reads, those that its inner graphs take from outside included."""
+    yield from (name for name in node.input if name)
+    for graph in subgraphs(node):
+        inside = {value.name for value in graph.input} | {t.name for t in graph.initializer}
+        inside |= {t.values.name for t in graph.sparse_initializer}
+        inside |= {name for inner in graph.node for name in inner.output}
+        taken = [name for inner in graph.node for name in reads(inner)]
+        taken += [value.name for value in graph.output]
+        yield from (name for name in taken if name not in inside)
+
+
 def graph_path(outer: str, index: int, node: onnx.NodeProto, attribute: str) -> str:
     """Path of the graph in `attribute` of `node`, unique within a model."""
     label = node.name or next((name for name in node.output if name), str(index))

@@ -21,6 +21,9 @@ def rewritten():
 
 def test_which_models_need_the_library(rewritten):
     assert uses_plugin(rewritten) and not uses_plugin(small_cnn())
+    imported = small_cnn()
+    imported.opset_import.add(domain="ai.spl.conv", version=1)
+    assert not uses_plugin(imported), "ONNX Runtime saves such imports of models that have no such node"
 
 
 def test_an_original_needs_no_library(monkeypatch):

@@ -39,6 +39,16 @@ def test_constants():
     assert model.scopes[0].constant(tensor(model, "words")) is None
 
 
+def test_of_two_initializers_of_one_name_none_is_constant():
+    """ONNX Runtime 1.17 takes the last, 1.23 the first."""
+    made = Net()
+    made.const("w", np.float32([1]))
+    made.const("w", np.float32([2]))
+    made.node("Add", [made.input("x", [1]), "w"], "y")
+    model = context(made, "y")
+    assert model.scopes[0].constant(tensor(model, "w")) is None
+
+
 @pytest.mark.parametrize(("ir_version", "constant"), [(3, True), (4, False)])
 def test_initializers_that_are_inputs(ir_version, constant):
     made = Net(9, ir_version)

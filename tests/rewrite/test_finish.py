@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import onnx
 import pytest
 
 from spl_onnx.errors import ModelError
-from tests.rewrite.builders import Net, rewritten
-from tests.rewrite.test_rewriter import net
+from tests.rewrite.builders import Net, assert_same, rewritten
+from tests.rewrite.test_rewriter import FEEDS, net
 
 
 def test_an_opset_without_fallback_is_refused():
@@ -26,6 +27,24 @@ def test_nothing_to_rewrite_changes_nothing():
     result = rewritten(model)
     assert result.model == model
     assert result.report["rewritten"] == 0
+
+
+def test_functions_of_ours_that_nobody_calls_give_way():
+    """Left over where others inlined or replaced what called them; theirs would hide the right ones."""
+    left = onnx.helper.make_function(
+        "ai.spl.gemm", "SRMM", ["X"], ["Y"], [onnx.helper.make_node("Neg", ["X"], ["Y"])],
+        [onnx.helper.make_opsetid("", 17)],
+    )  # fmt: skip
+    other = onnx.FunctionProto()
+    other.CopyFrom(left)
+    other.name = "Other"
+    model = net().model("y")
+    model.functions.extend([left, other])
+    model.opset_import.add(domain="ai.spl.gemm", version=1)
+    result = rewritten(model, lossless=True)
+    names = [f"{f.domain}.{f.name}" for f in result.model.functions]
+    assert sorted(names) == ["ai.spl.conv.SRMM", "ai.spl.gemm.Other", "ai.spl.gemm.SRMM"]
+    assert_same(model, result, FEEDS)
 
 
 def test_domains_and_functions_are_added_once_and_only_those_used():

@@ -29,6 +29,8 @@ RULES: tuple[Rule, ...] = (
     MatMulRelu(),
     LocalResponseNorm(),
 )
+#: Operators at which a rule looks.
+ANCHORS: frozenset[str] = frozenset().union(*(rule.anchors for rule in RULES))
 
 
 def rule_names() -> tuple[str, ...]:

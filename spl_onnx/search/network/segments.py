@@ -7,7 +7,7 @@ input and residual are part of the state.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.measure.shapes import element_types
 from spl_onnx.measure.sites import ConvertedSite, converted_sites, is_operator
+from spl_onnx.rewrite.tensors import reads
 from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, PREDICT, SRMM
 
 
@@ -93,18 +94,6 @@ def _predictions_with_their_layers(graph: onnx.GraphProto) -> list[onnx.NodeProt
             ordered += [predictions.pop(name) for name in node.input if name in predictions]
         ordered.append(node)
     return ordered
-
-
-def reads(node: onnx.NodeProto) -> Iterator[str]:
-    """Tensors that a node reads, those that its inner graphs take from outside included."""
-    yield from (name for name in node.input if name)
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            inside = {value.name for value in graph.input} | {t.name for t in graph.initializer}
-            inside |= {name for inner in graph.node for name in inner.output}
-            taken = [name for inner in graph.node for name in reads(inner)]
-            taken += [value.name for value in graph.output]
-            yield from (name for name in taken if name not in inside)
 
 
 def _last_reads(nodes: Sequence[onnx.NodeProto], outputs: list[str]) -> dict[str, int]:
