@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spl_onnx.report.build import write_text
+from spl_onnx.files import write_text
 from spl_onnx.report.html.escape import Html, join, tag
 from spl_onnx.report.html.svg import (
     Scale,

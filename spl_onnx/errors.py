@@ -32,6 +32,10 @@ class ModelError(SplError):
     exit_code = 3
 
 
+class MissingDataError(ModelError):
+    """A file of the model's weights is not there, or is shorter than the model says."""
+
+
 class RuleError(SplError):
     """A rule accepted a site but could not rewrite it."""
 

@@ -14,6 +14,7 @@ from spl_onnx.data.inputs import InputSpec, pin_shapes
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.data.split import MINIMUM, split_if_enough
 from spl_onnx.errors import DataError, ModelError, UsageError, VerificationError
+from spl_onnx.files import write_text
 from spl_onnx.measure.compare import Comparison, compare
 from spl_onnx.measure.evaluate import Progress, Stages, silent, silent_stages
 from spl_onnx.measure.flops import ModelWork, Reduction, model_work, reduction
@@ -22,10 +23,10 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import RewriteOptions
-from spl_onnx.report.build import build_report, settings_entry, write_json, write_text
+from spl_onnx.report.build import build_report, settings_entry, write_json
 from spl_onnx.report.html import write_html
 from spl_onnx.report.summary import summarise
-from spl_onnx.rewrite.model_io import LoadedModel, read_model
+from spl_onnx.rewrite.model_io import LoadedModel, check_unprotected, read_model
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
 from spl_onnx.search.accuracy import SearchData
@@ -75,6 +76,9 @@ def measured_rewrite(
         DataError: the data does not fit the model.
     """
     check_metric(options.metric)
+    for name in ("plan_out", "json", "html", "resume"):
+        if getattr(options, name) is not None:
+            check_unprotected(getattr(options, name), original.files, f"--{name.replace('_', '-')}")
     # The plan is written here, once the accuracy is known; and a dry run with data needs a model to measure.
     inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
     parts = split_data(original.model, inner, reading) if options.spends_accuracy else None

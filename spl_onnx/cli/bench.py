@@ -12,6 +12,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
+from spl_onnx.cli.outputs import check_outputs
 
 HELP = "time one model, or two in turn, in ONNX Runtime with all its optimisations"
 
@@ -38,16 +39,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Time, profile and print."""
+    check_outputs([("--json", args.json)], [args.first, args.second, args.data])
     from spl_onnx.measure.bench import speedup, time_interleaved
     from spl_onnx.measure.sessions import create_session
     from spl_onnx.report.bench_tables import nodes_table, operators_table, times_table
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
-    from spl_onnx.rewrite.model_io import load_model
+    from spl_onnx.rewrite.model_io import check_unprotected, read_model
 
     terminal = Terminal(args.quiet)
     paths = [args.first] if args.second is None else [args.first, args.second]
-    models = [load_model(path) for path in paths]
+    loaded = [read_model(path) for path in paths]
+    if args.json:
+        check_unprotected(args.json, [file for model in loaded for file in model.files], "--json")
+    models = [model.model for model in loaded]
     batches = _batches(models[0], args)
     sessions = [create_session(model, threads=args.threads, provider=args.provider) for model in models]
     with terminal.progress("timing", args.runs + args.warmup) as progress:

@@ -11,6 +11,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
+from spl_onnx.cli.outputs import check_outputs
 
 HELP = "compare two models on the same data: drop with a paired interval, and agreement"
 
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print; fail when the drop is above `--max-drop`."""
+    check_outputs([("--json", args.json)], [args.first, args.second, args.data])
     from functools import partial
 
     from spl_onnx.data import input_specs, open_data
@@ -45,10 +47,13 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.build import accuracy_entry, write_json
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import accuracy_table, confidence_line
-    from spl_onnx.rewrite.model_io import load_model
+    from spl_onnx.rewrite.model_io import check_unprotected, read_model
 
     terminal = Terminal(args.quiet)
-    first, second = load_model(args.first), load_model(args.second)
+    loaded = read_model(args.first), read_model(args.second)
+    if args.json:
+        check_unprotected(args.json, [*loaded[0].files, *loaded[1].files], "--json")
+    first, second = loaded[0].model, loaded[1].model
     reader = open_data(args.data, pin_shapes(input_specs(first), dict(args.input_shape)), data_options(args))
     options = {"threads": args.threads, "provider": args.provider}
     sessions = [create_session(model, **options) for model in (first, second)]

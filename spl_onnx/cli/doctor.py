@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from spl_onnx.cli.arguments import add_output_flags
+from spl_onnx.cli.outputs import check_outputs
 from spl_onnx.errors import PluginError
 
 HELP = "check that the operator library loads and works, and say what to do if not"
@@ -19,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Look at everything and print it; 4 when something is wrong."""
+    check_outputs([("--json", args.json)], ())
     from spl_onnx.measure.health import all_checks
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal, add_row, make_table

@@ -11,6 +11,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
+from spl_onnx.cli.outputs import check_outputs
 
 HELP = "measure the accuracy of a model on labelled data"
 
@@ -27,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
+    check_outputs([("--json", args.json)], [args.model, args.data])
     from functools import partial
 
     from spl_onnx.data import input_specs, open_data
@@ -37,10 +39,13 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal, add_row, make_table
     from spl_onnx.report.formats import metric_value
-    from spl_onnx.rewrite.model_io import load_model
+    from spl_onnx.rewrite.model_io import check_unprotected, read_model
 
     terminal = Terminal(args.quiet)
-    model = load_model(args.model)
+    loaded = read_model(args.model)
+    if args.json:
+        check_unprotected(args.json, loaded.files, "--json")
+    model = loaded.model
     reader = open_data(args.data, pin_shapes(input_specs(model), dict(args.input_shape)), data_options(args))
     session = create_session(model, threads=args.threads, provider=args.provider)
     with terminal.progress("evaluating", len(reader)) as progress:

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
-from spl_onnx.cli.outputs import check_output
+from spl_onnx.cli.outputs import check_outputs
 
 if TYPE_CHECKING:
     import onnx
@@ -31,19 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Find the sites by converting all of them in memory, then print."""
-    if args.json:
-        check_output(args.json, "--json", (args.model,))
+    check_outputs([("--json", args.json)], [args.model, args.data])
     from spl_onnx.measure.machine import versions
     from spl_onnx.pipeline import measure
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import sites_table
     from spl_onnx.report.summary import summarise
-    from spl_onnx.rewrite.model_io import read_model
+    from spl_onnx.rewrite.model_io import check_unprotected, read_model
     from spl_onnx.rewrite.rewriter import rewrite_model
 
     terminal = Terminal(args.quiet)
     original = read_model(args.model)
+    if args.json:
+        check_unprotected(args.json, original.files, "--json")
     options = _options(args)
     result = rewrite_model(original, options)
     _keep_ties(result.model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
-from spl_onnx.cli.outputs import check_output
+from spl_onnx.cli.outputs import check_outputs
 from spl_onnx.errors import UsageError
 from spl_onnx.options import OBJECTIVES, PREDICTORS, SCHEMES, RewriteOptions
 
@@ -123,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
     """Rewrite, measure, print, write; nothing is written before everything has passed."""
     if args.list_rules:
         return _list_rules()
-    _check_paths(args)
+    notes = _check_paths(args)
     from spl_onnx.pipeline import measured_rewrite
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
@@ -133,10 +134,11 @@ def run(args: argparse.Namespace) -> int:
     options, reading = rewrite_options(args), data_options(args)
     terminal = Terminal(args.quiet)
     original = read_model(args.input)
+    _check_place(args, original, options)
     result = measured_rewrite(original, options, reading, terminal.progress)
-    if not args.dry_run:
-        result.save(args.output)
-    _print(terminal, args, original, result)
+    written = () if args.dry_run else result.save(args.output)
+    result.report["notes"] = [*result.report.get("notes", []), *notes]
+    _print(terminal, args, original, result, written)
     report = {**result.report, "input": args.input, "output": args.output}
     if args.json:
         write_json(report, args.json)
@@ -156,22 +158,47 @@ def rewrite_options(args: argparse.Namespace) -> RewriteOptions:
     return RewriteOptions(**{**given, **ours})
 
 
-def _check_paths(args: argparse.Namespace) -> None:
+def _check_paths(args: argparse.Namespace) -> list[str]:
+    """What the user should know about the files.
+
+    Raises:
+        UsageError: one cannot be written, or is also read.
+    """
     if args.input is None:
         raise UsageError("got no model, wanted spl-onnx rewrite in.onnx out.onnx")
     if args.output is None and not args.dry_run:
         raise UsageError("got no output, wanted spl-onnx rewrite in.onnx out.onnx, or --dry-run")
-    taken: list[str] = [args.input]
-    outputs = {
-        "output": None if args.dry_run else args.output,
-        "--json": args.json,
-        "--html": args.html,
-        "--plan-out": args.plan_out,
-    }
-    for flag, path in outputs.items():
+    # A plan may be written over the one that was read.
+    inputs, plan = [args.input, args.data], args.plan if args.plan != args.plan_out else None
+    return check_outputs(_outputs(args), [*inputs, plan])
+
+
+def _outputs(args: argparse.Namespace) -> list[tuple[str, str | None]]:
+    """Flag and path of all that is written."""
+    output = None if args.dry_run else args.output
+    flags = ("--json", "--html", "--plan-out", "--resume")
+    paths = (args.json, args.html, args.plan_out, args.resume)
+    return [("output", output), *zip(flags, paths, strict=True)]
+
+
+def _check_place(args: argparse.Namespace, original: LoadedModel, options: RewriteOptions) -> None:
+    """What only the model tells: its weights must stay, and may need a place beside the output.
+
+    Raises:
+        UsageError: an output is one of their files, or there is no such place.
+    """
+    from spl_onnx.files import check_pair, resolve_output
+    from spl_onnx.rewrite.model_io import check_unprotected, needs_data_file
+
+    for flag, path in _outputs(args):
         if path is not None:
-            check_output(path, flag, tuple(taken))
-            taken.append(path)
+            check_unprotected(path, original.files, flag)
+    limits = original.external_data, options.external_data_threshold
+    if not args.dry_run and needs_data_file(original.model, *limits):
+        try:
+            check_pair(resolve_output(args.output))
+        except OSError as error:
+            raise UsageError(f"output {args.output}: {error.strerror}, wanted a file") from error
 
 
 def _list_rules() -> int:
@@ -183,7 +210,11 @@ def _list_rules() -> int:
 
 
 def _print(
-    terminal: Terminal, args: argparse.Namespace, original: LoadedModel, result: RewriteResult
+    terminal: Terminal,
+    args: argparse.Namespace,
+    original: LoadedModel,
+    result: RewriteResult,
+    written: Sequence[Path],
 ) -> None:
     """Before and after, accuracy, work, sites."""
     from spl_onnx.report.rewrite_tables import (
@@ -199,7 +230,7 @@ def _print(
 
     report: dict[str, Any] = result.report
     before, after = summarise(original.model), summarise(result.model)
-    sizes = _file_bytes(args.input), None if args.dry_run else _file_bytes(args.output)
+    sizes = _file_bytes(original.files), _file_bytes(written)
     terminal.line(f"{args.input}: {before.describe()}")
     terminal.table(sites_table(report["sites"], fold=True))
     terminal.table(before_after_table(before, after, *sizes))
@@ -216,21 +247,6 @@ def _print(
     terminal.line("dry run: no model written" if args.dry_run else f"written: {args.output}")
 
 
-def _file_bytes(path: str) -> int | None:
-    """Size of a model with the weights beside it, as far as the usual name tells."""
-    files = [file for file in (Path(path), *_data_files(path)) if file.is_file()]
-    return sum(file.stat().st_size for file in files) or None
-
-
-def _data_files(path: str) -> list[Path]:
-    """Files that hold the model's weights."""
-    import onnx
-
-    model = onnx.load(path, load_external_data=False)
-    names = {
-        entry.value
-        for tensor in model.graph.initializer
-        for entry in tensor.external_data
-        if entry.key == "location"
-    }
-    return [Path(path).parent / name for name in sorted(names)]
+def _file_bytes(files: Sequence[Path]) -> int | None:
+    """Size of a model with its weights; None where it is no file."""
+    return sum(file.stat().st_size for file in files if file.is_file()) or None

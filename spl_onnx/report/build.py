@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from spl_onnx.errors import UsageError
+from spl_onnx.files import write_text
 from spl_onnx.measure.compare import Comparison
 from spl_onnx.measure.flops import ModelWork, Reduction
 from spl_onnx.measure.machine import machine, versions
 from spl_onnx.options import RewriteOptions
 from spl_onnx.report.summary import ModelSummary
-from spl_onnx.rewrite.model_io import temporary_name
 from spl_onnx.rewrite.plan import Plan, SitePlan
 
 _FILES = ("data", "plan", "plan_out", "json", "html", "dry_run")
@@ -148,36 +147,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"{type(value).__name__} has no place in a report")
-
-
-def write_text(path: str | Path, text: str, flag: str) -> None:
-    """Write a text file, all or nothing.
-
-    Args:
-        path: the file.
-        text: its content.
-        flag: the command line flag that named it, for the message.
-
-    Raises:
-        UsageError: the file cannot be written.
-    """
-    target = Path(path)
-    try:
-        if target.exists() and not target.is_file() and not target.is_dir():
-            target.write_text(text, encoding="utf-8")  # a pipe or a terminal is not replaced
-        else:
-            _replace_with(target, text)
-    except OSError as error:
-        raise UsageError(
-            f"{flag} {path}: cannot be written ({error.strerror}): choose another path"
-        ) from error
-
-
-def _replace_with(target: Path, text: str) -> None:
-    """Put a complete file into place in one step."""
-    temporary = temporary_name(target)
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import onnx
 from onnx import numpy_helper
 
-from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.tensors import (
-    SMALL_TENSOR_BYTES,
-    byte_size,
-    copy_without_data,
-    element_count,
-    model_tensors,
-)
+from spl_onnx.errors import MissingDataError, ModelError
+from spl_onnx.files import open_inside
+from spl_onnx.files.data_names import HashedFile
+from spl_onnx.rewrite.tensors import SMALL_TENSOR_BYTES, byte_size, element_count, model_tensors
 
 #: Tensors start at multiples of this (a memory page), so that ONNX Runtime can map them without a copy.
 ALIGNMENT = 4096
+#: Digits of the largest file there can be.
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: Characters of a path that Linux takes, and of a text that a message shows.
+_LONGEST_LOCATION, _LONGEST_SHOWN = 4095, 100
 
 
 def is_external(tensor: onnx.TensorProto) -> bool:
@@ -30,133 +38,202 @@ def has_external_data(model: onnx.ModelProto) -> bool:
     return any(is_external(tensor) for tensor in model_tensors(model))
 
 
-def load_external_data(model: onnx.ModelProto, folder: Path) -> None:
+def load_external_data(model: onnx.ModelProto, folder: Path) -> tuple[Path, ...]:
     """Read all external tensors of `model` into it, in place.
 
+    Returns:
+        The files they were in.
+
     Raises:
-        ModelError: A location leaves `folder` or is a link, a file is missing, or holds too few bytes.
+        MissingDataError: A file is missing, or holds too few bytes.
+        ModelError: A location leaves `folder`, is a link or no plain file, or type or size make no sense.
     """
-    for tensor in model_tensors(model):
-        if is_external(tensor):
-            _load(tensor, folder)
+    files = _Files(folder)
+    try:
+        for tensor in model_tensors(model):
+            if is_external(tensor):
+                _load(tensor, files)
+    finally:
+        files.close()
+    return tuple(files.paths)
 
 
-def _load(tensor: onnx.TensorProto, folder: Path) -> None:
-    info = {entry.key: entry.value for entry in tensor.external_data}
-    path = safe_location(info.get("location", ""), folder, tensor.name)
-    expected = byte_size(tensor)
+@dataclass(frozen=True)
+class _Place:
+    """Where the data of one tensor is."""
+
+    location: str
+    offset: int
+    length: int
+
+
+class _Files:
+    """The files of a model's weights. The last one stays open: as a rule there is one for all tensors."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._last: tuple[str, BinaryIO] | None = None
+        #: All files that were opened, in order.
+        self.paths: dict[Path, None] = {}
+
+    def open(self, location: str, name: str) -> BinaryIO:
+        """The file at `location` for the tensor `name`, opened for reading."""
+        if self._last is not None and self._last[0] == location:
+            return self._last[1]
+        self.close()
+        path = safe_location(location, self._folder, name)
+        with _reported(path, name):
+            file = open_inside(self._folder, path.relative_to(self._folder).parts)
+        self._last = (location, file)
+        self.paths[path] = None
+        return file
+
+    def close(self) -> None:
+        """Close the file that is open, if any."""
+        if self._last is not None:
+            self._last[1].close()
+        self._last = None
+
+
+@contextmanager
+def _reported(path: Path, name: str) -> Iterator[None]:
+    """Failures of the operating system as errors of the model."""
     try:
-        offset = int(info.get("offset", 0))
-        length = int(info.get("length", expected))
-    except ValueError:
-        raise ModelError(
-            f"weights '{tensor.name}': offset or length in {path.name} is not a number"
-        ) from None
-    if offset < 0 or length != expected:
-        raise ModelError(
-            f"weights '{tensor.name}': {length} bytes at offset {offset} of {path.name}, "
-            f"wanted {expected} for {element_count(tensor)} elements"
-        )
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            data = file.read(length)
-    except OSError as error:
-        raise ModelError(
-            f"weights '{tensor.name}': file {path} cannot be read ({error.strerror}); "
-            "keep it beside the model"
+        yield
+    except FileNotFoundError as error:
+        raise MissingDataError(
+            f"weights '{name}': file {path} cannot be read ({error.strerror}); keep it beside the model"
         ) from error
-    if len(data) != length:
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _link_error(path, name) from error
         raise ModelError(
-            f"weights '{tensor.name}': {path} ends early, got {len(data)} of {length} bytes at offset "
-            f"{offset}; it is truncated or belongs to another model"
+            f"weights '{name}': file {path} cannot be read ({error.strerror}); keep it beside the model"
+        ) from error
+    except MemoryError as error:
+        raise ModelError(f"weights '{name}': {path} does not fit into memory") from error
+
+
+def _load(tensor: onnx.TensorProto, files: _Files) -> None:
+    place = _place(tensor)
+    file = files.open(place.location, tensor.name)
+    path = next(reversed(files.paths))
+    with _reported(path, tensor.name):
+        # The size is compared first: what a model announces may be more than any memory.
+        got = max(0, min(place.length, os.fstat(file.fileno()).st_size - place.offset))
+        if got == place.length:
+            file.seek(place.offset)
+            data = file.read(place.length)
+            got = len(data)
+    if got != place.length:
+        raise MissingDataError(
+            f"weights '{tensor.name}': {path} ends early, got {got} of {place.length} bytes at offset "
+            f"{place.offset}; it is truncated or belongs to another model"
         )
     tensor.raw_data = data
     tensor.ClearField("external_data")
     tensor.ClearField("data_location")
 
 
+def _place(tensor: onnx.TensorProto) -> _Place:
+    """What the model says about the data of `tensor`, checked against its type and shape.
+
+    Raises:
+        ModelError: The two contradict each other, or make no sense.
+    """
+    info = {entry.key: entry.value for entry in tensor.external_data}
+    expected = _expected_bytes(tensor)
+    numbers = {key: info.get(key, default) for key, default in (("offset", "0"), ("length", str(expected)))}
+    for key, text in numbers.items():
+        if not (isinstance(text, str) and _NUMBER.fullmatch(text)):
+            raise ModelError(f"weights '{tensor.name}': {key} {_shown(text)} is no number of bytes")
+    offset, length = int(numbers["offset"]), int(numbers["length"])
+    if length != expected:
+        raise ModelError(
+            f"weights '{tensor.name}': {length} bytes at offset {offset} of "
+            f"{_shown(info.get('location', ''))}, wanted {expected} for {element_count(tensor)} elements"
+        )
+    return _Place(info.get("location", ""), offset, length)
+
+
+def _expected_bytes(tensor: onnx.TensorProto) -> int:
+    known = tensor.data_type in onnx.TensorProto.DataType.values()
+    if not known or tensor.data_type in (onnx.TensorProto.UNDEFINED, onnx.TensorProto.STRING):
+        raise ModelError(
+            f"weights '{tensor.name}': got data type {tensor.data_type} in a file, wanted a type of numbers"
+        )
+    if any(dim < 0 for dim in tensor.dims):
+        raise ModelError(f"weights '{tensor.name}': got shape {list(tensor.dims)}, wanted no negative sizes")
+    return byte_size(tensor)
+
+
 def safe_location(location: str, folder: Path, name: str) -> Path:
     """The file of an external tensor, which must be inside `folder`.
 
     Raises:
-        ModelError: The location is empty, absolute, has '..' in it, or goes through a link.
+        ModelError: The location is empty, absolute, has '.', '..' or control characters in it, or leads
+            through a link.
     """
-    parts = location.replace("\\", "/").split("/")
-    if not location or location.startswith(("/", "\\")) or ":" in parts[0] or ".." in parts:
+    # protobuf gives bytes where a text is not UTF-8.
+    parts = location.replace("\\", "/").split("/") if isinstance(location, str) else [""]
+    too_long = len(location) > _LONGEST_LOCATION
+    if too_long or ":" in parts[0] or {"", ".", ".."} & set(parts) or _CONTROL.search(location):
         raise ModelError(
-            f"weights '{name}': location {location!r} is refused; "
+            f"weights '{name}': location {_shown(location)} is refused; "
             "wanted a relative path inside the model's folder"
         )
     path = folder
     for part in parts:
         path = path / part
-        if path.is_symlink():
-            raise ModelError(
-                f"weights '{name}': {path} is a link and is refused; put the file itself beside the model"
-            )
+        with _reported(path, name):
+            linked = path.is_symlink()
+        if linked:
+            raise _link_error(path, name)
     return path
 
 
-def plan_data_file(target: Path) -> tuple[Path, Path | None]:
-    """Where the weights of the model file `target` go, and the old data file that is then no longer used.
-
-    A file of that name that something else uses is never touched.
-    """
-    first, second = (target.with_name(f"{target.name}{suffix}") for suffix in (".data", ".2.data"))
-    used = _locations(target)
-    current = next((path for path in (first, second) if path.name in used), None)
-    if current is None:
-        number = 2
-        free = first
-        while free.exists():
-            number += 1
-            free = target.with_name(f"{target.name}.{number}.data")
-        return free, None
-    other = second if current == first else first
-    return other, current
+def _link_error(path: Path, name: str) -> ModelError:
+    return ModelError(
+        f"weights '{name}': {path} is a link and is refused; put the file itself beside the model"
+    )
 
 
-def _locations(target: Path) -> set[str]:
-    """Data files of the model that is at `target` now."""
-    try:
-        model = onnx.load(str(target), load_external_data=False)
-    except Exception:  # nothing there, or no model: then it uses no data file
-        return set()
-    entries = (entry for tensor in model_tensors(model) for entry in tensor.external_data)
-    return {entry.value for entry in entries if entry.key == "location"}
+def _shown(text: object) -> str:
+    """A text of the model, short and printable."""
+    shown = repr(text)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}... ({len(shown)} characters)"
 
 
-def write_data_file(model: onnx.ModelProto, path: Path, location: str) -> onnx.ModelProto:
-    """Write the large initializers of the main graph to `path`.
+def write_large_tensors(model: onnx.ModelProto, light: onnx.ModelProto, file: HashedFile) -> None:
+    """Write the large initializers of the main graph.
 
     Args:
         model: The model; not changed.
-        path: The file to write.
-        location: The name of that file in the model.
-
-    Returns:
-        A copy of the model that refers to them.
+        light: Its copy without data; it refers to the places afterwards, and `set_location` names the file.
+        file: Where they go.
     """
-    light = copy_without_data(model)
-    with path.open("xb") as file:
-        for tensor, reference in zip(model.graph.initializer, light.graph.initializer, strict=True):
-            if byte_size(tensor) <= SMALL_TENSOR_BYTES:
-                continue
-            file.seek(-(-file.tell() // ALIGNMENT) * ALIGNMENT)
-            offset = file.tell()
-            data = tensor.raw_data if tensor.HasField("raw_data") else numpy_helper.to_array(tensor).tobytes()
-            file.write(data)
-            _refer(tensor, reference, location, offset, len(data))
-    return light
+    for tensor, reference in zip(model.graph.initializer, light.graph.initializer, strict=True):
+        if byte_size(tensor) <= SMALL_TENSOR_BYTES:
+            continue
+        file.write(bytes(-file.position % ALIGNMENT))
+        offset = file.position
+        file.write(
+            tensor.raw_data if tensor.HasField("raw_data") else numpy_helper.to_array(tensor).tobytes()
+        )
+        _refer(tensor, reference, offset, file.position - offset)
 
 
-def _refer(
-    source: onnx.TensorProto, reference: onnx.TensorProto, location: str, offset: int, length: int
-) -> None:
+def _refer(source: onnx.TensorProto, reference: onnx.TensorProto, offset: int, length: int) -> None:
     if source.HasField("doc_string"):
         reference.doc_string = source.doc_string
     reference.metadata_props.extend(source.metadata_props)
     del reference.external_data[:]
-    for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
+    for key, value in (("location", ""), ("offset", str(offset)), ("length", str(length))):
         reference.external_data.add(key=key, value=value)
+
+
+def set_location(light: onnx.ModelProto, name: str) -> None:
+    """Name the file of all tensors that `write_large_tensors` wrote."""
+    for tensor in light.graph.initializer:
+        if is_external(tensor):
+            next(entry for entry in tensor.external_data if entry.key == "location").value = name

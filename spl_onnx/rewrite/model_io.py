@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
 
-from spl_onnx.errors import ModelError
+from spl_onnx.errors import MissingDataError, ModelError, UsageError
+from spl_onnx.files import is_same_file, read_file, resolve_output, write_file, write_pair
 from spl_onnx.rewrite.external_data import (
     has_external_data,
     load_external_data,
-    plan_data_file,
-    write_data_file,
+    set_location,
+    write_large_tensors,
 )
-from spl_onnx.rewrite.tensors import total_bytes
+from spl_onnx.rewrite.tensors import copy_without_data, total_bytes
 from spl_onnx.rewrite.tidy import tidied, tidy
 
 #: A protobuf file ends at 2 GiB; the rest of the model needs room too.
 MAX_INLINE_BYTES = 1_900_000_000
+_PROTOBUF_LIMIT = (1 << 31) - 1
+#: A model may be replaced while it is read; so often in a row only by somebody who does nothing else.
+_READING_TRIES = 20
 
 
 @dataclass
@@ -31,16 +35,26 @@ class LoadedModel:
         path: Where it came from, if from a file.
         external_data: True if its weights were in a separate file, None if not.
         notes: Things the user should know.
+        weight_files: The files its weights came from, which no output may replace.
     """
 
     model: onnx.ModelProto
     path: Path | None = None
     external_data: bool | None = None
     notes: list[str] = field(default_factory=list)
+    weight_files: tuple[Path, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that the model was read from."""
+        return self.weight_files if self.path is None else (self.path, *self.weight_files)
 
 
 def read_model(model: onnx.ModelProto | str | Path) -> LoadedModel:
     """A model with where it came from. A ModelProto is never changed.
+
+    Args:
+        model: The model or its path: a plain file, or /dev/stdin for one with its weights inside.
 
     Raises:
         ModelError: The file is missing, truncated or no ONNX model, its weights cannot be read, or
@@ -54,11 +68,33 @@ def read_model(model: onnx.ModelProto | str | Path) -> LoadedModel:
             )
         return LoadedModel(tidied(model))
     path = Path(model)
+    for _ in range(_READING_TRIES):
+        before = _state(path)
+        try:
+            return _read(path)
+        except MissingDataError:
+            # Whoever replaces a model removes the old weights: then the new model is what is wanted.
+            if _state(path) == before:
+                raise
+    raise ModelError(
+        f"{path}: is replaced all the time while it is read; wait for the program that writes it"
+    )
+
+
+def _read(path: Path) -> LoadedModel:
     proto = _parse(path)
-    external = has_external_data(proto)
-    if external:
-        load_external_data(proto, path.parent)
-    return LoadedModel(proto, path, True if external else None)
+    if not has_external_data(proto):
+        return LoadedModel(proto, path)
+    files = load_external_data(proto, path.parent)
+    return LoadedModel(proto, path, True, weight_files=files)
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def load_model(path: str | Path) -> onnx.ModelProto:
@@ -68,11 +104,12 @@ def load_model(path: str | Path) -> onnx.ModelProto:
 
 def _parse(path: Path) -> onnx.ModelProto:
     try:
-        content = path.read_bytes()
+        content = read_file(path, _PROTOBUF_LIMIT)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    except (OSError, MemoryError) as error:
+        why = getattr(error, "strerror", None) or "not enough memory"
+        raise ModelError(f"{path}: cannot be read ({why})") from error
     model = onnx.ModelProto()
     try:
         model.ParseFromString(content)
@@ -94,68 +131,68 @@ def save_model(
     path: str | Path,
     external_data: bool | None = None,
     threshold: int = MAX_INLINE_BYTES,
-) -> None:
+    protected: Iterable[Path] = (),
+) -> tuple[Path, ...]:
     """Write `model` to `path`, all or nothing.
 
     Args:
         model: The model; not changed.
-        path: The file. Its weights go to `<path>.data` beside it if they are external.
+        path: The file; a link stands for the file it leads to. Weights that are external go to a file beside
+            it, named after it with a hash of their content and `.data`; those of the model that was there are
+            removed. A pipe or a device is written through.
         external_data: Whether large tensors go to the separate file; None = above `threshold`. Above 2 GB
             they do in any case.
         threshold: Size of all tensors in bytes.
+        protected: Files that the output must not be.
+
+    Returns:
+        The files written: the model, and its weights if they are external; none for a pipe or a device.
 
     Raises:
         ModelError: The files cannot be written. An existing file is then as it was.
+        UsageError: The output is one of `protected`.
     """
-    target = Path(path)
-    size = total_bytes(model)
-    external = size > threshold if external_data is None else external_data
+    check_unprotected(path, protected)
     try:
-        if external or size > MAX_INLINE_BYTES:
-            _save_with_data(model, target)
-        else:
-            _replace_with(target, model.SerializeToString())
+        output = resolve_output(path)
+        if not needs_data_file(model, external_data, threshold):
+            return write_file(output, _serialised(model))
+        light = copy_without_data(model)
+
+        def head(name: str) -> bytes:
+            set_location(light, name)
+            return _serialised(light)
+
+        return write_pair(output, lambda file: write_large_tensors(model, light, file), head)
     except OSError as error:
         raise ModelError(
-            f"{target}: cannot be written ({error.strerror or error}); choose another output"
+            f"{path}: cannot be written ({error.strerror or error}); choose another output"
         ) from error
 
 
-def _replace_with(target: Path, content: bytes) -> None:
-    """Put `content` into place by renaming a complete file."""
-    temporary = temporary_name(target)
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+def needs_data_file(model: onnx.ModelProto, external_data: bool | None, threshold: int) -> bool:
+    """Whether `save_model` writes the weights of `model` to a file of their own; arguments as there."""
+    size = total_bytes(model)
+    return size > MAX_INLINE_BYTES or (size > threshold if external_data is None else external_data)
 
 
-def _save_with_data(model: onnx.ModelProto, target: Path) -> None:
-    """Write model and weights; both appear, or neither.
+def check_unprotected(path: str | Path, protected: Iterable[Path], flag: str = "") -> None:
+    """Refuse an output that is a file the input was read from.
 
-    The data file gets a name that the present model file at `target` does not use, so that the old pair stays
-    whole until the new model file replaces the old one in a single step.
+    Raises:
+        UsageError: It is one of `protected`, or has a name that no file can have.
     """
-    data, old = plan_data_file(target)
-    temporary = temporary_name(data)
+    shown = f"{flag} {path}" if flag else str(path)
     try:
-        light = write_data_file(model, temporary, data.name)
-        temporary.replace(data)
-        try:
-            _replace_with(target, light.SerializeToString())
-        except BaseException:
-            data.unlink(missing_ok=True)
-            raise
-        if old is not None:
-            old.unlink(missing_ok=True)
-    finally:
-        temporary.unlink(missing_ok=True)
+        taken = next((file for file in protected if is_same_file(path, file)), None)
+    except OSError as error:
+        raise UsageError(f"{shown}: {error.strerror}, wanted the name of a file") from error
+    if taken is not None:
+        raise UsageError(f"{shown}: holds the input model or its weights ({taken}), wanted another file")
 
 
-def temporary_name(target: Path) -> Path:
-    """A name in the same folder that no other process uses."""
-    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+def _serialised(model: onnx.ModelProto) -> bytes:
+    try:
+        return bytes(model.SerializeToString())
+    except Exception as error:  # protobuf's EncodeError, whose module has no types
+        raise ModelError(f"the model cannot be written as one file ({error})") from error

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from spl_onnx.errors import UsageError
+from spl_onnx.files import read_file
 from spl_onnx.options import CHOICES
 from spl_onnx.rewrite.plan_settings import validate_settings
 
 PLAN_VERSION = 1
+#: Plans hold weights of predictors as text.
+_LONGEST_BYTES = 1 << 31
 
 
 @dataclass
@@ -136,7 +139,7 @@ class Plan:
             UsageError: The file cannot be read or is no plan.
         """
         try:
-            text = Path(path).read_text(encoding="utf-8")
+            text = read_file(path, _LONGEST_BYTES).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"--plan {path}: cannot be read ({error}); wanted a file of --plan-out"

@@ -9,12 +9,13 @@ from typing import Any
 import onnx
 
 from spl_onnx.errors import UsageError
+from spl_onnx.files import write_text
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.candidates import Candidate, find_candidates, plan_selector
 from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.editor import Editor
 from spl_onnx.rewrite.local_functions import describe_unseen
-from spl_onnx.rewrite.model_io import LoadedModel, read_model, save_model
+from spl_onnx.rewrite.model_io import LoadedModel, check_unprotected, read_model, save_model
 from spl_onnx.rewrite.own_nodes import require_original
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rules.registry import ANCHORS, selector
@@ -31,6 +32,7 @@ class RewriteResult:
         report: A dict for JSON: sites, counts per rule, versions, verification.
         external_data: Whether weights belong in a separate file, as in the input; None = by size.
         threshold: Size of all weights in bytes above which they go to a separate file.
+        protected: Files of the input's weights, which no output may replace.
     """
 
     model: onnx.ModelProto
@@ -38,14 +40,19 @@ class RewriteResult:
     report: dict[str, Any] = field(default_factory=dict)
     external_data: bool | None = None
     threshold: int = 1 << 30
+    protected: tuple[Path, ...] = ()
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path) -> tuple[Path, ...]:
         """Write the model, all or nothing; a failure leaves an existing file untouched.
+
+        Returns:
+            The files written, as of `save_model`.
 
         Raises:
             ModelError: The file cannot be written.
+            UsageError: It is a file of the input's weights.
         """
-        save_model(self.model, path, self.external_data, self.threshold)
+        return save_model(self.model, path, self.external_data, self.threshold, self.protected)
 
 
 def rewrite_model(
@@ -79,13 +86,15 @@ def rewrite_model(
     made = Plan([candidate.entry for candidate in candidates])
     rewritten = loaded.model if options.dry_run else editor.rewrite(candidates)
     result = RewriteResult(rewritten, made, {}, loaded.external_data, options.external_data_threshold)
+    result.protected = loaded.weight_files
     if options.external_data is not None:
         result.external_data = options.external_data
     result.report = _report(made, [*loaded.notes, *describe_unseen(loaded.model, ANCHORS), *editor.notes])
     if not (options.no_verify or options.dry_run):
         result.report["verification"] = verify(loaded, rewritten, options, made)
     if options.plan_out is not None:
-        _write_text(options.plan_out, made.to_json())
+        check_unprotected(options.plan_out, loaded.files, "--plan-out")
+        write_text(options.plan_out, made.to_json(), "--plan-out")
     return result
 
 
@@ -133,10 +142,3 @@ def _report(plan: Plan, notes: list[str]) -> dict[str, Any]:
         "notes": notes,
         "versions": {name: version(name) for name in packages},
     }
-
-
-def _write_text(path: str | Path, text: str) -> None:
-    try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be written ({error.strerror})") from error

@@ -16,6 +16,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from spl_onnx.errors import UsageError
+from spl_onnx.files import locked_journal
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.search.network.runner import NetworkRunner
 from spl_onnx.search.quality import Judge, Quality
@@ -40,11 +41,14 @@ class Journal:
         self._known: dict[str, Quality] = {}
         if self._path is None:
             return
-        with self._reported():
-            if self._path.exists() and self._path.stat().st_size:
-                self._read(self._path.read_text(encoding="utf-8"), fingerprint)
+        with self._reported(), locked_journal(self._path) as file:
+            text = file.read().decode("utf-8")
+            if text:
+                self._read(text, fingerprint)
+                if not text.endswith("\n"):
+                    file.write(b"\n")
             else:
-                self._append({"version": JOURNAL_VERSION, "fingerprint": fingerprint})
+                file.write(_line({"version": JOURNAL_VERSION, "fingerprint": fingerprint}))
 
     def __len__(self) -> int:
         return len(self._known)
@@ -61,8 +65,8 @@ class Journal:
         """
         self._known[key] = quality
         if self._path is not None:
-            with self._reported():
-                self._append({"key": key, "drop": quality.drop, "divergence": quality.divergence})
+            with self._reported(), locked_journal(self._path, create=False) as file:
+                file.write(_line({"key": key, "drop": quality.drop, "divergence": quality.divergence}))
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -72,11 +76,6 @@ class Journal:
             raise UsageError(
                 f"--resume {self._path}: cannot be used ({error}): choose another path"
             ) from error
-
-    def _append(self, entry: dict[str, Any]) -> None:
-        assert self._path is not None
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
 
     def _read(self, text: str, fingerprint: str) -> None:
         """Take over the entries; the last line may be cut off where the search was killed."""
@@ -95,9 +94,10 @@ class Journal:
             entry = _entry(line)
             if {"key", "drop", "divergence"} <= set(entry):
                 self._known[entry["key"]] = Quality(entry["drop"], entry["divergence"])
-        if not text.endswith("\n"):
-            with self._path.open("a", encoding="utf-8") as file:  # type: ignore[union-attr]
-                file.write("\n")
+
+
+def _line(entry: dict[str, Any]) -> bytes:
+    return (json.dumps(entry) + "\n").encode()
 
 
 def _entry(line: str) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 
 import numpy as np
 import pytest
@@ -22,7 +20,6 @@ from spl_onnx.report.build import (
     settings_entry,
     site_entry,
     write_json,
-    write_text,
 )
 from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.plan import Plan, SitePlan
@@ -110,27 +107,6 @@ def test_numpy_values_are_written_as_numbers(tmp_path):
 def test_files_that_cannot_be_written(tmp_path):
     with pytest.raises(UsageError, match=r"--json .*: cannot be written"):
         write_json({}, tmp_path / "no" / "r.json")
-    with pytest.raises(UsageError, match=r"--plan-out .*: cannot be written"):
-        write_text(tmp_path, "", "--plan-out")
-
-
-def test_an_old_file_stays_whole_until_the_new_one_is_complete(tmp_path):
-    target = tmp_path / "r.json"
-    target.write_text("old")
-    with pytest.raises(UnicodeEncodeError):
-        write_text(target, "new \ud800", "--json")
-    assert target.read_text() == "old" and list(tmp_path.iterdir()) == [target]
-    write_text(target, "new", "--json")
-    assert target.read_text() == "new" and list(tmp_path.iterdir()) == [target]
-
-
-def test_a_pipe_is_written_to(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    writer = threading.Thread(target=write_text, args=(tmp_path / "pipe", "content", "--json"), daemon=True)
-    writer.start()
-    assert (tmp_path / "pipe").read_text() == "content"
-    writer.join(10)
-    assert (tmp_path / "pipe").is_fifo()
 
 
 def test_settings_name_what_decides():

@@ -9,7 +9,7 @@ import pytest
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite import external_data
 from spl_onnx.rewrite.model_io import load_model, read_model, save_model
-from tests.rewrite.test_model_io import small, split
+from tests.rewrite.test_model_io import data_file, small, split
 
 
 def relocate(path, **changes: str) -> None:
@@ -31,11 +31,11 @@ def test_locations_outside_are_refused(tmp_path, location):
 def test_links_are_refused(tmp_path, linked):
     _, path = split(tmp_path)
     if linked == "file":
-        (tmp_path / "link").symlink_to(tmp_path / "m.onnx.data")
+        (tmp_path / "link").symlink_to(data_file(path))
         relocate(path, location="link")
     else:
         (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)
-        relocate(path, location="link/m.onnx.data")
+        relocate(path, location=f"link/{data_file(path).name}")
     with pytest.raises(ModelError, match="is a link and is refused"):
         read_model(path)
 
@@ -50,16 +50,16 @@ def test_wrong_places_are_refused(tmp_path, changes):
 
 def test_missing_weights_file(tmp_path):
     _, path = split(tmp_path)
-    (tmp_path / "m.onnx.data").unlink()
+    data_file(path).unlink()
     with pytest.raises(
-        ModelError, match=r"weights 'c\.w': file .*m\.onnx\.data cannot be read .*keep it beside"
+        ModelError, match=r"weights 'c\.w': file .*m\.onnx\..*\.data cannot be read .*keep it beside"
     ):
         read_model(path)
 
 
 def test_truncated_weights_file(tmp_path):
     _, path = split(tmp_path)
-    data = tmp_path / "m.onnx.data"
+    data = data_file(path)
     data.write_bytes(data.read_bytes()[:5000])
     with pytest.raises(
         ModelError, match=r"weights 'd\.w': .* ends early, got 0 of 4608 bytes at offset 8192"
@@ -77,11 +77,14 @@ def test_offsets_are_aligned_and_small_tensors_stay_inside(tmp_path):
 
 
 def test_a_file_of_something_else_is_not_touched(tmp_path):
-    other = tmp_path / "m.onnx.data"
-    other.write_text("not yours")
+    """Not even one that has the name the data file would get."""
     model, path = split(tmp_path)
-    assert other.read_text() == "not yours"
-    assert load_model(path) == model
+    wanted = data_file(path)
+    path.unlink()
+    wanted.write_text("not yours")
+    split(tmp_path)
+    assert wanted.read_text() == "not yours"
+    assert load_model(path) == model and data_file(path) != wanted
 
 
 def test_weights_of_the_old_encoding_are_written_as_raw_bytes(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -19,7 +22,22 @@ def small() -> onnx.ModelProto:
     return made.model("y")
 
 
-def split(tmp_path, name: str = "m.onnx") -> tuple[onnx.ModelProto, object]:
+def changed() -> onnx.ModelProto:
+    """The same network with other weights."""
+    model = small()
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor) + 1, tensor.name))
+    return model
+
+
+def data_file(path: Path) -> Path:
+    """The file that holds the weights of the model at `path`."""
+    bare = onnx.load(path, load_external_data=False)
+    (name,) = {e.value for t in bare.graph.initializer for e in t.external_data if e.key == "location"}
+    return path.with_name(name)
+
+
+def split(tmp_path, name: str = "m.onnx") -> tuple[onnx.ModelProto, Path]:
     model = small()
     path = tmp_path / name
     save_model(model, path, external_data=True)
@@ -35,7 +53,8 @@ def test_one_file(tmp_path):
 
 def test_two_files(tmp_path):
     model, path = split(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
+    assert {p.name for p in tmp_path.iterdir()} == {"m.onnx", data_file(path).name}
+    assert re.fullmatch(r"m\.onnx\.[0-9a-f]{16}\.data", data_file(path).name)
     assert load_model(path) == model
     read = [t.raw_data for t in onnx.load(path).graph.initializer]
     assert read == [t.raw_data for t in model.graph.initializer], "onnx reads it too"
@@ -43,17 +62,17 @@ def test_two_files(tmp_path):
 
 
 def test_threshold(tmp_path):
-    save_model(small(), tmp_path / "m.onnx", threshold=100)
-    assert (tmp_path / "m.onnx.data").exists()
+    files = save_model(small(), tmp_path / "m.onnx", threshold=100)
+    assert files == (tmp_path / "m.onnx", data_file(tmp_path / "m.onnx"))
+    assert save_model(small(), tmp_path / "inside.onnx", threshold=100_000) == (tmp_path / "inside.onnx",)
 
 
 def test_external_data_stays_external(tmp_path):
     model, path = split(tmp_path)
     loaded = read_model(path)
-    assert loaded.external_data is True
+    assert loaded.external_data is True and loaded.files == (path, data_file(path))
     result = rewritten(path)
-    result.save(tmp_path / "out.onnx")
-    assert (tmp_path / "out.onnx.data").exists()
+    assert result.save(tmp_path / "out.onnx") == (tmp_path / "out.onnx", data_file(tmp_path / "out.onnx"))
     x = {"x": images(1, 16, 6, 6)}
     np.testing.assert_allclose(
         run(load_model(tmp_path / "out.onnx"), x)[0], run(model, x)[0], rtol=1e-5, atol=1e-5
@@ -62,14 +81,18 @@ def test_external_data_stays_external(tmp_path):
 
 def test_saving_again_neither_appends_nor_leaves_files(tmp_path):
     model, path = split(tmp_path)
-    size = (tmp_path / "m.onnx.data").stat().st_size
+    names = {p.name for p in tmp_path.iterdir()}
+    size = data_file(path).stat().st_size
     for _ in range(3):
         save_model(model, path, external_data=True)
-        (data,) = [p for p in tmp_path.iterdir() if p.name != "m.onnx"]
-        assert data.stat().st_size == size
-        assert load_model(path) == model
+        assert {p.name for p in tmp_path.iterdir()} == names, "the same content has the same name"
+        assert data_file(path).stat().st_size == size and load_model(path) == model
+    other = changed()
+    save_model(other, path, external_data=True)
+    assert {p.name for p in tmp_path.iterdir()} == {"m.onnx", data_file(path).name} != names
+    assert load_model(path) == other
     save_model(model, path, external_data=False)
-    assert load_model(path) == model
+    assert load_model(path) == model and [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
 
 
 @pytest.mark.parametrize("external", [False, True])
@@ -88,10 +111,8 @@ def test_a_failure_leaves_the_old_output_untouched(tmp_path, monkeypatch, extern
         return replace(self, target)
 
     monkeypatch.setattr(type(path), "replace", failing)
-    changed = small()
-    changed.doc_string = "new"
     with pytest.raises(ModelError, match=r"cannot be written .*No space left"):
-        save_model(changed, path, external_data=external)
+        save_model(changed(), path, external_data=external)
     assert len(calls) == fail_at + 1
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 

@@ -9,7 +9,8 @@ from importlib import resources
 from pathlib import Path, PurePath
 from typing import Any
 
-from spl_onnx.report.build import plain_report, write_text
+from spl_onnx.files import write_text
+from spl_onnx.report.build import plain_report
 from spl_onnx.report.html.about import machine_section, model_section, settings_section
 from spl_onnx.report.html.escape import Html, join, raw, tag
 from spl_onnx.report.html.headline import headline
