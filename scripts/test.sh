@@ -26,7 +26,7 @@ clang_format() {
 step "install"
 pip install --quiet '.[test]'
 
-python_folders=(spl_onnx models scripts tests)
+python_folders=(spl_onnx models scripts experiments tests)
 check "ruff check" ruff check "${python_folders[@]}"
 check "ruff format" ruff format --check "${python_folders[@]}"
 check "mypy" mypy

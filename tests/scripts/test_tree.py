@@ -28,8 +28,8 @@ LAYERS = (
 )
 
 
-def imports(text: str) -> set[str]:
-    """First name below spl_onnx of everything a module's text imports from the package."""
+def modules(text: str) -> list[str]:
+    """Full names of everything a module's text imports."""
     names = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -38,7 +38,12 @@ def imports(text: str) -> set[str]:
             names += [f"spl_onnx.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.append(node.module)
-    return {name.split(".")[1] for name in names if name.startswith("spl_onnx.")}
+    return names
+
+
+def imports(text: str) -> set[str]:
+    """First name below spl_onnx of everything a module's text imports from the package."""
+    return {name.split(".")[1] for name in modules(text) if name.startswith("spl_onnx.")}
 
 
 def upward(part: str, text: str) -> set[str]:
@@ -66,6 +71,13 @@ def test_upward_imports_are_recognised() -> None:
     assert upward("predictors", "from spl_onnx.data import open_data") == {"data"}
 
 
+def test_nothing_depends_on_experiments() -> None:
+    folders = [PROJECT / name for name in ("spl_onnx", "models", "scripts")]
+    texts = {path: path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py")}
+    guilty = [path for path, text in texts.items() if any(m.startswith("experiments") for m in modules(text))]
+    assert guilty == []
+
+
 def has_code(path: Path) -> bool:
     """Whether a file defines functions or classes."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -73,14 +85,16 @@ def has_code(path: Path) -> bool:
 
 
 def home_of_tests(path: Path) -> Path:
-    """Where the tests of a file of the package belong."""
-    parts = path.relative_to(PROJECT / "spl_onnx")
+    """Where the tests of a file of the package or of an experiment belong."""
+    package = PROJECT / "spl_onnx"
+    parts = path.relative_to(package if path.is_relative_to(package) else PROJECT)
     return PROJECT / "tests" / parts.parent / f"test_{parts.name}"
 
 
 def untested() -> set[str]:
-    """Files of the package with code and no test file."""
-    files = [path for path in (PROJECT / "spl_onnx").rglob("*.py") if has_code(path)]
+    """Files of the package and of the experiments with code and no test file."""
+    folders = PROJECT / "spl_onnx", PROJECT / "experiments"
+    files = [path for folder in folders for path in folder.rglob("*.py") if has_code(path)]
     return {str(path.relative_to(PROJECT)) for path in files if not home_of_tests(path).is_file()}
 
 

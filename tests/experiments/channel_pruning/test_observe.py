@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.channel_pruning.observe import Aim, gather, window_of
-from scripts.channel_pruning.residual import Graph, find_pairs
-from scripts.channel_pruning.stream import Stream
-from tests.scripts.channel_pruning.networks import pictures, residual_network
+from experiments.channel_pruning.observe import Aim, gather, window_of
+from experiments.channel_pruning.residual import Graph, find_pairs
+from experiments.channel_pruning.stream import Stream
+from tests.experiments.channel_pruning.networks import pictures, residual_network
 
 
 def network():

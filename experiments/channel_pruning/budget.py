@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scripts.channel_pruning.reconstruction import Elimination
+from experiments.channel_pruning.reconstruction import Elimination
 from spl_onnx.errors import UsageError
 
 

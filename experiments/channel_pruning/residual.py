@@ -8,6 +8,7 @@ input of every filter of the second, and the widths of the residual stream stay 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnx
@@ -99,7 +100,7 @@ class Graph:
         bias = self.array(node.input[2]) if len(node.input) > 2 else np.zeros(len(weight), np.float32)
         return weight, bias
 
-    def set_filters(self, conv: str, weight: Float, bias: Float) -> None:
+    def set_filters(self, conv: str, weight: NDArray[Any], bias: NDArray[Any]) -> None:
         """Give a convolution new weights [O, C, kH, kW] and bias [O], under names of its own."""
         node = self.maker[conv]
         del node.input[1:]

@@ -5,7 +5,7 @@ of the first, inputs of the second. What is left is a smaller ordinary network, 
 are then fitted one after another to what they gave before, by least squares on images and their mirror
 images; no labels and no gradients are used. Accuracy is measured on the other images.
 
-    python -m scripts.prune_channels resnet18.onnx pruned.onnx --data imagenet1k-sample --preprocess imagenet
+    python -m experiments.channel_pruning resnet18.onnx pruned.onnx --data images --preprocess imagenet
 
 Channels go by `--score`: `magnitude` is the norm of the first convolution's filter; `error` is what the
 second convolution, fitted again, loses without the channel. How many each branch gives up follows from the
@@ -20,7 +20,7 @@ from functools import partial
 
 import onnx
 
-from scripts.channel_pruning.pruner import SCORES, Pruner, dense_work
+from experiments.channel_pruning.pruner import SCORES, Pruner, dense_work
 from spl_onnx.data import DataOptions, input_specs, open_data
 from spl_onnx.data.preprocess import PRESETS
 from spl_onnx.data.reader import Reader
@@ -65,7 +65,7 @@ def judge(before: onnx.ModelProto, after: onnx.ModelProto, reader: Reader) -> Co
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.prune_channels")
+    parser = argparse.ArgumentParser(prog="python -m experiments.channel_pruning")
     parser.add_argument("model", help="the .onnx file")
     parser.add_argument("out", help="the .onnx file to write")
     parser.add_argument("--data", required=True, help="labelled images, as for spl-onnx")

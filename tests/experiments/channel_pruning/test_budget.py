@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.channel_pruning.budget import Offer, share_out
-from scripts.channel_pruning.reconstruction import Elimination
+from experiments.channel_pruning.budget import Offer, share_out
+from experiments.channel_pruning.reconstruction import Elimination
 from spl_onnx.errors import UsageError
 
 

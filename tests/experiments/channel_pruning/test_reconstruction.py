@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.channel_pruning.reconstruction import (
+from experiments.channel_pruning.reconstruction import (
     NormalEquations,
     Window,
     best_fit,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.channel_pruning.reconstruction import Index, NormalEquations, Window, patches
-from scripts.channel_pruning.residual import Graph
-from scripts.channel_pruning.stream import Stream, Tensors
+from experiments.channel_pruning.reconstruction import Index, NormalEquations, Window, patches
+from experiments.channel_pruning.residual import Graph
+from experiments.channel_pruning.stream import Stream, Tensors
 
 Float = NDArray[np.float32]
 Halves = tuple[NormalEquations, NormalEquations]

@@ -6,9 +6,9 @@ import numpy as np
 import onnx
 import pytest
 
-from scripts.channel_pruning.residual import Graph, cut, find_pairs
+from experiments.channel_pruning.residual import Graph, cut, find_pairs
 from spl_onnx.measure.sessions import create_session, run
-from tests.scripts.channel_pruning.networks import WIDTHS, pictures, residual_network
+from tests.experiments.channel_pruning.networks import WIDTHS, pictures, residual_network
 
 
 def folded():

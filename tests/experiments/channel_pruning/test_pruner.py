@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import pytest
 
-from scripts.channel_pruning.pruner import (
+from experiments.channel_pruning.pruner import (
     Pruner,
     by_error,
     by_magnitude,
@@ -15,11 +15,11 @@ from scripts.channel_pruning.pruner import (
     fewest,
     folded,
 )
-from scripts.channel_pruning.reconstruction import NormalEquations
-from scripts.channel_pruning.residual import find_pairs
+from experiments.channel_pruning.reconstruction import NormalEquations
+from experiments.channel_pruning.residual import find_pairs
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.sessions import create_session, run
-from tests.scripts.channel_pruning.networks import WIDTHS, pictures, reader_of, residual_network
+from tests.experiments.channel_pruning.networks import WIDTHS, pictures, reader_of, residual_network
 from tests.small_models import small_cnn
 
 

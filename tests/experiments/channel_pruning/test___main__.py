@@ -6,10 +6,10 @@ import numpy as np
 import onnx
 import pytest
 
-from scripts.channel_pruning.pruner import dense_work
-from scripts.prune_channels import main
+from experiments.channel_pruning.__main__ import main
+from experiments.channel_pruning.pruner import dense_work
 from spl_onnx.measure.sessions import create_session, run
-from tests.scripts.channel_pruning.networks import pictures, residual_network
+from tests.experiments.channel_pruning.networks import pictures, residual_network
 
 
 @pytest.fixture

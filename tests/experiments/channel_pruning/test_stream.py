@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from scripts.channel_pruning.residual import Graph, find_pairs
-from scripts.channel_pruning.stream import Stream, images_both_ways
+from experiments.channel_pruning.residual import Graph, find_pairs
+from experiments.channel_pruning.stream import Stream, images_both_ways
 from spl_onnx.measure.sessions import create_session, run
-from tests.scripts.channel_pruning.networks import pictures, reader_of, residual_network
+from tests.experiments.channel_pruning.networks import pictures, reader_of, residual_network
 
 
 def network():

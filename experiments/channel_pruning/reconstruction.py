@@ -171,7 +171,7 @@ def eliminate(equations: NormalEquations, keep: int, ridge: float, step: int = 1
         step: channels dropped between two updates; 1 is exact, more is quicker.
     """
     a, weight = equations.covariances(ridge)
-    inverse = np.linalg.inv(a)
+    inverse: Double = np.linalg.inv(a).astype(np.float64, copy=False)
     weight = inverse @ weight
     left = np.arange(equations.channels)
     order: list[int] = []

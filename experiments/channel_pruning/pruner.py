@@ -7,11 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import onnx
 
-from scripts.channel_pruning import budget
-from scripts.channel_pruning.observe import Aim, gather
-from scripts.channel_pruning.reconstruction import Elimination, Index, NormalEquations, best_fit, eliminate
-from scripts.channel_pruning.residual import Graph, Pair, cut, find_pairs
-from scripts.channel_pruning.stream import Stream, images_both_ways
+from experiments.channel_pruning import budget
+from experiments.channel_pruning.observe import Aim, gather
+from experiments.channel_pruning.reconstruction import (
+    Elimination,
+    Index,
+    NormalEquations,
+    best_fit,
+    eliminate,
+)
+from experiments.channel_pruning.residual import Graph, Pair, cut, find_pairs
+from experiments.channel_pruning.stream import Stream, images_both_ways
 from spl_onnx.data import input_specs
 from spl_onnx.data.reader import Reader
 from spl_onnx.errors import ModelError
@@ -153,4 +159,4 @@ def channel_work(graph: Graph, pair: Pair) -> float:
     shapes = infer_shapes(graph.model, single_sample_shapes(input_specs(graph.model)))
     first, second = graph.filters(pair.first)[0], graph.filters(pair.second)[0]
     places = [float(np.prod(shapes[name][2:])) for name in (pair.first, pair.second)]
-    return 2.0 * (first[0].size * places[0] + second[:, 0].size * places[1])
+    return float(2 * (first[0].size * places[0] + second[:, 0].size * places[1]))

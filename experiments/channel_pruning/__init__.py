@@ -1,0 +1,1 @@
+"""Channels of a trained residual network are cut, without retraining."""
