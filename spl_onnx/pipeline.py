@@ -33,6 +33,7 @@ from spl_onnx.search.accuracy import SearchData
 from spl_onnx.search.budget import attempts, search_data, timed_result
 from spl_onnx.search.by_time import choose_by_time
 from spl_onnx.search.timing_data import fixed_batch, timed_batches, timing_data
+from spl_onnx.spec.messages import known_sizes
 
 #: Differences of means of 0s and 1s carry rounding; a drop equal to the limit is within it.
 _ROUNDING = 1e-9
@@ -166,9 +167,9 @@ def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOpt
 
 def _has_one_shape(model: onnx.ModelProto, data: SearchData) -> bool:
     """Whether the first output has one shape for all samples, their number aside."""
-    dims = model.graph.output[0].type.tensor_type.shape.dim[1:]
+    sizes = (known_sizes(model.graph.output[0]) or ())[1:]
     shapes = {tuple((name, array.shape[1:]) for name, array in feeds.items()) for feeds in data.batches}
-    return len(shapes) == 1 or (len(dims) > 0 and all(dim.HasField("dim_value") for dim in dims))
+    return len(shapes) == 1 or (len(sizes) > 0 and None not in sizes)
 
 
 def _within_budget(

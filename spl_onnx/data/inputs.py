@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper
 
 from spl_onnx.data.reader import Feeds
 from spl_onnx.errors import DataError
+from spl_onnx.spec.messages import element_type, known_sizes
+
+#: What an input may be instead of a tensor, by the field of its type.
+_KINDS = {
+    "sequence_type": "a sequence",
+    "optional_type": "an optional value",
+    "map_type": "a map",
+    "sparse_tensor_type": "a sparse tensor",
+    "opaque_type": "an opaque value",
+}
 
 
 @dataclass(frozen=True)
@@ -20,13 +29,15 @@ class InputSpec:
 
     Attributes:
         name: name of the graph input.
-        dtype: NumPy type.
+        dtype: NumPy type; None for what is no tensor or has no known type, which no array can feed.
         shape: one entry per dimension, None where it is free; None as a whole where the rank is unknown.
+        kind: what it is where it has no NumPy type.
     """
 
     name: str
-    dtype: np.dtype[Any]
+    dtype: np.dtype[Any] | None
     shape: tuple[int | None, ...] | None
+    kind: str = "a tensor of an unknown type"
 
     @property
     def batch(self) -> int | None:
@@ -35,7 +46,7 @@ class InputSpec:
 
     def describe(self) -> str:
         """The type and shape as text, `float32 [?, 3, 224, 224]`."""
-        return f"{self.dtype} {shape_text(self.shape)}"
+        return self.kind if self.dtype is None else f"{self.dtype} {shape_text(self.shape)}"
 
     def accepts(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of this shape fits."""
@@ -56,15 +67,15 @@ def shape_text(shape: tuple[int | None, ...] | None) -> str:
 def input_specs(model: onnx.ModelProto) -> list[InputSpec]:
     """The inputs a user feeds: graph inputs that are not initializers, in order."""
     stored = {tensor.name for tensor in model.graph.initializer}
-    return [_spec(value) for value in model.graph.input if value.name not in stored]
+    return [value_spec(value) for value in model.graph.input if value.name not in stored]
 
 
-def _spec(value: onnx.ValueInfoProto) -> InputSpec:
-    tensor = value.type.tensor_type
-    shape = None
-    if tensor.HasField("shape"):
-        shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
-    return InputSpec(value.name, helper.tensor_dtype_to_np_dtype(tensor.elem_type), shape)
+def value_spec(value: onnx.ValueInfoProto) -> InputSpec:
+    """What an input or output is."""
+    field = value.type.WhichOneof("value")
+    if field in _KINDS:
+        return InputSpec(value.name, None, None, _KINDS[field])
+    return InputSpec(value.name, element_type(value.type.tensor_type.elem_type), known_sizes(value))
 
 
 def pin_shapes(specs: list[InputSpec], shapes: dict[str, tuple[int, ...]]) -> list[InputSpec]:
@@ -86,7 +97,7 @@ def _pin(spec: InputSpec, shape: tuple[int, ...]) -> InputSpec:
     if not spec.accepts(shape):
         got, wanted = shape_text(shape), shape_text(spec.shape)
         raise DataError(f"--input-shape: input {spec.name!r} got {got}, wanted {wanted}")
-    return InputSpec(spec.name, spec.dtype, (spec.batch, *shape[1:]))
+    return replace(spec, shape=(spec.batch, *shape[1:]))
 
 
 def check_feeds(feeds: Feeds, specs: list[InputSpec], where: str) -> None:

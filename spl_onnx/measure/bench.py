@@ -16,6 +16,7 @@ from spl_onnx.errors import DataError, UsageError
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
+from spl_onnx.spec.messages import MOST_VALUES, value_count
 
 #: Batches of data that are kept for timing; the runs go through them in turn.
 KEPT_BATCHES = 8
@@ -109,10 +110,17 @@ def random_batch(specs: list[InputSpec], given: dict[str, Shape], seed: int = 0)
     generator = np.random.default_rng(seed)
     feeds: Feeds = {}
     for spec, (name, shape) in zip(specs, single_sample_shapes(specs, given).items(), strict=True):
+        if spec.dtype is None or spec.dtype.hasobject:
+            raise UsageError(f"input {name!r} is {spec.describe()}: no random values of it can be made up")
         if shape is None:
             raise UsageError(
                 f"input {name!r} has a free shape {shape_text(spec.shape)}: "
                 f"give --input-shape {name}:1,... or --data"
+            )
+        if value_count(shape) > MOST_VALUES:
+            raise UsageError(
+                f"input {name!r} has {shape_text(shape)}, too many values to make up: "
+                f"give a smaller --input-shape {name}:1,... or --data"
             )
         if np.issubdtype(spec.dtype, np.floating):
             feeds[name] = generator.standard_normal(shape).astype(spec.dtype)

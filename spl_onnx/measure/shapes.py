@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
 from spl_onnx.data.inputs import InputSpec
+from spl_onnx.rewrite.tensors import element_count
+from spl_onnx.spec.messages import known_sizes
 
 Shape = tuple[int, ...]
 
@@ -69,7 +70,7 @@ def infer_shapes(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> dic
     for value in light.graph.output:
         value.type.tensor_type.ClearField("shape")
     inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
-    shapes = {t.name: tuple(t.dims) for t in model.graph.initializer}
+    shapes = {t.name: tuple(t.dims) for t in model.graph.initializer if all(dim >= 0 for dim in t.dims)}
     for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
         if (known := _known_shape(value)) is not None:
             shapes[value.name] = known
@@ -99,7 +100,7 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     graph.output.extend(model.graph.output)
     declared = {value.name for value in model.graph.input}
     for tensor in model.graph.initializer:
-        if int(np.prod(tensor.dims, dtype=np.int64)) <= _SMALL and not tensor.external_data:
+        if element_count(tensor) <= _SMALL and not tensor.external_data:
             graph.initializer.append(tensor)
         elif tensor.name not in declared:
             graph.input.append(
@@ -114,9 +115,5 @@ def _set_shape(value: onnx.ValueInfoProto, shape: Shape) -> None:
 
 
 def _known_shape(value: onnx.ValueInfoProto) -> Shape | None:
-    tensor = value.type.tensor_type
-    if not tensor.HasField("shape"):
-        return None
-    if not all(d.HasField("dim_value") for d in tensor.shape.dim):
-        return None
-    return tuple(d.dim_value for d in tensor.shape.dim)
+    sizes = tuple(size for size in known_sizes(value) or (None,) if size is not None)
+    return sizes if sizes == known_sizes(value) else None

@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import onnx
-from onnx import helper
 
-from spl_onnx.data.inputs import shape_text
+from spl_onnx.data.inputs import value_spec
+from spl_onnx.rewrite.tensors import byte_size
 
 _STANDARD = ("", "ai.onnx")
 
@@ -66,7 +65,7 @@ def summarise(model: onnx.ModelProto) -> ModelSummary:
         outputs=tuple(_value(v) for v in model.graph.output),
         nodes=sum(counts.values()),
         operators=dict(counts.most_common()),
-        weight_bytes=sum(_bytes(tensor) for graph in graphs for tensor in graph.initializer),
+        weight_bytes=sum(byte_size(tensor) for graph in graphs for tensor in graph.initializer),
     )
 
 
@@ -84,12 +83,4 @@ def _name(node: onnx.NodeProto) -> str:
 
 
 def _value(value: onnx.ValueInfoProto) -> str:
-    tensor = value.type.tensor_type
-    kind = helper.tensor_dtype_to_np_dtype(tensor.elem_type) if tensor.elem_type else "?"
-    dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
-    return f"{value.name} {kind} {shape_text(dims)}"
-
-
-def _bytes(tensor: onnx.TensorProto) -> int:
-    size = helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize
-    return int(np.prod(tensor.dims, dtype=np.int64)) * size
+    return f"{value.name} {value_spec(value).describe()}"

@@ -16,6 +16,7 @@ from spl_onnx.rewrite.external_data import (
     set_location,
     write_large_tensors,
 )
+from spl_onnx.rewrite.readable import require_readable
 from spl_onnx.rewrite.tensors import copy_without_data, total_bytes
 from spl_onnx.rewrite.tidy import tidied, tidy
 
@@ -61,6 +62,7 @@ def read_model(model: onnx.ModelProto | str | Path) -> LoadedModel:
             its names or nodes contradict each other.
     """
     if isinstance(model, onnx.ModelProto):
+        require_readable(model, "the model in memory")
         if has_external_data(model):
             raise ModelError(
                 "the model in memory refers to weights in a file; pass its path, "
@@ -118,10 +120,7 @@ def _parse(path: Path) -> onnx.ModelProto:
             f"{path}: not an ONNX model, or truncated ({len(content)} bytes, {error}); "
             "check the download against its published size"
         ) from error
-    if not model.HasField("graph") or not model.graph.node or not model.opset_import:
-        raise ModelError(
-            f"{path}: holds no ONNX graph ({len(content)} bytes); wanted a model file as onnx.save writes it"
-        )
+    require_readable(model, str(path))
     tidy(model)
     return model
 

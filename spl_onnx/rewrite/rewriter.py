@@ -19,6 +19,7 @@ from spl_onnx.rewrite.model_io import LoadedModel, check_unprotected, read_model
 from spl_onnx.rewrite.own_nodes import require_original
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rules.registry import ANCHORS, selector
+from spl_onnx.rewrite.validity import require_inferable, require_valid
 from spl_onnx.rewrite.verify import verify
 
 
@@ -68,13 +69,16 @@ def rewrite_model(
         plan: Choices to apply; without it those of `options.plan`, else the rules decide.
 
     Raises:
-        ModelError: The model cannot be read or has nodes of our operators already.
+        ModelError: The model cannot be read, is not valid or has nodes of our operators already.
         UsageError: A rule or a site of the plan is unknown.
         VerificationError: The result is not valid or does not compute what the original does.
     """
     options = options or RewriteOptions()
     loaded = model if isinstance(model, LoadedModel) else read_model(model)
     require_original(loaded.model)
+    if not options.no_verify:
+        require_valid(loaded)
+    require_inferable(loaded.model)
     if plan is None and options.plan is not None:
         plan = Plan.read(options.plan)
     context = ModelContext(loaded.model)

@@ -13,6 +13,7 @@ import onnx
 from spl_onnx.errors import UsageError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, save_model
 from spl_onnx.rewrite.tensors import total_bytes
+from spl_onnx.spec.messages import MOST_VALUES, declared_size, element_type, value_count
 
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]
@@ -103,8 +104,9 @@ def _shape(value: onnx.ValueInfoProto, size: int, symbols: dict[str, int]) -> tu
     dims = []
     for position, dim in enumerate(value.type.tensor_type.shape.dim):
         free = 1 if position == 0 else size
-        if dim.HasField("dim_value"):
-            dims.append(max(int(dim.dim_value), 1))
+        known = declared_size(dim)
+        if known is not None:
+            dims.append(max(known, 1))
         else:
             dims.append(symbols.setdefault(dim.dim_param, free) if dim.dim_param else free)
     return tuple(dims)
@@ -120,7 +122,12 @@ def _values(value: onnx.ValueInfoProto, shape: tuple[int, ...], rng: np.random.G
         raise UsageError(
             f"input '{value.name}' is no numeric tensor, so no test input can be made up: use --no-verify"
         )
-    dtype = onnx.helper.tensor_dtype_to_np_dtype(kind)
+    dtype = element_type(kind)
+    if dtype is None or value_count(shape) > MOST_VALUES:
+        raise UsageError(
+            f"input '{value.name}' of type {kind} and shape {list(shape)} cannot be made up: "
+            "name a shape with --input-shape, or use --no-verify"
+        )
     if np.issubdtype(dtype, np.floating):
         return rng.standard_normal(shape).astype(dtype)
     return rng.integers(0, 2, shape).astype(dtype)

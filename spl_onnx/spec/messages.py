@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
 #: Made-up inputs have at most this many values; more than that is a made-up size.
-MOST_VALUES = 1 << 30
+MOST_VALUES = 1 << 27
 
 
 def declared_size(dim: onnx.TensorShapeProto.Dimension) -> int | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from spl_onnx.data.inputs import InputSpec, check_feeds, input_specs, pin_shapes, shape_text
+from spl_onnx.data.inputs import InputSpec, check_array, check_feeds, input_specs, pin_shapes, shape_text
 from spl_onnx.errors import DataError
 from tests.data.specs import IMAGE_SPEC, VECTOR_SPEC
 from tests.small_models import small_cnn
@@ -69,3 +70,29 @@ def test_pinned_shapes_must_fit():
 def test_shapes_as_text():
     assert shape_text((None, 3)) == "[?, 3]"
     assert shape_text(None) == "[any shape]"
+
+
+def test_sizes_below_zero_are_free():
+    model = small_cnn()
+    for position in (0, 2, 3):
+        model.graph.input[0].type.tensor_type.shape.dim[position].dim_value = -1
+    (spec,) = input_specs(model)
+    assert spec.shape == (None, 3, None, None)
+    assert spec.accepts((2, 3, 5, 7)) and not spec.accepts((2, 4, 5, 7))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (helper.make_tensor_sequence_value_info("s", TensorProto.FLOAT, [2]), "a sequence"),
+        (helper.make_value_info("s", helper.make_optional_type_proto(onnx.TypeProto())), "an optional value"),
+        (onnx.ValueInfoProto(name="s"), "a tensor of an unknown type"),
+    ],
+)
+def test_inputs_that_are_no_arrays(value, kind):
+    model = small_cnn()
+    model.graph.input.append(value)
+    spec = input_specs(model)[1]
+    assert spec.dtype is None and spec.describe() == kind
+    with pytest.raises(DataError, match=f"wanted {kind}"):
+        check_array(np.zeros((1, 2), np.float32), spec, "data")

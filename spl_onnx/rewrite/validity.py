@@ -1,0 +1,110 @@
+"""Whether the original is sound: a model that nobody can run is refused before anything else.
+
+onnx.checker comes first and is given the weights one by one, so that it costs little for a model of any size.
+It knows nothing of custom operators and takes them as they are. ONNX Runtime is asked only about what the
+checker refuses, because it takes many models that break a rule of the standard.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+
+import onnx
+
+from spl_onnx.errors import ModelError, PluginError
+from spl_onnx.rewrite.external_data import is_external
+from spl_onnx.rewrite.forked import survives
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.tensors import copy_without_data
+from spl_onnx.rewrite.trial import Trial
+
+_ERRORS_ONLY = 4
+_SHOWN = 400
+
+
+def require_valid(loaded: LoadedModel) -> None:
+    """Refuse a model that onnx.checker and ONNX Runtime both refuse.
+
+    Raises:
+        ModelError: With what both say.
+    """
+    complaint = _checker(loaded.model)
+    if complaint is None:
+        return
+    with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
+        refusal = _runtime(Trial(Path(folder)).source(loaded.model, loaded.path))
+    if refusal is not None:
+        where = "the model in memory" if loaded.path is None else str(loaded.path)
+        raise ModelError(
+            f"{where}: is not a valid model: {complaint[:_SHOWN]} (onnx.checker); {refusal[:_SHOWN]} "
+            "(ONNX Runtime); export it again"
+        )
+
+
+def require_inferable(model: onnx.ModelProto) -> None:
+    """Refuse a model that the shape inference of onnx does not survive; it aborts on some it should refuse.
+
+    Raises:
+        ModelError: It does not.
+    """
+    light = copy_without_data(model)
+    if not survives(lambda: _infer(light)):
+        raise ModelError(
+            "the shape inference of onnx aborts on this model, or never comes to an end: its sizes, pads or "
+            "slices mean nothing; export it again"
+        )
+
+
+def _infer(light: onnx.ModelProto) -> None:
+    for strict in (False, True):
+        with contextlib.suppress(Exception):
+            onnx.shape_inference.infer_shapes(light, check_type=strict, strict_mode=strict, data_prop=True)
+
+
+def _checker(model: onnx.ModelProto) -> str | None:
+    """What onnx.checker dislikes; None when it takes the model."""
+    try:
+        onnx.checker.check_model(_with_inputs_for_weights(model))
+        for tensor in model.graph.initializer:
+            onnx.checker.check_tensor(tensor)
+    except Exception as error:  # also of protobuf, for tensors that fit no message
+        return " ".join(str(error).split()) or type(error).__name__
+    return None
+
+
+def _with_inputs_for_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of `model` in which large weights are inputs of the graph."""
+    light = copy_without_data(model)
+    graph = light.graph
+    declared = {value.name for value in graph.input}
+    large = [tensor for tensor in graph.initializer if is_external(tensor)]
+    small = [tensor for tensor in graph.initializer if not is_external(tensor)]
+    del graph.initializer[:]
+    graph.initializer.extend(small)
+    for tensor in large:
+        if tensor.name not in declared:
+            shape = list(tensor.dims)
+            graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, shape))
+    return light
+
+
+def _runtime(source: bytes | str) -> str | None:
+    """What ONNX Runtime dislikes; None when it takes the model."""
+    import onnxruntime as ort
+
+    from spl_onnx.plugin import register
+
+    options = ort.SessionOptions()
+    options.log_severity_level = _ERRORS_ONLY
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        register(options)
+    except PluginError:  # a model without our operators does not need them
+        options = ort.SessionOptions()
+    try:
+        ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has many exception types
+        return " ".join(str(error).split()) or type(error).__name__
+    return None

@@ -1,0 +1,32 @@
+"""What ends a copy of the process leaves the process as it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from spl_onnx.rewrite.forked import survives
+
+
+def fail():
+    raise ValueError("an exception is an end as good as a result")
+
+
+def test_survives():
+    assert survives(lambda: None) and survives(fail)
+
+
+def test_does_not_survive():
+    assert not survives(os.abort)
+    assert not survives(lambda: os.kill(os.getpid(), signal.SIGSEGV))
+
+
+def test_does_not_come_to_an_end():
+    assert not survives(lambda: time.sleep(60), seconds=0.05)
+
+
+def test_nothing_remains(capfd):
+    done = []
+    assert survives(lambda: (done.append(1), os.write(1, b"out"), os.write(2, b"err")))
+    assert done == [] and capfd.readouterr() == ("", "")
