@@ -5,15 +5,30 @@
 namespace spl {
 namespace {
 
+constexpr int64_t kNominalSlots = 8 * 14;
+
+// Places of the input rectangle under a nominal tile, as a floating-point number: with strides,
+// dilations and kernels of a million the number of them has more than 64 bits.
+double rectangle(const ConvShape& s) {
+  const ConvAttributes& at = s.at;
+  const int64_t high = 7 * at.strides[0] + (s.kH - 1) * at.dilations[0] + 1;
+  const int64_t wide = 13 * at.strides[1] + (s.kW - 1) * at.dilations[1] + 1;
+  return static_cast<double>(high) * static_cast<double>(wide);
+}
+
 bool prefers_halo(const ConvShape& s) {
   if (s.taps() == 1) return false;
   const int64_t padded = (s.Cg + kLanes - 1) / kLanes * kLanes;
   if (3 * padded > 4 * s.Cg) return false;
-  // Places of a nominal tile of 8 x 14 against the patch elements it replaces.
-  const ConvAttributes& at = s.at;
-  const int64_t high = 7 * at.strides[0] + (s.kH - 1) * at.dilations[0] + 1;
-  const int64_t wide = 13 * at.strides[1] + (s.kW - 1) * at.dilations[1] + 1;
-  return high * wide <= std::min<int64_t>(8 * 14 * 5, 8 * 14 * s.taps());
+  // Against the patch elements it replaces.
+  return rectangle(s) <= static_cast<double>(kNominalSlots * std::min<int64_t>(5, s.taps()));
+}
+
+// Whether the rectangle, copied as it is, is no more than a few times the patches: far apart as
+// strides may be, what lies between them would only be carried about.
+bool rows_fit(const ConvShape& s) {
+  constexpr int64_t kMost = 8;
+  return rectangle(s) <= static_cast<double>(kNominalSlots * kMost * s.taps());
 }
 
 }  // namespace
@@ -23,7 +38,7 @@ ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int
   ChunkPlan plan;
   plan.halo = prefers_halo(shape);
   plan.rows = rows && !plan.halo && shape.kW > 1 && shape.at.group == 1 &&
-              shape.at.dilations[1] == 1 && shape.kW * shape.Cg <= patch_step;
+              shape.at.dilations[1] == 1 && shape.kW * shape.Cg <= patch_step && rows_fit(shape);
   plan.three_rows = plan.halo && shape.kH == 3 && shape.kW == 3 && shape.at.strides[1] == 1 &&
                     shape.at.dilations[0] == 1 && shape.at.dilations[1] == 1;
   plan.taps = static_cast<int>(plan.halo ? shape.taps() : (plan.rows ? shape.kH : 1));

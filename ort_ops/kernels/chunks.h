@@ -6,7 +6,7 @@
 //          and serves all taps. For kernels larger than 1 x 1 with enough channels.
 //   rows   the input rectangle as it is, pixel after pixel: a kernel row of a patch (kW pixels x
 //   all
-//          channels) is one piece of memory. For few channels.
+//          channels) is one piece of memory. For few channels and strides that leave little out.
 //   patch  the patch of each slot, `step` elements at a time (im2col). For 1 x 1 kernels, where
 //          nothing is duplicated, and for strides and dilations with which taps share little.
 #pragma once

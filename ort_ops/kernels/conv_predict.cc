@@ -59,6 +59,7 @@ ConvPredict::ConvPredict(const ConvShape& shape, const PredictorWeights& weights
 Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
                          const Parallel& parallel) const {
   if (shape.outputs() == 0) return "";
+  thread_scratch().begin_run();
   std::vector<Quantization> quantization;
   const int64_t entries = rows_ ? shape.W : shape.N, image = shape.H * shape.W * shape.C;
   if (in.input_scale != nullptr) {
@@ -71,7 +72,7 @@ Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
   }
   if (sparse_ == nullptr) return run_dense(shape, in, quantization, 0, shape.N, parallel);
   for (int64_t n = 0; n < shape.N; n++) {
-    const bool skip = quantization[n].zero == 0 &&
+    const bool skip = quantization[n].zero == 0 && sparse_image_fits(shape, micro_.unit_channels) &&
                       sampled_zero_share(shape, in.x + n * image, micro_.unit_channels) > kSkipFrom;
     Message bad = skip ? run_sparse(shape, in, quantization, n, parallel)
                        : run_dense(shape, in, quantization, n, n + 1, parallel);
@@ -113,7 +114,7 @@ void ConvPredict::run_unit(const Unit& unit) const {
 
 // Sums of a column block: [slots][16 * lane blocks], blocks one after the other.
 void ConvPredict::accumulate_units(const Unit& unit, int first, int last, int32_t* sums) const {
-  const int slots = unit.tile.slots();
+  const int slots = static_cast<int>(unit.tile.slots());
   const int64_t block_size = static_cast<int64_t>(kGranule) * slots;
   InputTile input(unit.target.shape, plan_, micro_, thread_scratch());
   input.begin(unit.x, unit.tile, unit.group);
@@ -126,7 +127,7 @@ void ConvPredict::accumulate_units(const Unit& unit, int first, int last, int32_
 }
 
 void ConvPredict::accumulate_floats(const Unit& unit, int first, int last, float* sums) const {
-  const int slots = unit.tile.slots();
+  const int slots = static_cast<int>(unit.tile.slots());
   const int64_t block_size = static_cast<int64_t>(kGranule) * slots;
   InputTile input(unit.target.shape, plan_, micro_, thread_scratch());
   input.begin(unit.x, unit.tile, unit.group);

@@ -10,6 +10,7 @@
 #include "kernels/geometry.h"
 #include "kernels/micro.h"
 #include "kernels/residual.h"
+#include "kernels/scratch.h"
 #include "kernels/status.h"
 #include "kernels/weight_matrix.h"
 
@@ -66,7 +67,8 @@ const char* dense_way(const ConvShape& shape);
 // All outputs with zero inputs skipped: for 1 x 1 kernels without padding, and others.
 std::unique_ptr<SrmmMethod> make_pointwise_skip(const SrmmLayer& layer);
 std::unique_ptr<SrmmMethod> make_sliding_skip(const SrmmLayer& layer);
-// One of the two; images with few zeros go to dense work unless `always`.
+// One of the two; images with few zeros go to dense work unless `always`, and those whose non-zero
+// inputs would take many times the memory of the image.
 std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer, bool always);
 // `selected`, or zero skipping for images where that promises to be faster.
 std::unique_ptr<SrmmMethod> make_adaptive(const SrmmLayer& layer,
@@ -78,6 +80,7 @@ class ConvSrmm {
   ConvSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro);
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
+    thread_scratch().begin_run();
     return method_->run(shape, in, parallel);
   }
 

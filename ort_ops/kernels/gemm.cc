@@ -52,6 +52,7 @@ GemmSrmm::GemmSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b
 Message GemmSrmm::run(const ConvShape& shape, const SrmmInputs& in,
                       const Parallel& parallel) const {
   if (shape.outputs() == 0) return "";
+  thread_scratch().begin_run();
   if (!by_rows_ && skips_ && shape.W <= GemmZeroSkip::kMostRows)
     return few_rows_.get().run(shape, in, bias_, clamp_, parallel);
   if (!by_rows_) return all_outputs_.get().run(shape, in, parallel);

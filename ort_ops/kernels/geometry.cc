@@ -2,12 +2,17 @@
 
 #include <algorithm>
 
+#include "kernels/checked_size.h"
+
 namespace spl {
 namespace {
 
-// Bounds far beyond any real model; they keep every product below 2^63.
+// Bounds far beyond any real model; they keep every product of sizes and attributes below 2^63.
+// That of the weights of an output also keeps counts within it, which are 32 bits, below 2^31 when
+// they are rounded up to whole vectors and tiles.
 constexpr int64_t kMaxAttribute = 1 << 20;
 constexpr int64_t kMaxElements = int64_t{1} << 40;
+constexpr int64_t kMaxOutputWeights = 1 << 26;
 
 std::string check_range(const char* name, const int64_t* values, int count, int64_t low) {
   for (int i = 0; i < count; i++)
@@ -16,16 +21,6 @@ std::string check_range(const char* name, const int64_t* values, int count, int6
              ", wanted a value from " + std::to_string(low) + " to " +
              std::to_string(kMaxAttribute);
   return "";
-}
-
-bool product_fits(const int64_t* dims, int count) {
-  int64_t product = 1;
-  for (int i = 0; i < count; i++) {
-    if (dims[i] < 0) return false;
-    if (dims[i] > 0 && product > kMaxElements / dims[i]) return false;
-    product *= dims[i] > 0 ? dims[i] : 1;
-  }
-  return true;
 }
 
 }  // namespace
@@ -88,15 +83,20 @@ std::string shape_text(const int64_t* dims, size_t rank) {
   return text + "]";
 }
 
+bool tensor_fits(const int64_t dims[4]) { return sizes_fit(dims, 4, kMaxElements); }
+
 std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64_t w[4],
                        ConvShape* out) {
   std::string e = at.check();
   if (!e.empty()) return e;
   // Only where it is needed: every run of a node comes by here.
   auto both = [&] { return "X " + shape_text(x, 4) + " and weights " + shape_text(w, 4); };
-  if (!product_fits(x, 4) || !product_fits(w, 4)) return both() + ": too large";
+  if (!tensor_fits(x) || !tensor_fits(w)) return both() + ": too large";
   for (int i = 0; i < 4; i++)
     if (w[i] < 1) return both() + ": weights must not be empty";
+  if (w[1] * w[2] * w[3] > kMaxOutputWeights)
+    return both() + ": " + std::to_string(w[1] * w[2] * w[3]) +
+           " weights per output, wanted at most " + std::to_string(kMaxOutputWeights);
   if (w[3] * at.group != x[3])
     return both() + ": X has " + std::to_string(x[3]) + " channels, wanted " +
            std::to_string(w[3] * at.group) + " (" + std::to_string(w[3]) + " per group, " +
@@ -116,8 +116,8 @@ std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64
   s.pW = pool_output_size(s.oW, at.pool_kernel[1], at.pool_strides[1], at.pool_pads[1],
                           at.pool_pads[3], at.pool_ceil);
   if (s.pH < 1 || s.pW < 1) return both() + ": the pooling window is larger than the padded image";
-  const int64_t conv[4] = {s.N, s.oH, s.oW, s.O};
-  if (!product_fits(conv, 4)) return both() + ": the output is too large";
+  const int64_t conv[4] = {s.N, s.oH, s.oW, s.O}, pooled[4] = {s.N, s.pH, s.pW, s.O};
+  if (!tensor_fits(conv) || !tensor_fits(pooled)) return both() + ": the output is too large";
   *out = s;
   return "";
 }

@@ -58,6 +58,10 @@ int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t beg
 int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
                          bool ceil);
 
+// Whether a tensor of four sizes is one that kernels take: all positions in it, and their products
+// with attributes, are far below 2^63.
+bool tensor_fits(const int64_t dims[4]);
+
 // x = {N, H, W, C}, w = {O, kH, kW, Cg}. Returns an empty string and fills `out`, or says what does
 // not fit, with both shapes.
 std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64_t w[4],

@@ -7,7 +7,11 @@ namespace spl {
 
 InputTile::InputTile(const ConvShape& shape, const ChunkPlan& plan, const MicroKernels& micro,
                      Scratch& scratch)
-    : shape_(shape), plan_(plan), micro_(micro), scratch_(scratch), row_bytes_(plan.row() * 4) {}
+    : shape_(shape),
+      plan_(plan),
+      micro_(micro),
+      scratch_(scratch),
+      row_bytes_(int64_t{4} * plan.row()) {}
 
 void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
   x_ = x, tile_ = tile, group_ = group;
@@ -20,9 +24,8 @@ void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
   }
   pitch_ = plan_.three_rows && wide_ <= kTilePitch ? kTilePitch : wide_;
   // A row of pixels side by side is one place.
-  if (plan_.rows) row_bytes_ = static_cast<int>((wide_ * shape_.C * 4 + 127) / 64 * 64);
-  const size_t size = static_cast<size_t>(high_ * (plan_.rows ? 1 : pitch_) * row_bytes_);
-  packed_ = scratch_.input.get<char>(size);
+  if (plan_.rows) row_bytes_ = (wide_ * shape_.C * 4 + 127) / 64 * 64;
+  packed_ = scratch_.input.get<char>(checked_size({high_, plan_.rows ? 1 : pitch_, row_bytes_}));
   const size_t row = plan_.rows ? 0 : static_cast<size_t>(plan_.row());
   row_ = scratch_.rows.get<float>(2 * row);
   zeros_ = row_ + row;
@@ -32,20 +35,19 @@ void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
 // Offsets in bytes; `pixel_bytes` is the distance of pixels in rows.
 void InputTile::offsets(int64_t pixel_bytes) {
   const size_t slots = static_cast<size_t>(tile_.slots()), taps = static_cast<size_t>(plan_.taps);
-  slot_offset_ = scratch_.slots.get<int32_t>(slots + taps);
+  slot_offset_ = scratch_.slots.get<int64_t>(slots + taps);
   tap_offset_ = slot_offset_ + slots;
   const ConvAttributes& at = shape_.at;
   const bool strided = plan_.halo || plan_.rows;
   const int64_t down = (strided ? at.strides[0] : 1) * (plan_.rows ? 1 : pitch_) * row_bytes_;
   const int64_t right = (strided ? at.strides[1] : 1) * (plan_.rows ? pixel_bytes : row_bytes_);
   for (int r = 0, s = 0; r < tile_.rows; r++)
-    for (int c = 0; c < tile_.columns; c++, s++)
-      slot_offset_[s] = static_cast<int32_t>(r * down + c * right);
+    for (int c = 0; c < tile_.columns; c++, s++) slot_offset_[s] = r * down + c * right;
   const int64_t across = plan_.halo ? shape_.kW : 1;  // taps in a kernel row
   for (int t = 0; t < plan_.taps; t++)
-    tap_offset_[t] = static_cast<int32_t>(
+    tap_offset_[t] =
         (t / across * at.dilations[0] * (plan_.rows ? 1 : pitch_) + t % across * at.dilations[1]) *
-        row_bytes_);
+        row_bytes_;
 }
 
 TileView InputTile::view() const { return {packed_, slot_offset_, tap_offset_, plan_.taps}; }
@@ -164,7 +166,7 @@ void InputTile::pack_units(int chunk, const QuantizationMap& map) {
     const Quantization& q = map.of(tile_.n, 0);
     pack_rows(value_bytes, [&](const float* from, int64_t n, char* out) {
       if (from != nullptr)
-        micro_.quantize(from, static_cast<int>(n), q.inverse, q.zero, out);
+        micro_.quantize(from, n, q.inverse, q.zero, out);
       else  // 16-bit values are little endian on every processor this runs on
         for (int64_t i = 0; i < n; i++) {
           out[i * value_bytes] = static_cast<char>(static_cast<int>(q.zero));

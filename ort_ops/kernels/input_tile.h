@@ -48,10 +48,10 @@ class InputTile {
   int64_t group_ = 0;
   int64_t high_ = 0, wide_ = 0;  // places
   int64_t pitch_ = 0;            // places between rows
-  int row_bytes_;
+  int64_t row_bytes_;
   char* packed_ = nullptr;
   float *row_ = nullptr, *zeros_ = nullptr;
-  int32_t *slot_offset_ = nullptr, *tap_offset_ = nullptr;
+  int64_t *slot_offset_ = nullptr, *tap_offset_ = nullptr;
 };
 
 }  // namespace spl

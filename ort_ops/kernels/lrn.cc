@@ -23,6 +23,7 @@ Message LrnAttributes::check() const {
 Message run_lrn(const LrnAttributes& at, const float* x, int64_t pixels, int64_t channels, float* y,
                 const Parallel& parallel, const MicroKernels& micro) {
   if (pixels == 0 || channels == 0) return {};
+  thread_scratch().begin_run();
   // A window that reaches beyond all channels sums the same values as one that ends there.
   const Lrn lrn{channels,
                 std::min((at.size - 1) / 2, channels - 1),

@@ -9,8 +9,9 @@
 //   unit         4 bytes of quantised input: `unit_channels` neighbouring channels
 //
 // Contract: pointers named `packed`, `weights` and `sums` are 64-byte aligned where that can be had
-// (it is faster), but no kernel requires it. Counts may be 0. No kernel allocates, throws or reads
-// beyond what its contract names.
+// (it is faster), but no kernel requires it. Offsets and strides have 64 bits, as they grow with
+// the image; counts, of what is in a tile, a row or a chunk, may be 0. No kernel allocates, throws
+// or reads beyond what its contract names.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +26,8 @@ constexpr int kMaxWindow = 254;    // places in a pooling window
 // slot_offset[s] + tap_offset[t].
 struct TileView {
   const char* packed;
-  const int32_t* slot_offset;
-  const int32_t* tap_offset;
+  const int64_t* slot_offset;
+  const int64_t* tap_offset;
   int taps;
 };
 
@@ -34,7 +35,7 @@ struct TileView {
 // immediate operands of the multiply-adds, about a tenth faster than with an index register,
 // so the two layouts that matter are named.
 struct DotBlocks {
-  const int32_t* offset;  // bytes
+  const int64_t* offset;  // bytes
   int count;
   enum Layout {
     kAnywhere,
@@ -146,12 +147,12 @@ struct MicroKernels {
   const char* isa;
   int unit_channels;  // quantised channels per unit: 4 (8-bit, VNNI) or 2 (16-bit)
 
-  // --- dot.cc: selected outputs -----------------------------------------------------------------
+  // --- dot_slots.cc, dot_rows.cc: selected outputs ----------------------------------------------
   // sums[i] += dot(weights, patch of slots[i]) for i < count; 0 may be added to 7 sums beyond.
   // weights: blocks.count (1..18) lane blocks; block v meets the 16 input floats at byte
   // slot_offset[slots[i]] + blocks.offset[v] of `packed`.
   void (*dot_slots)(const float* weights, const DotBlocks& blocks, const char* packed,
-                    const int32_t* slot_offset, const uint16_t* slots, int count, float* sums);
+                    const int64_t* slot_offset, const uint16_t* slots, int count, float* sums);
   // out[i] = dot(x, rows[i]) over k floats, unaligned, for i < count; 7 values beyond are
   // overwritten.
   void (*dot_rows)(const float* x, const float* const* rows, int count, int64_t k, float* out);
@@ -184,8 +185,7 @@ struct MicroKernels {
   bool (*winograd_output)(const float* sums, int64_t stride, int blocks, int side,
                           const SquareValues& to);
 
-  // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input
-  // -----------------
+  // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input ---------------
   int slide_blocks;  // most lane blocks of outputs in slide_row
   int tap_blocks;    // most lane blocks of outputs in tap_row
   // Three neighbouring taps, stride 1. Column i of the row adds to outputs i, i - 1 and i - 2, the
@@ -216,7 +216,7 @@ struct MicroKernels {
   void (*min_max)(const float* x, int64_t n, float* low, float* high);
   // n values to units at `out` (n rounded up to whole units; the rest of the last unit is 0):
   // clamp(round(x * inverse) + zero, 0, 255).
-  void (*quantize)(const float* x, int n, float inverse, float zero, void* out);
+  void (*quantize)(const float* x, int64_t n, float inverse, float zero, void* out);
   // int8 weights w[0, n) of one output and tap, to the form dense_units multiplies: unit u is
   // written at out + u * unit_stride bytes.
   void (*pack_units)(const int8_t* w, int n, char* out, int64_t unit_stride);

@@ -10,7 +10,7 @@ PackedRows::PackedRows(const ConvShape& shape, const ChunkPlan& plan, const Weig
   chunk_at_.push_back(0);
   for (int q = 0; q < plan.chunks; q++)
     chunk_at_.push_back(chunk_at_.back() + outputs_ * plan.taps * per_tap(q) * kLanes);
-  const size_t total = static_cast<size_t>(chunk_at_.back() * shape.at.group);
+  const size_t total = checked_size({chunk_at_.back(), shape.at.group});
   float* to = data_.get<float>(total);
   base_ = to;
   std::memset(to, 0, total * sizeof(float));
@@ -49,8 +49,8 @@ void PackedColumns::layout(const ConvShape& shape, int unit) {
   chunk_at_.push_back(0);
   for (int q = 0; q < plan_.chunks; q++)
     chunk_at_.push_back(chunk_at_.back() + plan_.taps * ((plan_.depth(q) + unit - 1) / unit));
-  group_bytes_ = chunk_at_.back() * lane_blocks * kLanes * 4;
-  const size_t total = static_cast<size_t>(group_bytes_ * shape.at.group);
+  group_bytes_ = static_cast<int64_t>(checked_size({chunk_at_.back(), lane_blocks, kLanes * 4}));
+  const size_t total = checked_size({group_bytes_, shape.at.group});
   base_ = data_.get<char>(total);
   std::memset(base_, 0, total);
 }

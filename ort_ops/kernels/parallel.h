@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "kernels/scratch.h"
+
 namespace spl {
 
 // The most threads that worked at once for the owner, which learns so how many its session has:
@@ -40,7 +42,7 @@ struct Parallel {
       for (size_t i = 0; i < count; i++) fn(i);
       return;
     }
-    Region<std::remove_reference_t<F>> region{&fn, next_region()};
+    Region<std::remove_reference_t<F>> region{&fn, next_region(), thread_scratch().run()};
     runner(
         self, count,
         [](void* arg, size_t i) {
@@ -62,12 +64,15 @@ struct Parallel {
   struct Region {
     F* fn;
     uint64_t id;
+    Scratch::Run run;
     std::atomic<int> threads{0};
 
     void count_thread() {
       static thread_local uint64_t counted = 0;
-      if (counted != id) threads++;
+      if (counted == id) return;
       counted = id;
+      threads++;
+      thread_scratch().join(run);
     }
   };
 };

@@ -7,6 +7,7 @@ namespace {
 
 constexpr int64_t kMostPixels = 128;  // a thousandth of the time of a large layer
 constexpr int64_t kWord = 64;
+constexpr int64_t kCounted = 1 << 20;  // channels that a 32-bit number counts
 
 }  // namespace
 
@@ -17,9 +18,12 @@ double sampled_zero_share(const ConvShape& shape, const float* image, int per_el
   for (int64_t p = 0; p < shape.H * shape.W; p += step) {
     const float* x = image + p * shape.C;
     if (per_element == 1) {
-      int32_t count = 0;  // as wide as the values, so that the loop becomes one of vectors
-      for (int64_t c = 0; c < shape.C; c++) count += x[c] == 0;
-      zero += count, seen += shape.C;
+      for (int64_t c0 = 0; c0 < shape.C; c0 += kCounted) {
+        int32_t count = 0;  // as wide as the values, so that the loop becomes one of vectors
+        for (int64_t c = c0; c < std::min(shape.C, c0 + kCounted); c++) count += x[c] == 0;
+        zero += count;
+      }
+      seen += shape.C;
       continue;
     }
     for (int64_t c = 0; c + per_element <= shape.C; c += per_element, seen++) {

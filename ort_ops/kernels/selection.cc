@@ -13,7 +13,7 @@ int64_t code_index(const ConvShape& s, int64_t n, int64_t py, int64_t px, int64_
 }
 
 std::string bad_code(const ConvShape& s, const Tile& tile, const uint8_t* codes, int64_t py,
-                     int64_t px, int64_t o0, int64_t o1, const int16_t* slots) {
+                     int64_t px, int64_t o0, int64_t o1, const int64_t* slots) {
   const int64_t area = s.at.pool_area();
   for (int64_t o = o0; o < o1; o++) {
     const int code = codes[code_index(s, tile.n, py, px, o)];
@@ -41,7 +41,7 @@ void transpose_bits(uint64_t* a) {
 }
 
 // The marks of one window; false when a code selects none of its valid places.
-bool mark_window(const MicroKernels& micro, const uint8_t* codes, int lanes, const int16_t* slots,
+bool mark_window(const MicroKernels& micro, const uint8_t* codes, int lanes, const int64_t* slots,
                  int area, uint64_t* bits) {
   const uint64_t all = lanes == kWord ? ~uint64_t{0} : (uint64_t{1} << lanes) - 1;
   uint64_t known = micro.equal_bits(codes, lanes, 0);
@@ -58,7 +58,7 @@ bool mark_window(const MicroKernels& micro, const uint8_t* codes, int lanes, con
 
 std::string mark_slots(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
                        const uint8_t* s, int64_t o, int lanes, uint64_t* bits) {
-  int16_t slots[kMaxWindow];
+  int64_t slots[kMaxWindow];
   const int area = static_cast<int>(shape.at.pool_area());
   std::memset(bits, 0, static_cast<size_t>(tile.slots()) * sizeof(uint64_t));
   for (int64_t py = tile.py0; py < tile.py1; py++)
@@ -85,12 +85,12 @@ std::string check_codes(const ConvShape& shape, const MicroKernels& micro, const
 std::string SlotLists::build(const ConvShape& shape, const MicroKernels& micro, const Tile& tile,
                              const uint8_t* s, int64_t o0, int64_t o1, Scratch& scratch) {
   o0_ = o0, o1_ = o1;
-  const int words = (tile.slots() + kWord - 1) / kWord;
+  const int words = static_cast<int>((tile.slots() + kWord - 1) / kWord);
   const size_t outputs = static_cast<size_t>(o1 - o0);
-  starts_ = starts_buffer_.get<int32_t>(outputs + 1);
-  slots_ = slots_buffer_.get<uint16_t>(outputs * static_cast<size_t>(tile.slots()) + kLanes);
+  starts_ = room_.starts.get<int64_t>(outputs + 1);
+  slots_ = room_.slots.get<uint16_t>(checked_size({o1 - o0, tile.slots()}) + kLanes);
   uint64_t* bits = scratch.bits.get<uint64_t>(static_cast<size_t>(words) * kWord);
-  int32_t used = 0;
+  int64_t used = 0;
   for (int64_t o = o0; o < o1; o += kWord) {
     const int lanes = static_cast<int>(std::min<int64_t>(kWord, o1 - o));
     std::string bad = mark_slots(shape, micro, tile, s, o, lanes, bits);

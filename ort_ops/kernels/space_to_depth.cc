@@ -11,9 +11,16 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 }  // namespace
 
 bool space_to_depth_suits(const ConvShape& s) {
+  constexpr double kMostTimes = 4, kSmall = 1 << 20;  // floats
   const ConvAttributes& at = s.at;
-  return at.strides[0] == at.strides[1] && at.strides[0] > 1 && at.dilations[0] == 1 &&
-         at.dilations[1] == 1 && at.group == 1 && s.kH >= at.strides[0] && s.kW >= at.strides[1];
+  const bool possible = at.strides[0] == at.strides[1] && at.strides[0] > 1 &&
+                        at.dilations[0] == 1 && at.dilations[1] == 1 && at.group == 1 &&
+                        s.kH >= at.strides[0] && s.kW >= at.strides[1];
+  if (!possible) return false;
+  const ConvShape deep = space_to_depth(s);
+  const double image = static_cast<double>(s.H * s.W * s.C);
+  return static_cast<double>(deep.H) * static_cast<double>(deep.W) * static_cast<double>(deep.C) <=
+         std::max(kSmall, kMostTimes * image);
 }
 
 ConvShape space_to_depth(const ConvShape& shape) {

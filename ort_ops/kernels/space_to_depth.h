@@ -13,7 +13,7 @@
 
 namespace spl {
 
-// Whether it can be done.
+// Whether it can be done, in memory that is not many times that of the image.
 bool space_to_depth_suits(const ConvShape& shape);
 
 // The shape of the same computation.

@@ -17,6 +17,11 @@
 
 namespace spl {
 
+// Whether the streams of an image of this shape are worth their memory: not many times that of the
+// image, as they would be with far more padding than pixels. Kernels also count columns and the
+// elements of a row in 32 bits.
+bool sparse_image_fits(const ConvShape& shape, int per_element);
+
 class SparseImage {
  public:
   // Elements of `per_element` channels, `step` (at most 64) elements per chunk.
@@ -35,7 +40,7 @@ class SparseImage {
   int columns() const { return columns_; }
   SparseRow row(int64_t y, int chunk) const {
     const int64_t at = y * chunks_ + chunk;
-    return {values_ + at * value_pitch_, masks_ + at * columns_, starts_ + at * columns_};
+    return {values_ + first_value(y, chunk), masks_ + at * columns_, starts_ + at * columns_};
   }
 
  private:
@@ -43,10 +48,17 @@ class SparseImage {
   template <class F>
   void pack_rows(const float* x, int64_t n, int64_t group, const Parallel& parallel, F&& pack_run);
 
+  // The chunks of a row follow one another. A chunk may be written up to kLanes values too far,
+  // which the next one puts right; behind the rows of a unit of work, which another thread goes on
+  // from, there is room for it.
+  int64_t first_value(int64_t y, int chunk) const {
+    return y * row_values_ + y / unit_rows_ * kLanes + chunk * shape_.W * step_;
+  }
+
   const ConvShape& shape_;
   const MicroKernels& micro_;
   int per_element_, step_, chunks_, columns_;
-  int64_t value_pitch_;
+  int64_t row_values_, unit_rows_;  // elements of a row; rows packed by one unit of work
   float* values_ = nullptr;
   uint64_t* masks_ = nullptr;
   int32_t* starts_ = nullptr;

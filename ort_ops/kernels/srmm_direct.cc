@@ -86,7 +86,8 @@ class Direct final : public SrmmMethod {
       write_rows(target, columns_, view, part, tile, channel + o, bias_.data() + channel + o,
                  part.chunk == 0 ? nullptr : sums, false);
     else
-      columns_.add_floats(micro_, view, part, bias_.data() + channel, tile.slots(), sums);
+      columns_.add_floats(micro_, view, part, bias_.data() + channel,
+                          static_cast<int>(tile.slots()), sums);
   }
 
   ChunkPlan plan_;

@@ -52,7 +52,7 @@ class Pointwise final : public SrmmMethod {
     const ResidualReader residual(shape, in.residual);
     const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
-      const std::vector<int32_t> offsets = slot_offsets(shape, work.tile);
+      const std::vector<int64_t> offsets = slot_offsets(shape, work.tile);
       Message bad;
       for (int64_t o = work.o0; o < work.o1 && bad.empty(); o += kGranule)
         bad = run_block(target, in.x, work, static_cast<int>(o / kGranule), offsets.data());
@@ -62,18 +62,18 @@ class Pointwise final : public SrmmMethod {
 
  private:
   // Bytes from the first pixel under the tile to that of each slot.
-  static std::vector<int32_t> slot_offsets(const ConvShape& shape, const Tile& tile) {
-    std::vector<int32_t> offsets;
+  static std::vector<int64_t> slot_offsets(const ConvShape& shape, const Tile& tile) {
+    std::vector<int64_t> offsets;
     offsets.reserve(static_cast<size_t>(tile.slots()));
     for (int64_t r = 0; r < tile.rows; r++)
       for (int64_t c = 0; c < tile.columns; c++)
-        offsets.push_back(static_cast<int32_t>(
-            (r * shape.at.strides[0] * shape.W + c * shape.at.strides[1]) * shape.C * 4));
+        offsets.push_back((r * shape.at.strides[0] * shape.W + c * shape.at.strides[1]) * shape.C *
+                          4);
     return offsets;
   }
 
   Message run_block(const FinishTarget& target, const float* x, const TileWork& work, int block,
-                    const int32_t* offsets) const {
+                    const int64_t* offsets) const {
     const ConvShape& shape = target.shape;
     const Tile& tile = work.tile;
     const int64_t first = columns_.first_output(block);
@@ -89,7 +89,7 @@ class Pointwise final : public SrmmMethod {
     const float* from = x + pixel * shape.C + work.group * shape.Cg;
     float* sums =
         thread_scratch().accumulators.get<float>(static_cast<size_t>(tile.slots() * width));
-    static const int32_t no_offset = 0;
+    static const int64_t no_offset = 0;
     for (int q = 0; q < plan_.chunks; q++) {
       const PackedColumns::Part part{work.group, block, q};
       const char* chunk = reinterpret_cast<const char*>(from + q * plan_.step);
@@ -99,7 +99,7 @@ class Pointwise final : public SrmmMethod {
                    fetches_);
       else
         columns_.add_floats(micro_, view, part, bias_.data() + work.group * shape.Og(),
-                            tile.slots(), sums, fetches_);
+                            static_cast<int>(tile.slots()), sums, fetches_);
     }
     if (!straight)
       finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,

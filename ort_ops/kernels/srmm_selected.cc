@@ -17,8 +17,8 @@ namespace spl {
 namespace {
 
 constexpr int kTileSlots = 112;  // x 32 channels: 20 KB with the border of a 3 x 3 kernel
-constexpr int kBand = 4;         // tiles per unit
-constexpr int kHaloStep = 32;    // channels; x 9 taps = 18 lane blocks
+constexpr int kBand = Scratch::kListedTiles;  // tiles per unit
+constexpr int kHaloStep = 32;                 // channels; x 9 taps = 18 lane blocks
 constexpr int kPatchStep = 128;
 constexpr int kRangeGranule = 128;  // outputs
 constexpr int kScatter = 64;        // x 112 slots: 28 KB
@@ -98,15 +98,17 @@ Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
 }
 
 Message Selected::run_unit(const Unit& unit) const {
-  static thread_local SlotLists lists[kBand];
-  static thread_local Buffer sum_buffers[kBand];
+  Scratch& scratch = thread_scratch();
+  auto& room = scratch.listed;
+  SlotLists lists[kBand] = {SlotLists(room[0]), SlotLists(room[1]), SlotLists(room[2]),
+                            SlotLists(room[3])};
   const FinishTarget& target = unit.target;
   float* sums[kBand];
   for (int t = 0; t < unit.count; t++) {
-    Message bad = lists[t].build(target.shape, micro_, unit.tiles[t], target.s, unit.o0, unit.o1,
-                                 thread_scratch());
+    Message bad =
+        lists[t].build(target.shape, micro_, unit.tiles[t], target.s, unit.o0, unit.o1, scratch);
     if (!bad.empty()) return bad;
-    sums[t] = sum_buffers[t].get<float>(static_cast<size_t>(lists[t].total()) + kLanes);
+    sums[t] = room[t].sums.get<float>(static_cast<size_t>(lists[t].total()) + kLanes);
     for (int64_t o = unit.o0; o < unit.o1; o++)
       std::fill_n(sums[t] + lists[t].start(o), lists[t].count(o), bias_[o]);
   }
@@ -119,7 +121,7 @@ void Selected::accumulate(const Unit& unit, const SlotLists* lists, float* const
   const ConvShape& shape = unit.target.shape;
   const int64_t channel = unit.group * shape.Og();
   InputTile input(shape, plan_, micro_, thread_scratch());
-  std::vector<int32_t> block_offset(static_cast<size_t>(plan_.taps) * rows_.per_tap(0));
+  std::vector<int64_t> block_offset(static_cast<size_t>(plan_.taps) * rows_.per_tap(0));
   for (int q = 0; q < plan_.chunks; q++) {
     const std::vector<PackedRows::Part> parts = rows_.parts(q);
     const int per_tap = rows_.per_tap(q);

@@ -61,7 +61,7 @@ class Selected1x1 final : public SrmmMethod {
  private:
   // Outputs [o, o + lanes) of the group.
   Message run_block(const Unit& unit, int64_t o, int lanes) const {
-    const int slots = unit.tile.slots();
+    const int slots = static_cast<int>(unit.tile.slots());
     Scratch& scratch = thread_scratch();
     uint64_t* bits = scratch.bits.get<uint64_t>(static_cast<size_t>(slots));
     const int64_t channel = unit.group * unit.target.shape.Og() + o;
@@ -92,7 +92,7 @@ class Selected1x1 final : public SrmmMethod {
   void accumulate(const Unit& unit, int64_t o, const uint16_t* lists, const int32_t* counts,
                   float* sums, size_t pitch) const {
     const ConvShape& shape = unit.target.shape;
-    int32_t block_offset[kStep / kLanes], row_offset[kBlockOutputs];
+    int64_t block_offset[kStep / kLanes], row_offset[kBlockOutputs];
     float* padded = thread_scratch().rows.get<float>(kStep);
     for (int q = 0; q < plan_.chunks; q++) {
       const PackedRows::Part part{0, rows_.per_tap(q)};

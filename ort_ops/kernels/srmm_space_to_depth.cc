@@ -29,7 +29,7 @@ class SpaceToDepth final : public SrmmMethod {
   Message run_deep(const ConvShape& shape, SrmmInputs in, const Parallel& parallel,
                    bool* finite) const {
     const ConvShape deep = space_to_depth(shape);
-    float* x = thread_scratch().image.get<float>(static_cast<size_t>(deep.H * deep.W * deep.C));
+    float* x = thread_scratch().image.get<float>(checked_size({deep.H, deep.W, deep.C}));
     Message bad = space_to_depth(shape, in.x, parallel, x);
     if (!bad.empty()) return bad;
     in.x = x;

@@ -1,10 +1,12 @@
 // SRMM with all outputs computed and zero inputs skipped. Unless that is asked for always, an image
-// with few zeros takes the dense way instead; which way an image takes depends on its own zeros
-// alone, so that results do not depend on what else is in the batch.
+// with few zeros takes the dense way instead, as does one whose padding would take too much memory;
+// which way an image takes depends on its own sizes and zeros alone, so that results do not depend
+// on what else is in the batch.
 #include "kernels/conv_srmm.h"
 #include "kernels/lazy.h"
 #include "kernels/run_images.h"
 #include "kernels/sampling.h"
+#include "kernels/sparse_image.h"
 #include "kernels/zero_skip.h"
 
 namespace spl {
@@ -16,8 +18,9 @@ std::unique_ptr<SrmmMethod> make_skip(const SrmmLayer& layer) {
 
 class ZeroSkipOrDense final : public SrmmMethod {
  public:
-  explicit ZeroSkipOrDense(const SrmmLayer& layer)
-      : skip_([layer] { return make_skip(layer); }),
+  ZeroSkipOrDense(const SrmmLayer& layer, bool always)
+      : always_(always),
+        skip_([layer] { return make_skip(layer); }),
         dense_([layer] { return make_dense(layer); }),
         micro_(layer.micro) {}
 
@@ -26,13 +29,19 @@ class ZeroSkipOrDense final : public SrmmMethod {
     return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
       const ConvShape one = shape.image(n);
       const SrmmInputs image = image_inputs(shape, in, n);
-      const double zeros = sampled_zero_share(one, image.x, 1);
-      const bool skips = zero_skip_cost(one, zeros, micro_) < dense_cost(one);
-      return (skips ? skip_ : dense_).get().run(one, image, threads);
+      return (skips(one, image.x) ? skip_ : dense_).get().run(one, image, threads);
     });
   }
 
  private:
+  bool skips(const ConvShape& shape, const float* image) const {
+    if (!shape.pointwise() && !sparse_image_fits(shape, 1)) return false;
+    if (always_) return true;
+    const double zeros = sampled_zero_share(shape, image, 1);
+    return zero_skip_cost(shape, zeros, micro_) < dense_cost(shape);
+  }
+
+  bool always_;
   Lazy<SrmmMethod> skip_, dense_;
   const MicroKernels& micro_;
 };
@@ -40,8 +49,8 @@ class ZeroSkipOrDense final : public SrmmMethod {
 }  // namespace
 
 std::unique_ptr<SrmmMethod> make_zero_skip(const SrmmLayer& layer, bool always) {
-  if (always) return make_skip(layer);
-  return std::make_unique<ZeroSkipOrDense>(layer);
+  if (always && layer.shape.pointwise()) return make_skip(layer);
+  return std::make_unique<ZeroSkipOrDense>(layer, always);
 }
 
 }  // namespace spl

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <exception>
 #include <string>
+#include <utility>
 
 #include "kernels/parallel.h"
 
@@ -10,26 +12,41 @@ namespace spl {
 
 using Message = std::string;
 
+// Keeps the first of the messages that units of work report, from any thread; never throws.
+class FirstMessage {
+ public:
+  void report(const char* text) noexcept {
+    if (taken_.test_and_set()) return;
+    try {
+      message_ = text;
+    } catch (...) {
+      message_ = "no memory left";  // so short that it needs none
+    }
+  }
+  // Once all units are done.
+  Message take() { return std::move(message_); }
+
+ private:
+  std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
+  Message message_;
+};
+
 // Runs fn(i) -> Message for all i and returns one of the messages that are not empty, if any. An
 // exception becomes a message: it must not cross the caller's thread pool.
 template <class F>
 Message run_all(const Parallel& parallel, size_t count, F&& fn) {
-  std::atomic_flag taken = ATOMIC_FLAG_INIT;
-  Message first;
-  auto report = [&](const char* text) {
-    if (!taken.test_and_set()) first = text;
-  };
+  FirstMessage first;
   parallel.run(count, [&](size_t i) {
     try {
       const Message message = fn(i);
-      if (!message.empty()) report(message.c_str());
+      if (!message.empty()) first.report(message.c_str());
     } catch (const std::exception& e) {
-      report(e.what());
+      first.report(e.what());
     } catch (...) {
-      report("unknown failure in a kernel");
+      first.report("unknown failure in a kernel");
     }
   });
-  return first;
+  return first.take();
 }
 
 }  // namespace spl

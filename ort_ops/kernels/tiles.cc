@@ -73,13 +73,10 @@ Tiling::Tiling(const ConvShape& shape, int64_t high, int64_t wide)
 
 // Equal tiles instead of a small last one.
 void Tiling::make_equal() {
-  const ConvAttributes& at = shape_.at;
   tiles_y_ = ceil_div(shape_.pH, high_);
   tiles_x_ = ceil_div(shape_.pW, wide_);
   high_ = ceil_div(shape_.pH, tiles_y_);
   wide_ = ceil_div(shape_.pW, tiles_x_);
-  most_slots_ = static_cast<int>(reach(high_, at.pool_kernel[0], at.pool_strides[0]) *
-                                 reach(wide_, at.pool_kernel[1], at.pool_strides[1]));
 }
 
 Tile Tiling::tile(int64_t index) const {
@@ -100,14 +97,14 @@ Tile RowBands::tile(int64_t index, int64_t n) const {
 }
 
 void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px,
-                  int16_t* slots) {
+                  int64_t* slots) {
   const ConvAttributes& at = shape.at;
   const int64_t y0 = py * at.pool_strides[0] - at.pool_pads[0];
   const int64_t x0 = px * at.pool_strides[1] - at.pool_pads[1];
   for (int64_t y = y0; y < y0 + at.pool_kernel[0]; y++)
     for (int64_t x = x0; x < x0 + at.pool_kernel[1]; x++) {
       const bool inside = y >= 0 && x >= 0 && y < shape.oH && x < shape.oW;
-      *slots++ = inside ? static_cast<int16_t>((y - tile.cy0) * tile.columns + (x - tile.cx0)) : -1;
+      *slots++ = inside ? (y - tile.cy0) * tile.columns + (x - tile.cx0) : -1;
     }
 }
 

@@ -19,7 +19,7 @@ struct Tile {
   int64_t py0, py1, px0, px1;  // pooled outputs
   int64_t cy0, cx0;            // first convolution output
   int rows, columns;           // of convolution outputs
-  int slots() const { return rows * columns; }
+  int64_t slots() const { return int64_t{rows} * columns; }
 };
 
 // Tiles of one image.
@@ -34,7 +34,6 @@ class Tiling {
   }
   int64_t per_image() const { return tiles_y_ * tiles_x_; }
   Tile tile(int64_t index) const;  // index in [0, N * per_image)
-  int most_slots() const { return most_slots_; }
 
  private:
   Tiling(const ConvShape& shape, int64_t high, int64_t wide);
@@ -43,7 +42,6 @@ class Tiling {
   const ConvShape& shape_;
   int64_t high_, wide_;  // pooled outputs in a tile
   int64_t tiles_y_, tiles_x_;
-  int most_slots_;
 };
 
 // Tiles as wide as the image, for work that runs along rows.
@@ -61,7 +59,7 @@ class RowBands {
 };
 
 // The slots of the window of pooled output (py, px), in row-major order; -1 in the padding.
-void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px, int16_t* slots);
+void window_slots(const ConvShape& shape, const Tile& tile, int64_t py, int64_t px, int64_t* slots);
 
 // Units of work worth making: enough to balance the threads that were seen, as few as possible
 // otherwise, because units share weights; never so few that further threads would stay unseen.

@@ -89,9 +89,10 @@ WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
     first_lane_.push_back(lane_blocks_ * b / count);
     lanes_.push_back(static_cast<int>(lane_blocks_ * (b + 1) / count - first_lane_.back()));
   }
-  const int64_t size = shape.at.group * lane_blocks_ * kLanes * channels_ * kWinogradPlaces;
-  base_ = data_.get<float>(static_cast<size_t>(size));
-  std::memset(base_, 0, static_cast<size_t>(size) * sizeof(float));
+  const size_t size =
+      checked_size({shape.at.group, lane_blocks_ * kLanes, channels_, kWinogradPlaces});
+  base_ = data_.get<float>(size);
+  std::memset(base_, 0, size * sizeof(float));
   for (int64_t g = 0; g < shape.at.group; g++)
     for (int b = 0; b < blocks(); b++) {
       const int64_t width = lanes_[b] * kLanes, first = first_output(b);
@@ -139,11 +140,11 @@ WinogradInput::WinogradInput(const ConvShape& shape, const Tile& tile, int64_t g
   // A lane block more, or the places of a square would fall into few sets of the cache.
   stride_ = squares() * pitch_ + kLanes;
   Scratch& scratch = thread_scratch();
-  data_ = scratch.values.get<float>(static_cast<size_t>(kWinogradPlaces * stride_));
+  data_ = scratch.values.get<float>(checked_size({kWinogradPlaces, stride_}));
   zeros_ = scratch.rows.get<float>(static_cast<size_t>(pitch_));
   std::memset(zeros_, 0, static_cast<size_t>(pitch_) * sizeof(float));
-  slot_offset_ = scratch.slots.get<int32_t>(static_cast<size_t>(squares()));
-  for (int s = 0; s < squares(); s++) slot_offset_[s] = static_cast<int32_t>(s * pitch_ * 4);
+  slot_offset_ = scratch.slots.get<int64_t>(static_cast<size_t>(squares()));
+  for (int s = 0; s < squares(); s++) slot_offset_[s] = s * pitch_ * 4;
 }
 
 void WinogradInput::pixel_pointers(const float* image, int64_t y0, int64_t x0,
@@ -169,7 +170,7 @@ void WinogradInput::transform_row(const float* x, int row) const {
 }
 
 TileView WinogradInput::view(int place) const {
-  static const int32_t no_offset = 0;
+  static const int64_t no_offset = 0;
   return {reinterpret_cast<const char*>(data_ + place * stride_), slot_offset_, &no_offset, 1};
 }
 

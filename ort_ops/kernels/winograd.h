@@ -80,7 +80,7 @@ class WinogradInput {
   int64_t pitch_, stride_;  // floats between squares and between places
   float* data_;
   float* zeros_;
-  int32_t* slot_offset_;
+  int64_t* slot_offset_;
 };
 
 }  // namespace spl

@@ -57,18 +57,17 @@ void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) 
   rows_ = slides_ ? shape.kH : shape.taps();
   taps_ = slides_ ? shape.kW : 1;
   const int most = slides_ ? micro.slide_blocks : micro.tap_blocks;
-  const int total = static_cast<int>((shape.Og() + kLanes - 1) / kLanes);
-  const int count = (total + most - 1) / most;
-  for (int b = 0; b < count; b++) {
+  const int64_t total = (shape.Og() + kLanes - 1) / kLanes, count = (total + most - 1) / most;
+  for (int64_t b = 0; b < count; b++) {
     first_lane_.push_back(total * b / count);
-    lanes_.push_back(total * (b + 1) / count - total * b / count);
+    lanes_.push_back(static_cast<int>(total * (b + 1) / count - first_lane_.back()));
   }
   widest_ = *std::max_element(lanes_.begin(), lanes_.end());
   const int fits =
       (slides_ ? kSlideBytes : kTapBytes) / static_cast<int>(taps_ * widest_ * kLanes * 4);
   step_ = std::clamp(fits / 16 * 16, 16, kMaxMask);
-  group_bytes_ = static_cast<int64_t>(total) * kLanes * 4 * elements_ * rows_ * taps_;
-  const size_t size = static_cast<size_t>(group_bytes_ * shape.at.group);
+  group_bytes_ = static_cast<int64_t>(checked_size({total, kLanes * 4, elements_, rows_, taps_}));
+  const size_t size = checked_size({group_bytes_, shape.at.group});
   base_ = data_.get<char>(size);
   std::memset(base_, 0, size);
 }

@@ -1,10 +1,10 @@
 // Dot products of one weight row with the patches of a list of slots.
 //
-// One 64-byte load per fused multiply-add is the limit of the core, so nothing else may load much:
-//   AVX-512   the row (at most 18 lane blocks) stays in registers; patches pass by as memory
-//   operands others    16 registers cannot hold the row: the sums of up to 12 patches stay in
-//   registers and
-//             each weight vector is loaded once for all of them
+// One 64-byte load per fused multiply-add is the limit of the core, so nothing else may load much.
+// With AVX-512 the row (at most 18 lane blocks) stays in registers, and patches pass by as memory
+// operands. 16 registers cannot hold the row: there the sums of up to 12 patches stay in registers,
+// and each weight vector is loaded once for all of them.
+//
 // Slots are taken in balanced groups, so that 5 or more independent sums hide the latency of the
 // multiply-add.
 #include "kernels/micro/dot.h"
@@ -17,7 +17,7 @@ namespace {
 constexpr int kGroup = kRegisters == 32 ? 8 : (W == 8 ? 12 : 8);
 
 template <int G>
-SPL_INLINE void pointers(const char* packed, const int32_t* slot_offset, const uint16_t* slots,
+SPL_INLINE void pointers(const char* packed, const int64_t* slot_offset, const uint16_t* slots,
                          const char** p) {
 #pragma GCC unroll 12
   for (int i = 0; i < G; i++) p[i] = packed + slot_offset[slots[i]];
@@ -29,7 +29,7 @@ SPL_INLINE Vec operand(const char* p, int64_t offset) {
 
 // Byte offset of lane block v; the named layouts fold to constants.
 template <int L, int V>
-SPL_INLINE int64_t offset_of(const int32_t* block_offset, int v) {
+SPL_INLINE int64_t offset_of(const int64_t* block_offset, int v) {
   if constexpr (L == DotBlocks::kConsecutive) return v * 64;
   constexpr int kInRow = V / 3, kPlaceBytes = V / 9 * 64;
   if constexpr (L == DotBlocks::kThreeRows)
@@ -39,7 +39,7 @@ SPL_INLINE int64_t offset_of(const int32_t* block_offset, int v) {
 
 // Row in registers: V lane blocks, each one vector.
 template <int G, int V, int L>
-SPL_INLINE void group_of_row(const Vec* w, const int32_t* block_offset, const char* const* p,
+SPL_INLINE void group_of_row(const Vec* w, const int64_t* block_offset, const char* const* p,
                              float* out) {
   Vec s[8];
 #pragma GCC unroll 8
@@ -55,7 +55,7 @@ SPL_INLINE void group_of_row(const Vec* w, const int32_t* block_offset, const ch
 
 // Sums in registers: any number of lane blocks.
 template <int G>
-SPL_INLINE void group_of_sums(const float* weights, const int32_t* block_offset, int blocks,
+SPL_INLINE void group_of_sums(const float* weights, const int64_t* block_offset, int blocks,
                               const char* const* p, float* out) {
   Vec s[12];
 #pragma GCC unroll 12
@@ -64,7 +64,7 @@ SPL_INLINE void group_of_sums(const float* weights, const int32_t* block_offset,
 #pragma GCC unroll 4
     for (int h = 0; h < kPerBlock; h++) {
       const Vec w = load(weights + v * kLanes + h * W);
-      const int32_t offset = block_offset[v] + h * W * 4;
+      const int64_t offset = block_offset[v] + h * W * 4;
 #pragma GCC unroll 12
       for (int i = 0; i < G; i++) s[i] = fma(w, operand(p[i], offset), s[i]);
     }
@@ -74,10 +74,10 @@ SPL_INLINE void group_of_sums(const float* weights, const int32_t* block_offset,
 
 struct Call {
   const float* weights;
-  const int32_t* block_offset;
+  const int64_t* block_offset;
   int blocks;
   const char* packed;
-  const int32_t* slot_offset;
+  const int64_t* slot_offset;
 };
 
 template <int V, int L>
@@ -147,7 +147,7 @@ SPL_INLINE void run_layout(const Call& c, const uint16_t* slots, int count, floa
 }  // namespace
 
 void dot_slots(const float* weights, const DotBlocks& blocks, const char* packed,
-               const int32_t* slot_offset, const uint16_t* slots, int count, float* sums) {
+               const int64_t* slot_offset, const uint16_t* slots, int count, float* sums) {
   const Call c{weights, blocks.offset, blocks.count, packed, slot_offset};
   if (count <= 0) return;
   if constexpr (kRegisters != 32)

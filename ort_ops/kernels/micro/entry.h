@@ -7,7 +7,7 @@ namespace spl {
 namespace SPL_ISA {
 
 void dot_slots(const float* weights, const DotBlocks& blocks, const char* packed,
-               const int32_t* slot_offset, const uint16_t* slots, int count, float* sums);
+               const int64_t* slot_offset, const uint16_t* slots, int count, float* sums);
 void dot_rows(const float* x, const float* const* rows, int count, int64_t k, float* out);
 
 void add_rows(const float* x, int64_t x_stride, int vectors, const float* const* rows, int count,
@@ -40,7 +40,7 @@ int64_t compress_units_run(const float* x, int64_t stride, int count, int channe
                            uint32_t* units, uint64_t* masks, int32_t* starts);
 
 void min_max(const float* x, int64_t n, float* low, float* high);
-void quantize(const float* x, int n, float inverse, float zero, void* out);
+void quantize(const float* x, int64_t n, float inverse, float zero, void* out);
 void pack_units(const int8_t* w, int n, char* out, int64_t unit_stride);
 
 void finish_run(const Run& run, const Clamp& clamp, float* y);

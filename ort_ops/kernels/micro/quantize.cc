@@ -42,18 +42,18 @@ void min_max(const float* x, int64_t n, float* low, float* high) {
   }
 }
 
-void quantize(const float* x, int n, float inverse, float zero_point, void* out) {
+void quantize(const float* x, int64_t n, float inverse, float zero_point, void* out) {
   constexpr int kBytes = 4 / kUnitChannels;  // per channel
   const Vec inv = splat(inverse), z = splat(zero_point);
   uint8_t* to = static_cast<uint8_t*>(out);
-  int i = 0;
+  int64_t i = 0;
   for (; i + W <= n; i += W) store_units(quantized(load(x + i), inv, z), to + i * kBytes);
   if (i == n) return;
   float tail[W] = {};
   alignas(64) uint8_t packed[4 * W + 64] = {};
   std::memcpy(tail, x + i, static_cast<size_t>(n - i) * sizeof(float));
   store_units(quantized(load(tail), inv, z), packed);
-  const int used = (n - i) * kBytes, whole = (used + 3) / 4 * 4;
+  const int used = static_cast<int>(n - i) * kBytes, whole = (used + 3) / 4 * 4;
   std::memset(packed + used, 0, static_cast<size_t>(whole - used));
   std::memcpy(to + i * kBytes, packed, static_cast<size_t>(whole));
 }
