@@ -2,6 +2,10 @@
 
 #include <cstdlib>
 
+#ifdef SPL_HAVE_avx2
+#include <cpuid.h>
+#endif
+
 namespace spl {
 
 #define SPL_DECLARE(isa)       \
@@ -23,11 +27,17 @@ struct Entry {
   bool runs;
 };
 
+// Everything that the flags in CMakeLists.txt let the compiler use.
 #ifdef SPL_HAVE_avx2
+// Older compilers do not know the name. On a processor without it the instruction is another one.
+bool has_lzcnt() {
+  unsigned a, b, c, d;
+  return __get_cpuid(0x80000001u, &a, &b, &c, &d) != 0 && (c & 1u << 5) != 0;
+}
 bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-         __builtin_cpu_supports("popcnt");
+         __builtin_cpu_supports("popcnt") && has_lzcnt();
 }
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

@@ -23,10 +23,8 @@ class Matrices {
     if (x.dims.back() != k)
       throw ort::InvalidArgument("got " + described("X", x) + " and " + described("weights", w) +
                                  ": the last size of X differs, wanted " + std::to_string(k));
-    int64_t rows = 1;
-    for (size_t i = 0; i + 1 < x.dims.size(); i++) rows *= x.dims[i];
     ConvShape shape;
-    require_empty(make_gemm_shape(rows, k, o, k, &shape));
+    require_empty(make_gemm_shape(matrix_rows(x), k, o, k, &shape));
     return shape;
   }
 

@@ -11,9 +11,7 @@ namespace {
 class GlobalAverageNode final : public Kernel {
  public:
   void compute(const ort::Context& context) const override {
-    const ort::Tensor x = context.input(0);
-    if (x.dims.size() != 4)
-      throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
+    const ort::Tensor x = image_input(context);
     float* y = static_cast<float*>(context.output({x.dims[0], 1, 1, x.dims[3]}));
     require_empty(run_global_average(x.as<float>(), x.dims.data(), y,
                                      session_threads(context, &threads_), active_kernels()));

@@ -43,6 +43,8 @@ class Images {
   ConvShape weight_shape(const ort::Tensor& w) const {
     if (w.dims.size() != 4)
       throw ort::InvalidArgument("got " + described("weights", w) + ", wanted [O,kH,kW,C/group]");
+    if (!tensor_fits(w.dims.data()))
+      throw ort::InvalidArgument(described("weights", w) + ": too large");
     const ConvAttributes& at = attributes_;
     ort::Tensor x;
     x.dims = {1, w.dims[1] * at.dilations[0] + at.pool_kernel[0] * at.strides[0],

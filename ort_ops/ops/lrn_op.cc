@@ -18,9 +18,7 @@ class LrnNode final : public Kernel {
   }
 
   void compute(const ort::Context& context) const override {
-    const ort::Tensor x = context.input(0);
-    if (x.dims.size() != 4)
-      throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
+    const ort::Tensor x = image_input(context);
     const int64_t pixels = x.dims[0] * x.dims[1] * x.dims[2];
     require_empty(run_lrn(attributes_, x.as<float>(), pixels, x.dims[3],
                           static_cast<float*>(context.output(x.dims)),

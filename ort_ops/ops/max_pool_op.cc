@@ -18,9 +18,7 @@ class MaxPoolNode final : public Kernel {
   }
 
   void compute(const ort::Context& context) const override {
-    const ort::Tensor x = context.input(0);
-    if (x.dims.size() != 4)
-      throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
+    const ort::Tensor x = image_input(context);
     std::vector<int64_t> out(4);
     require_empty(max_pool_shape(attributes_, x.dims.data(), out.data()));
     require_empty(run_max_pool(attributes_, x.as<float>(), x.dims.data(),

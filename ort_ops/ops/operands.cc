@@ -35,6 +35,20 @@ std::string described(const char* name, const ort::Tensor& tensor) {
   return std::string(name) + " " + shape_text(tensor.dims.data(), tensor.dims.size());
 }
 
+ort::Tensor image_input(const ort::Context& context) {
+  ort::Tensor x = context.input(0);
+  if (x.dims.size() != 4)
+    throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
+  if (!tensor_fits(x.dims.data())) throw ort::InvalidArgument(described("X", x) + ": too large");
+  return x;
+}
+
+int64_t matrix_rows(const ort::Tensor& x) {
+  const int64_t rows = product_within(x.dims.data(), x.dims.size() - 1, kMostBytes);
+  if (rows < 0) throw ort::InvalidArgument(described("X", x) + ": too large");
+  return rows;
+}
+
 void require_dims(const char* name, const ort::Tensor& tensor, const std::vector<int64_t>& wanted) {
   if (tensor.dims != wanted)
     throw ort::InvalidArgument("got " + described(name, tensor) + ", wanted " +
@@ -49,7 +63,7 @@ const float* read_bias(const char* name, const ort::Tensor& tensor, int64_t outp
 
 Residual read_residual(const ort::Tensor& tensor, const std::vector<int64_t>& wanted) {
   if (!tensor.present()) return {};
-  if (tensor.elements() == 1) return {tensor.as<float>(), true};
+  if (tensor.one_element()) return {tensor.as<float>(), true};
   require_dims("R", tensor, wanted);
   return {tensor.as<float>(), false};
 }

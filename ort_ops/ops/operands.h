@@ -27,6 +27,12 @@ Strategy read_strategy(const ort::Info& info);
 // "name [2,3]"
 std::string described(const char* name, const ort::Tensor& tensor);
 
+// Input 0 of an operator on images: [N,H,W,C], of sizes that kernels take.
+ort::Tensor image_input(const ort::Context& context);
+
+// Rows of [...,K] seen as a matrix.
+int64_t matrix_rows(const ort::Tensor& x);
+
 // Throws InvalidArgument, with both shapes, unless the tensor has exactly these sizes.
 void require_dims(const char* name, const ort::Tensor& tensor, const std::vector<int64_t>& wanted);
 

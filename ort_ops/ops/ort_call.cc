@@ -1,8 +1,17 @@
 #include "ops/ort_call.h"
 
+#include <mutex>
+
 namespace spl::ort {
 
 const OrtApi* api = nullptr;
+
+bool use_api(const OrtApi* functions) {
+  static std::mutex mutex;
+  const std::lock_guard<std::mutex> lock(mutex);
+  if (api == nullptr) api = functions;
+  return api == functions;
+}
 
 namespace {
 

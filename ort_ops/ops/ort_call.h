@@ -2,15 +2,23 @@
 // library: guarded() turns them into a status at every entry point.
 #pragma once
 
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "kernels/checked_size.h"
 #include "ops/ort_abi.h"
 
 namespace spl::ort {
 
-extern const OrtApi* api;  // set by RegisterCustomOps before any other call
+// ONNX Runtime's functions, the same ones for the whole process: operators and their domains are
+// made once, and what one ONNX Runtime made the other cannot use.
+extern const OrtApi* api;
+
+// Sets `api` before any other call. False where it is another's already. Threads may register at
+// once; those that read `api` later do so behind the session that they made with it.
+bool use_api(const OrtApi* functions);
 
 // What the user did wrong; becomes INVALID_ARGUMENT.
 struct InvalidArgument : std::runtime_error {
@@ -43,6 +51,10 @@ OrtStatus* guarded(F&& body) noexcept {
     return nullptr;
   } catch (const InvalidArgument& e) {
     return make_status(kInvalidArgument, e.what());
+  } catch (const OutOfMemory& e) {
+    return make_status(kFail, e.what());
+  } catch (const std::bad_alloc&) {
+    return make_status(kFail, "not enough memory");
   } catch (const std::exception& e) {
     return make_status(kFail, e.what());
   } catch (...) {
@@ -57,11 +69,7 @@ struct Tensor {
   std::vector<int64_t> dims;
 
   bool present() const { return data != nullptr || !dims.empty(); }
-  int64_t elements() const {
-    int64_t n = 1;
-    for (int64_t d : dims) n *= d;
-    return n;
-  }
+  bool one_element() const { return product_within(dims.data(), dims.size(), 1) == 1; }
   template <class T>
   const T* as() const {
     return static_cast<const T*>(data);

@@ -47,22 +47,29 @@ void add_domains(OrtSessionOptions* options, const char* version) {
                     "spl-onnx: cannot add the operator domain; is the library registered twice?");
 }
 
+// A status where `api` is not set: slot 0 exists in every version, and is all that is needed.
+OrtStatus* refusal(const OrtApi* functions, const char* text) {
+  return reinterpret_cast<OrtStatus* (*)(int, const char*)>(functions->slots[ort::CreateStatus])(
+      ort::kFail, text);
+}
+
 }  // namespace
 }  // namespace spl
 
 extern "C" __attribute__((visibility("default"))) OrtStatus* RegisterCustomOps(
     OrtSessionOptions* options, const OrtApiBase* base) {
   using namespace spl;
-  ort::api = base->GetApi(ort::kApiVersion);
-  if (ort::api == nullptr) {
-    // Slot 0 exists in every version, and is all that is needed to say what is wrong.
-    const OrtApi* oldest = base->GetApi(1);
+  const OrtApi* functions = base->GetApi(ort::kApiVersion);
+  if (functions == nullptr) {
     char text[160];
     std::snprintf(text, sizeof text,
                   "spl-onnx: this is ONNX Runtime %s, wanted 1.17 or newer; upgrade onnxruntime",
                   base->GetVersionString());
-    return reinterpret_cast<OrtStatus* (*)(int, const char*)>(oldest->slots[ort::CreateStatus])(
-        ort::kFail, text);
+    return refusal(base->GetApi(1), text);
   }
+  if (!ort::use_api(functions))
+    return refusal(functions,
+                   "spl-onnx: another ONNX Runtime in this process has registered the library; use "
+                   "one of them, or load a copy of the library under another name");
   return ort::guarded([&] { add_domains(options, base->GetVersionString()); });
 }

@@ -231,6 +231,10 @@ PYBIND11_MODULE(_kernels, m) {
       "active_isa", [] { return std::string(spl::active_kernels().isa); },
       "Instruction set in use (SPL_ONNX_ISA overrides the choice).");
 
+  m.def(
+      "scratch_bytes", [] { return spl::thread_scratch().bytes(); },
+      "Bytes of work space that the calling thread keeps for its next calls.");
+
 #define SPL_CONV_ARGS                                                                       \
   py::kw_only(), py::arg("strides") = Ints{1, 1}, py::arg("pads") = Ints{0, 0, 0, 0},       \
                  py::arg("dilations") = Ints{1, 1}, py::arg("group") = 1,                   \

@@ -13,7 +13,8 @@
 
 namespace spl::cuda {
 
-// Empty sizes are allowed; every size and every tensor position within one image stays below 2^31.
+// Empty sizes are allowed; every size, with its padding, and every tensor position within one image
+// stays below 2^31.
 Status check_conv(const ConvShape& shape);
 
 // --- SRMM ----------------------------------------------------------------------------------------

@@ -250,8 +250,11 @@ Status check_conv(const ConvShape& s) {
     return kBadSizes;
   const int64_t image = s.H * s.W * s.C, conv = s.oH * s.oW * s.O, most = INT32_MAX;
   const int64_t tiles = ceil_div(s.Og(), kOutputs) * s.at.group;
-  if (image > most || conv > most || s.O * s.K() > most * int64_t{4} || s.K() > most / 2 ||
-      s.N * s.oH * s.oW > most || tiles > 65535 || s.outputs() / 256 >= most)
+  // Places are counted in 32 bits, from the padding's first to a tile beyond the last.
+  const int64_t high = s.H + s.at.pads[0] + s.at.pads[2], wide = s.W + s.at.pads[1] + s.at.pads[3];
+  if (high > most / 2 || wide > most / 2 || image > most || conv > most ||
+      s.O * s.K() > most * int64_t{4} || s.K() > most / 2 || s.N * s.oH * s.oW > most ||
+      tiles > 65535 || s.outputs() / 256 >= most)
     return kTooLarge;
   return 0;
 }

@@ -164,7 +164,8 @@ Status multiply_rows(Rows<T> p, int64_t tiles, Stream stream) {
   if (p.rows == 1) return multiply_rows<Chunk, 1, 1>(p, tiles, stream);
   if (p.rows <= 4) return multiply_rows<Chunk, 4, 2>(p, tiles, stream);
   // Four weight rows share what is read of X; with float16 they would take too many registers.
-  return multiply_rows < Chunk, 16, sizeof(T) == sizeof(float) ? 4 : 2 > (p, tiles, stream);
+  constexpr int kTogether = sizeof(T) == sizeof(float) ? 4 : 2;
+  return multiply_rows<Chunk, 16, kTogether>(p, tiles, stream);
 }
 
 // Rows and columns of a part of the call whose tiles fit into one grid.

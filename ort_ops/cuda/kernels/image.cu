@@ -56,6 +56,12 @@ struct Pool {
   }
 };
 
+// Windows and places are counted in 32 bits.
+Status check_windows(const ConvShape& s) {
+  constexpr int64_t kMost = INT32_MAX / 2;
+  return s.oH > kMost || s.oW > kMost || s.pH > kMost || s.pW > kMost ? kTooLarge : 0;
+}
+
 __global__ void max_pool_kernel(const Pool p, const float* x, float* y) {
   const int64_t i = my_index();
   if (i >= p.count) return;
@@ -129,12 +135,14 @@ __global__ void lrn_kernel(const Window w, const float* x, int64_t count, float*
 }  // namespace
 
 Status max_pool(const ConvShape& shape, const float* x, float* y, Stream stream) {
+  if (const Status status = check_windows(shape)) return status;
   const Pool pool(shape);
   return for_elements(max_pool_kernel, pool.count, stream, pool, x, y);
 }
 
 Status best_places(const ConvShape& shape, const float* scores, bool select_all, uint8_t* s,
                    Stream stream) {
+  if (const Status status = check_windows(shape)) return status;
   const Pool pool(shape);
   return for_elements(best_places_kernel, pool.count, stream, pool, scores, select_all, s);
 }

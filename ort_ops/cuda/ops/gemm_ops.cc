@@ -25,9 +25,7 @@ GemmShape shape_of(const ort::Tensor& x, const ort::Tensor& w, bool by_inputs) {
   const int64_t k = w.dims[by_inputs ? 0 : 1];
   if (x.dims.back() != k)
     throw ort::InvalidArgument(got + ": the last size of X differs, wanted " + std::to_string(k));
-  GemmShape shape{1, k, w.dims[by_inputs ? 1 : 0]};
-  for (size_t i = 0; i + 1 < x.dims.size(); i++) shape.rows *= x.dims[i];
-  return shape;
+  return {matrix_rows(x), k, w.dims[by_inputs ? 1 : 0]};
 }
 
 std::vector<int64_t> output_dims(const GemmShape& shape, const ort::Tensor& x) {

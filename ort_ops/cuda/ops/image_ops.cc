@@ -9,13 +9,6 @@
 namespace spl::cuda {
 namespace {
 
-ort::Tensor image(const ort::Context& context) {
-  ort::Tensor x = context.input(0);
-  if (x.dims.size() != 4)
-    throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
-  return x;
-}
-
 class LrnNode final : public Kernel {
  public:
   explicit LrnNode(const ort::Info& info)
@@ -25,7 +18,7 @@ class LrnNode final : public Kernel {
   }
 
   void compute(const ort::Context& context) const override {
-    const ort::Tensor x = image(context);
+    const ort::Tensor x = image_input(context);
     float* y = static_cast<float*>(context.output(x.dims));
     const Lrn norm{attributes_.size, attributes_.alpha, attributes_.beta, attributes_.bias};
     const int64_t pixels = x.dims[0] * x.dims[1] * x.dims[2];
@@ -44,7 +37,7 @@ class MaxPoolNode final : public Kernel {
   }
 
   void compute(const ort::Context& context) const override {
-    const ort::Tensor x = image(context);
+    const ort::Tensor x = image_input(context);
     // As behind a convolution that changes nothing.
     const int64_t weights[4] = {x.dims[3], 1, 1, x.dims[3]};
     ConvShape shape;
@@ -62,7 +55,7 @@ class GlobalAverageNode final : public Kernel {
   explicit GlobalAverageNode(const ort::Info&) {}
 
   void compute(const ort::Context& context) const override {
-    const ort::Tensor x = image(context);
+    const ort::Tensor x = image_input(context);
     if (x.dims[1] < 1 || x.dims[2] < 1)
       throw ort::InvalidArgument(described("X", x) + ": an image without pixels");
     float* y = static_cast<float*>(context.output({x.dims[0], 1, 1, x.dims[3]}));

@@ -22,7 +22,7 @@ extern "C" __attribute__((visibility("default"))) void spl_onnx_cuda_ops_1(const
                                                                            bool infer_shapes,
                                                                            spl::CudaOps* out) {
   using namespace spl::cuda;
-  spl::ort::api = api;
+  spl::ort::use_api(api);
   allow_stream_memory(infer_shapes);  // both are asked for from ONNX Runtime 1.24 on
   static const auto& conv = *new auto(make_ops(conv_ops(), infer_shapes));
   static const auto& gemm = *new auto(make_ops(gemm_ops(infer_shapes), infer_shapes));
