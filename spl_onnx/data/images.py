@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.data.inputs import InputSpec, shape_text
+from spl_onnx.data.labels import read_labels
 from spl_onnx.data.preprocess import Preprocess, load_pixels, normalise
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError
@@ -84,30 +84,18 @@ def _image_size(spec: InputSpec) -> tuple[int, tuple[int, int]]:
     return channels, (height, width)
 
 
+def _is_image(path: Path) -> bool:
+    """Whether a file has the name of an image; hidden ones are notes of systems, as macOS leaves them."""
+    return path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")
+
+
 def _listed(folder: Path) -> tuple[list[str], NDArray[np.int64] | None]:
     """File names and classes of a folder."""
     table = folder / "labels.csv"
     if not table.is_file():
-        files = sorted(path.name for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+        files = sorted(path.name for path in folder.iterdir() if _is_image(path))
         if not files:
             suffixes = ", ".join(IMAGE_SUFFIXES)
             raise DataError(f"{folder}: got no images, wanted labels.csv or {suffixes} files")
         return files, None
-    rows = _rows(table)
-    try:
-        labels = np.array([int(row["class"]) for row in rows], np.int64)
-    except ValueError as error:
-        raise DataError(f"{table}: column 'class': {error}, wanted whole numbers") from error
-    return [row["file"] for row in rows], labels
-
-
-def _rows(table: Path) -> list[dict[str, str]]:
-    with table.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        got = reader.fieldnames or []
-        if not {"file", "class"} <= set(got):
-            raise DataError(f"{table}: got columns {', '.join(got) or '(none)'}, wanted 'file' and 'class'")
-        rows = list(reader)
-    if not rows:
-        raise DataError(f"{table}: got no rows, wanted at least one image")
-    return rows
+    return read_labels(table)

@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from spl_onnx.data.inputs import InputSpec, check_array
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError
+from spl_onnx.spec.messages import value_count
 
 LABELS = "y"
 DATA = "x"
+#: Bytes of one batch: more of them would hardly be meant.
+_MOST_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -120,16 +123,27 @@ def _members(file: Path) -> dict[str, Member]:
             return {name[:-4]: _header(file, archive, name) for name in found}
     except FileNotFoundError:
         raise DataError(f"{file}: not found") from None
-    except (zipfile.BadZipFile, OSError, ValueError, EOFError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # of the archive, its compression, and the text of headers
         raise DataError(f"{file}: cannot be read as .npz: {error}") from error
 
 
 def _header(file: Path, archive: zipfile.ZipFile, name: str) -> Member:
     with archive.open(name) as stream:
         shape, fortran, dtype = _read_header(stream)
+        start = stream.tell()
     if dtype.hasobject or fortran:
         kind = "Python objects" if dtype.hasobject else "columns first (Fortran order)"
         raise DataError(f"{file}: array {name[:-4]!r} holds {kind}, wanted numbers in C order")
+    wanted, got = value_count(shape) * dtype.itemsize, archive.getinfo(name).file_size - start
+    if 0 in shape[1:] or dtype.itemsize == 0:
+        raise DataError(f"{file}: array {name[:-4]!r} is {dtype} {list(shape)}, wanted samples with values")
+    if min(shape, default=0) < 0 or wanted != got:
+        raise DataError(
+            f"{file}: array {name[:-4]!r} has {got} bytes, its header says {dtype} {list(shape)}, "
+            f"which are {wanted}; the file is damaged"
+        )
     return Member(file, name[:-4], shape, dtype)
 
 
@@ -143,12 +157,25 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
 def _rows(member: Member, batch: int, count: int) -> Iterator[NDArray[Any]]:
     """Yield `count` rows of an array, `batch` at a time, decompressing no further than needed."""
     row_shape = member.shape[1:]
-    row_bytes = int(np.prod(row_shape, dtype=np.int64)) * member.dtype.itemsize
+    row_bytes = value_count(row_shape) * member.dtype.itemsize
+    if min(batch, count) * row_bytes > _MOST_BYTES:
+        raise DataError(
+            f"{member.file}: {min(batch, count)} samples of array {member.name!r} have more than "
+            f"{_MOST_BYTES >> 30} GiB, wanted a smaller --batch"
+        )
     with zipfile.ZipFile(member.file) as archive, archive.open(member.name + ".npy") as stream:
         _read_header(stream)
         for start in range(0, count, batch):
             rows = min(batch, count - start)
-            content = stream.read(rows * row_bytes)
-            if len(content) != rows * row_bytes:
-                raise DataError(f"{member.file}: array {member.name!r} is shorter than its header says")
+            content = _read(stream, rows * row_bytes, member)
             yield np.frombuffer(content, member.dtype).reshape(rows, *row_shape)
+
+
+def _read(stream: IO[bytes], size: int, member: Member) -> bytes:
+    try:
+        content = stream.read(size)
+    except Exception as error:  # of the archive and its compression
+        raise DataError(f"{member.file}: array {member.name!r} cannot be read: {error}") from error
+    if len(content) != size:
+        raise DataError(f"{member.file}: array {member.name!r} is shorter than its header says")
+    return content

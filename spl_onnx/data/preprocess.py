@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from spl_onnx.errors import DataError, UsageError
 
 CHANNEL_ORDERS = ("rgb", "bgr")
+#: An image that is scaled to more than this is too long for its width.
+_MOST_PIXELS = 1 << 28
 
 
 @dataclass(frozen=True)
@@ -80,18 +83,33 @@ def load_pixels(path: Any, channels: int, size: tuple[int, int], resize: int | N
         [height, width, channels] uint8.
 
     Raises:
-        DataError: the file is missing or no image, or is smaller than the crop after `resize`.
+        DataError: the file is missing or no image, is too large, or smaller than the crop after `resize`.
     """
     image_module = pillow()
     try:
-        with image_module.open(path) as image:
-            image = image.convert("L" if channels == 1 else "RGB")
-            image = _scale(image, size, resize, image_module)
-            pixels = np.asarray(image, np.uint8)
-    except OSError as error:
+        with warnings.catch_warnings():
+            # Pillow warns of images above its limit, and refuses those of twice as many pixels.
+            warnings.simplefilter("ignore", image_module.DecompressionBombWarning)
+            with image_module.open(path) as image:
+                image = _eight_bits(image, image_module).convert("L" if channels == 1 else "RGB")
+                image = _scale(image, size, resize, image_module)
+                pixels = np.asarray(image, np.uint8)
+    except DataError:
+        raise
+    except Exception as error:  # decoders raise whatever the damage leads to
         raise DataError(f"{path}: cannot be read as an image: {error}") from error
     pixels = pixels.reshape(pixels.shape[0], pixels.shape[1], channels)
     return _centre_crop(pixels, size, path)
+
+
+def _eight_bits(image: Any, image_module: ModuleType) -> Any:
+    """The upper 8 bits of an image with 16 per pixel, as colour images are read; others as they are.
+
+    Pillow's own conversion would cut off everything above 255.
+    """
+    if not image.mode.startswith("I"):
+        return image
+    return image_module.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
 
 
 def _scale(image: Any, size: tuple[int, int], resize: int | None, image_module: ModuleType) -> Any:
@@ -104,6 +122,11 @@ def _scale(image: Any, size: tuple[int, int], resize: int | None, image_module: 
     if factor == 1.0:
         return image
     scaled = max(1, round(width * factor)), max(1, round(height * factor))
+    if scaled[0] * scaled[1] > _MOST_PIXELS:
+        raise DataError(
+            f"an image of {height}x{width} pixels would have {scaled[1]}x{scaled[0]} when scaled, "
+            f"wanted at most {_MOST_PIXELS} pixels in all"
+        )
     return image.resize(scaled, image_module.Resampling.BILINEAR)
 
 

@@ -86,6 +86,8 @@ def open_data(source: Any, specs: list[InputSpec], options: DataOptions | None =
         UsageError: images without preprocessing.
     """
     options = options or DataOptions()
+    if not specs:
+        raise DataError("the model has no inputs, wanted at least one that data can feed")
     if isinstance(source, str | Path):
         return _open_path(Path(source), specs, options)
     if isinstance(source, Reader):
@@ -98,7 +100,7 @@ def open_data(source: Any, specs: list[InputSpec], options: DataOptions | None =
 
 
 def _open_path(path: Path, specs: list[InputSpec], options: DataOptions) -> Reader:
-    if not path.exists():
+    if not _exists(path):
         raise DataError(f"{path}: not found; wanted a folder of images, an .npz file, or ONNX test data sets")
     if not path.is_dir():
         if path.suffix != ".npz":
@@ -108,12 +110,20 @@ def _open_path(path: Path, specs: list[InputSpec], options: DataOptions) -> Read
         return TestSetReader([path], specs, options.limit)
     if test_sets := [item for item in path.glob(PATTERN) if item.is_dir()]:
         return TestSetReader(test_sets, specs, options.limit)
-    if files := sorted(path.glob("*.npz")):
+    if files := sorted(file for file in path.glob("*.npz") if not file.name.startswith(".")):
         return _npz(files, specs, options)
     if len(specs) != 1:
         raise DataError(f"{path}: images feed one input, got a model with {len(specs)}: use .npz data")
     reader = ImageFolderReader(path, specs[0], options.pixels(), batch_size(specs, options), options.limit)
     return _whole_batches(reader, specs, path)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is such a file; a name that no file can have names none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def _npz(files: list[Path], specs: list[InputSpec], options: DataOptions) -> Reader:

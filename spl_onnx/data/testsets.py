@@ -9,11 +9,11 @@ from typing import Any
 
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
 
 from spl_onnx.data.inputs import InputSpec, check_feeds
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError
+from spl_onnx.spec.messages import array_of
 
 PATTERN = "test_data_set_*"
 
@@ -57,8 +57,15 @@ def _number(folder: Path) -> tuple[int, str]:
 
 def _tensor(path: Path) -> NDArray[Any]:
     try:
-        return numpy_helper.to_array(onnx.load_tensor(str(path)))
+        tensor = onnx.load_tensor(str(path))
     except FileNotFoundError:
         raise DataError(f"{path}: not found, wanted one file input_<i>.pb per model input") from None
-    except Exception as error:
+    except Exception as error:  # protobuf's DecodeError, whose module has no types
         raise DataError(f"{path}: cannot be read as an ONNX tensor: {error}") from error
+    values = array_of(tensor)
+    if values is None:
+        raise DataError(
+            f"{path}: type {tensor.data_type}, dimensions {list(tensor.dims)} and data do not belong "
+            "together, wanted a tensor with its values in it"
+        )
+    return values

@@ -90,3 +90,10 @@ def test_presets_give_what_the_networks_were_trained_with(name, preset):
     # Values up to 3, computed with means on two scales: three float32 roundings of numbers up to 256.
     np.testing.assert_allclose(got, wanted, atol=3 * 256 * np.finfo(np.float32).eps)
     assert reader.last_labels.tolist() == labels.tolist()
+
+
+def test_files_of_the_system_are_no_images(folder):
+    (folder / "labels.csv").unlink()
+    (folder / "._0.png").write_bytes(b"\x00\x05\x16\x07 AppleDouble")
+    (folder / ".hidden.png").write_bytes(b"")
+    assert read(folder)[0] == 7

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -104,3 +107,66 @@ def test_broken_and_missing_files(tmp_path):
         read([tmp_path / "a.npz"])
     with pytest.raises(DataError, match="not found"):
         read([tmp_path / "b.npz"])
+
+
+def archive(path, header, data, method=zipfile.ZIP_DEFLATED):
+    """A file with one array `x` whose header is a text of ours."""
+    text = header.encode("latin-1")
+    with zipfile.ZipFile(path, "w", method) as made:
+        made.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text + data)
+    return path
+
+
+def header(shape, descr="'<f4'", order="False"):
+    return f"{{'descr': {descr}, 'fortran_order': {order}, 'shape': {shape}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "data", "message"),
+    [
+        (header("(99999999999, 3, 8, 8)"), X.tobytes(), "its header says float32"),
+        (header("(7, 3, 8, 9)"), X.tobytes(), "which are 6048"),
+        (header("(6, 3, 8, 8)"), X.tobytes(), "the file is damaged"),
+        (header("(-7, -3, 8, 8)"), X.tobytes(), "the file is damaged"),
+        (header("(4611686018427387904, 4, 0, 8)"), b"", "wanted samples with values"),
+        (header("(7, 3, 8, 8)", "'V0'"), b"", "wanted samples with values"),
+        (header("(7, 3, 8, 8)", "'|O'"), X.tobytes(), "Python objects"),
+        (header("7"), X.tobytes(), "cannot be read as .npz"),
+        (header("(7.5,)"), X.tobytes(), "cannot be read as .npz"),
+        (header("(1, 3, 8, 8)", "nothing"), X[:1].tobytes(), "cannot be read as .npz"),
+        ("(" * 3000 + ")" * 3000, b"", "cannot be read as .npz"),
+        ("", b"", "cannot be read as .npz"),
+    ],
+)
+def test_headers_that_lie(tmp_path, text, data, message):
+    with pytest.raises(DataError, match=message):
+        read([archive(tmp_path / "a.npz", text, data)])
+
+
+def test_a_bomb_takes_no_memory(tmp_path):
+    """A header that tells the truth of 40 MB of zeros, which are 40 kB in the file, in batches of 8."""
+    rows = 40_000_000 // (3 * 8 * 8 * 4)
+    shape = f"({rows}, 3, 8, 8)"
+    file = archive(tmp_path / "a.npz", header(shape), bytes(rows * 3 * 8 * 8 * 4))
+    assert file.stat().st_size < 100_000
+    reader = NpzReader([file], [IMAGE_SPEC], 8, 16)
+    assert len(reader.get_next()["input"]) == 8
+
+
+def test_rows_too_large_for_one_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr("spl_onnx.data.npz._MOST_BYTES", 2 * X[0].nbytes)
+    np.savez(tmp_path / "a.npz", x=X)
+    assert len(read([tmp_path / "a.npz"], batch=2)[1]) == 4
+    with pytest.raises(DataError, match="wanted a smaller --batch"):
+        read([tmp_path / "a.npz"], batch=3)
+
+
+@pytest.mark.parametrize("place", [0.3, 0.5, 0.9])
+def test_damage_behind_the_header(tmp_path, place):
+    """Of compressed data: an error of the archive or of its compression, whichever sees it."""
+    np.savez_compressed(tmp_path / "a.npz", x=X)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[int(len(content) * place)] ^= 0xFF
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.npz"):
+        read([tmp_path / "a.npz"])

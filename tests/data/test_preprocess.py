@@ -106,3 +106,48 @@ def test_without_pillow(monkeypatch, picture):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(DataError, match="pip install pillow"):
         load_pixels(picture, 3, (4, 4), None)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_16_bits_keep_their_upper_8(tmp_path, channels):
+    values = np.array([[0, 255, 256], [0x7FFF, 0x8000, 0xFFFF]], np.uint16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    pixels = load_pixels(tmp_path / "a.png", channels, (2, 3), None)
+    assert pixels.shape == (2, 3, channels)
+    assert pixels[..., 0].tolist() == [[0, 0, 1], [0x7F, 0x80, 0xFF]] == pixels[..., -1].tolist()
+
+
+def image_file(path, size=(64, 64)):
+    noise = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "bmp", "ppm", "webp"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.6])
+def test_truncated_images(tmp_path, suffix, share):
+    path = image_file(tmp_path / f"a.{suffix}")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(DataError, match="cannot be read as an image"):
+        load_pixels(path, 3, (64, 64), None)
+
+
+def test_a_bomb_is_refused(tmp_path, monkeypatch):
+    path = image_file(tmp_path / "a.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 64 // 2 - 1)
+    with pytest.raises(DataError, match=r"cannot be read as an image: .*decompression bomb"):
+        load_pixels(path, 3, (64, 64), None)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 64 * 64 - 1)
+    assert load_pixels(path, 3, (64, 64), None).shape == (64, 64, 3)
+
+
+def test_a_thread_is_not_scaled_to_a_giant(tmp_path):
+    Image.new("RGB", (20_000, 1)).save(tmp_path / "a.png")
+    with pytest.raises(DataError, match="would have 224x4480000 when scaled"):
+        load_pixels(tmp_path / "a.png", 3, (224, 224), None)
+
+
+def test_a_file_name_that_no_file_can_have():
+    with pytest.raises(DataError, match="cannot be read as an image"):
+        load_pixels("a\0b.png", 3, (8, 8), None)

@@ -9,8 +9,9 @@ from onnx import numpy_helper
 
 from spl_onnx.data.inputs import InputSpec
 from spl_onnx.data.sources import open_data
+from spl_onnx.data.testsets import TestSetReader
 from spl_onnx.errors import DataError
-from tests.data.specs import VECTOR_SPEC
+from tests.data.specs import IMAGE_SPEC, VECTOR_SPEC
 
 TWO = [VECTOR_SPEC, InputSpec("n", np.dtype(np.int64), ())]
 
@@ -52,3 +53,29 @@ def test_wrong_shape(tmp_path):
     write_set(tmp_path / "test_data_set_0", np.zeros((2, 5), np.float32))
     with pytest.raises(DataError, match=r"got float32 \[2, 5\], wanted float32 \[\?, 4\]"):
         open_data(tmp_path, [VECTOR_SPEC]).get_next()
+
+
+@pytest.mark.parametrize("fields", [{"dims": [-1, 3, 8, 8]}, {"dims": [1 << 40, 3, 8, 8]}, {"data_type": 33}])
+def test_tensors_that_lie(tmp_path, fields):
+    folder = tmp_path / "test_data_set_0"
+    folder.mkdir()
+    tensor = numpy_helper.from_array(np.zeros((1, 3, 8, 8), np.float32))
+    for name, value in fields.items():
+        if name == "dims":
+            tensor.dims[:] = value
+        else:
+            setattr(tensor, name, value)
+    (folder / "input_0.pb").write_bytes(tensor.SerializeToString())
+    with pytest.raises(DataError, match="do not belong together"):
+        TestSetReader([folder], [IMAGE_SPEC]).get_next()
+
+
+def test_tensors_with_their_values_elsewhere(tmp_path):
+    """A test set that names any file of the machine as its data."""
+    folder = tmp_path / "test_data_set_0"
+    folder.mkdir()
+    tensor = onnx.TensorProto(data_type=1, dims=[1, 3, 8, 8], data_location=onnx.TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="/etc/hostname")
+    (folder / "input_0.pb").write_bytes(tensor.SerializeToString())
+    with pytest.raises(DataError, match="wanted a tensor with its values in it"):
+        TestSetReader([folder], [IMAGE_SPEC]).get_next()
