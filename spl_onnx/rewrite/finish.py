@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import onnx
 
+from spl_onnx.rewrite.inner_names import keep_apart
 from spl_onnx.rewrite.own_nodes import own_nodes
 from spl_onnx.spec.attributes import VERSION
 from spl_onnx.spec.functions import fallback_functions
@@ -26,7 +27,9 @@ def finish_model(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.Mode
     if not used:
         return model
     opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
-    _replace_functions(model, [f for f in fallback_functions(opset) if (f.domain, f.name) in used])
+    functions = [f for f in fallback_functions(opset) if (f.domain, f.name) in used]
+    keep_apart(functions, model)
+    _replace_functions(model, functions)
     _import_domains(model, {domain for domain, _ in used})
     if model.ir_version < 4:
         _drop_inputs(model.graph, {tensor.name for tensor in original.graph.initializer})
