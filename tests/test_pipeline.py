@@ -141,3 +141,28 @@ def test_the_limit_itself_is_allowed():
 def test_what_is_above_the_limit(drop):
     with pytest.raises(VerificationError, match=r"top1 on 200 samples went from 0.9"):
         check_drop(comparison(drop), 0.01)
+
+
+@pytest.mark.parametrize("option", ["json", "html", "plan_out", "resume"])
+def test_files_of_the_input_are_no_reports(tmp_path, option):
+    """Refused before the work starts."""
+    onnx.save(
+        small_cnn(), tmp_path / "in.onnx", save_as_external_data=True, location="in.data", size_threshold=0
+    )
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    flag = "--" + option.replace("_", "-")
+    for name in ("in.onnx", "in.data"):
+        options = {option: str(tmp_path / name), "metric": "auto"}
+        with pytest.raises(UsageError, match=rf"{flag} .*: holds the input model or its weights"):
+            rewrite_and_measure(tmp_path / "in.onnx", None, options)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_result_knows_the_weights_of_the_input(tmp_path):
+    onnx.save(
+        small_cnn(), tmp_path / "in.onnx", save_as_external_data=True, location="in.data", size_threshold=0
+    )
+    result = rewrite_and_measure(tmp_path / "in.onnx", None, {"no_verify": True})
+    assert result.protected == (tmp_path / "in.data",)
+    with pytest.raises(UsageError, match="holds the input model or its weights"):
+        result.save(tmp_path / "in.data")

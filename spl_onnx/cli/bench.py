@@ -12,7 +12,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
-from spl_onnx.cli.outputs import check_outputs
+from spl_onnx.cli.outputs import check_outputs, is_stdout
 
 HELP = "time one model, or two in turn, in ONNX Runtime with all its optimisations"
 
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.console import Terminal
     from spl_onnx.rewrite.model_io import check_unprotected, read_model
 
-    terminal = Terminal(args.quiet)
+    terminal = Terminal(args.quiet or is_stdout(args.json))
     paths = [args.first] if args.second is None else [args.first, args.second]
     loaded = [read_model(path) for path in paths]
     if args.json:

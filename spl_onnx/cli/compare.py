@@ -11,7 +11,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
-from spl_onnx.cli.outputs import check_outputs
+from spl_onnx.cli.outputs import check_outputs, is_stdout
 
 HELP = "compare two models on the same data: drop with a paired interval, and agreement"
 
@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.rewrite_tables import accuracy_table, confidence_line
     from spl_onnx.rewrite.model_io import check_unprotected, read_model
 
-    terminal = Terminal(args.quiet)
+    terminal = Terminal(args.quiet or is_stdout(args.json))
     loaded = read_model(args.first), read_model(args.second)
     if args.json:
         check_unprotected(args.json, [*loaded[0].files, *loaded[1].files], "--json")

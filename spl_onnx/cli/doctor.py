@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from spl_onnx.cli.arguments import add_output_flags
-from spl_onnx.cli.outputs import check_outputs
+from spl_onnx.cli.outputs import check_outputs, is_stdout
 from spl_onnx.errors import PluginError
 
 HELP = "check that the operator library loads and works, and say what to do if not"
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     )
     for check in checks:
         add_row(table, check.name, _MARKS[check.good], check.found, check.advice)
-    Terminal(args.quiet).table(table)
+    Terminal(args.quiet or is_stdout(args.json)).table(table)
     if args.json:
         write_json([vars(check) for check in checks], args.json)
     problems = [check.name for check in checks if check.good is False]

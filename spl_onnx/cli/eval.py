@@ -11,7 +11,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
-from spl_onnx.cli.outputs import check_outputs
+from spl_onnx.cli.outputs import check_outputs, is_stdout
 
 HELP = "measure the accuracy of a model on labelled data"
 
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.formats import metric_value
     from spl_onnx.rewrite.model_io import check_unprotected, read_model
 
-    terminal = Terminal(args.quiet)
+    terminal = Terminal(args.quiet or is_stdout(args.json))
     loaded = read_model(args.model)
     if args.json:
         check_unprotected(args.json, loaded.files, "--json")

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from spl_onnx.cli.arguments import add_data_flags, add_output_flags, add_shape_flag, data_options
-from spl_onnx.cli.outputs import check_outputs
+from spl_onnx.cli.outputs import check_outputs, is_stdout
 
 if TYPE_CHECKING:
     import onnx
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.rewrite.model_io import check_unprotected, read_model
     from spl_onnx.rewrite.rewriter import rewrite_model
 
-    terminal = Terminal(args.quiet)
+    terminal = Terminal(args.quiet or is_stdout(args.json))
     original = read_model(args.model)
     if args.json:
         check_unprotected(args.json, original.files, "--json")

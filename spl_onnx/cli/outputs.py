@@ -11,6 +11,8 @@ from pathlib import Path
 from spl_onnx.errors import UsageError
 from spl_onnx.files import Output, is_same_file, resolve_output
 
+_STDOUT = 1
+
 
 def check_output(path: str, flag: str, inputs: Iterable[str | Path | None] = ()) -> Output:
     """Refuse a file that could not be written at the end.
@@ -37,6 +39,10 @@ def check_output(path: str, flag: str, inputs: Iterable[str | Path | None] = ())
         raise UsageError(f"{flag} {path}: {_reason(error)}") from error
     if not output.is_stream:
         _check_folder(path, flag, output.path.parent)
+        if output.old is not None and output.path.parent.stat().st_dev != output.old.st_dev:
+            raise UsageError(
+                f"{flag} {path}: is mounted by itself and cannot be replaced, mount its folder instead"
+            )
     return output
 
 
@@ -64,6 +70,11 @@ def check_outputs(named: Sequence[tuple[str, str | None]], inputs: Iterable[str 
                     f"{path}: the file has {names} names (hard links); the others keep the old content"
                 )
     return notes
+
+
+def is_stdout(*paths: str | None) -> bool:
+    """Whether an output goes where tables are printed, so that these would get between."""
+    return any(path is not None and resolve_output(path).descriptor == _STDOUT for path in paths)
 
 
 def _check_folder(path: str, flag: str, folder: Path) -> None:

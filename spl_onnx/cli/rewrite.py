@@ -14,7 +14,7 @@ from spl_onnx.cli.arguments import (
     add_shape_flag,
     data_options,
 )
-from spl_onnx.cli.outputs import check_outputs
+from spl_onnx.cli.outputs import check_outputs, is_stdout
 from spl_onnx.errors import UsageError
 from spl_onnx.options import OBJECTIVES, PREDICTORS, SCHEMES, RewriteOptions
 
@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.rewrite.model_io import read_model
 
     options, reading = rewrite_options(args), data_options(args)
-    terminal = Terminal(args.quiet)
+    terminal = Terminal(args.quiet or is_stdout(*(path for _, path in _outputs(args))))
     original = read_model(args.input)
     _check_place(args, original, options)
     result = measured_rewrite(original, options, reading, terminal.progress)

@@ -79,7 +79,7 @@ def unused(folder: Path, names: set[str]) -> set[str]:
         return set()
     others = [name for name in _listed(folder) if not (is_data_name(name) or PATTERN.fullmatch(name))]
     models = [folder / name for name in others if name.endswith(".onnx") or _is_model(folder / name)]
-    return {name for name in names if not any(_mentions(path, name) for path in models)}
+    return {name for name in names if not any(_mentions(path, name, unreadable=True) for path in models)}
 
 
 def _stem(target: Path) -> str:
@@ -105,15 +105,26 @@ def _is_model(path: Path) -> bool:
     return False
 
 
-def _mentions(path: Path, name: str) -> bool:
-    """Whether a name stands in a file. That is enough: a data file is kept rather once too often."""
+def _mentions(path: Path, name: str, *, unreadable: bool = False) -> bool:
+    """Whether a name stands in a file. That is enough: a data file is kept rather once too often.
+
+    Args:
+        path: The file.
+        name: The name.
+        unreadable: The answer where the file is there and cannot be read.
+    """
     wanted = name.encode("utf-8", "surrogateescape")
-    with suppress(OSError), open_plain(path) as file:
-        end = b""
-        while chunk := file.read(_CHUNK):
-            if wanted in end + chunk:
-                return True
-            end = chunk[-len(wanted) :]
+    try:
+        with open_plain(path) as file:
+            end = b""
+            while chunk := file.read(_CHUNK):
+                if wanted in end + chunk:
+                    return True
+                end = chunk[-len(wanted) :]
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return unreadable
     return False
 
 

@@ -66,9 +66,10 @@ def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
     descriptor = descriptor_of(checked_name(path))
     if descriptor is None:
         with open_plain(path) as file:
-            if os.fstat(file.fileno()).st_size > limit:
+            size = os.fstat(file.fileno()).st_size
+            if size > limit:
                 raise _too_large(limit)
-            return file.read(limit)
+            return file.read(size)
     return _drained(descriptor, limit)
 
 

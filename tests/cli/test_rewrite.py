@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import onnx
 import pytest
@@ -178,6 +182,9 @@ def test_rules_are_listed(call):
         (("{model}", "{out}", "--plan-out", "{model}"), "--plan-out"),
         (("{model}", "{out}", "--html", "{model}"), "--html"),
         (("{model}", "{out}", "--html", "{out}.d/r.html"), "--html"),
+        (("{model}", "{out}", "--resume", "{out}"), "--resume"),
+        (("{model}", "{out}", "--plan", "{out}"), "output"),
+        (("{model}", "{out}", "--data", "{out}"), "output"),
         (("{model}", "{out}", "--metric", "bleu"), "--metric"),
         (("{model}", "{out}", "--objective", "bytes"), "--objective"),
         (("{model}", "{out}", "--choices", "sparse"), "--choices"),
@@ -204,6 +211,64 @@ def test_external_weights_stay_external_and_are_counted(call, tmp_path):
     files = next(line for line in out.splitlines() if line.startswith("│ files"))
     total = sum((tmp_path / name).stat().st_size for name in ("ext.onnx", "ext.data"))
     assert f"{total / 1000:.2f} kB" in files
+
+
+@pytest.fixture
+def external(tmp_path):
+    """A model with its weights in ext.data."""
+    from tests.small_models import small_cnn
+
+    path = tmp_path / "ext.onnx"
+    onnx.save(small_cnn(), path, save_as_external_data=True, location="ext.data", size_threshold=0)
+    return path
+
+
+@pytest.mark.parametrize("flag", ["output", "--json", "--html", "--plan-out", "--resume"])
+def test_weights_of_the_input_are_no_output(call, external, tmp_path, flag):
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    output, data = tmp_path / "out.onnx", tmp_path / "ext.data"
+    words = [data] if flag == "output" else [output, flag, data]
+    code, out, err = call("rewrite", external, *words)
+    assert code == 2 and f"{flag} {data}: holds the input model or its weights" in err and out == ""
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_weights_need_a_place(call, external, tmp_path):
+    """That is said before the work starts."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder/out.onnx")
+    for name, message in (("pipe", "is no plain file"), ("link", "is a link into another folder")):
+        code, out, err = call("rewrite", external, tmp_path / name)
+        assert code == 2 and message in err and out == ""
+
+
+def test_streams_and_links_stay(call, model, tmp_path):
+    (tmp_path / "link.onnx").symlink_to("real.onnx")
+    assert call("rewrite", model, tmp_path / "link.onnx")[0] == 0
+    assert (tmp_path / "link.onnx").is_symlink() and onnx.load(tmp_path / "real.onnx").graph.node
+    before = Path(os.devnull).stat().st_mode
+    code, out, _ = call("rewrite", model, os.devnull, "--json", os.devnull, "--html", os.devnull)
+    assert code == 0 and f"written: {os.devnull}" in out and Path(os.devnull).stat().st_mode == before
+
+
+def test_other_names_of_the_output_are_told(call, model, tmp_path):
+    (tmp_path / "out.onnx").write_bytes(b"old")
+    (tmp_path / "backup").hardlink_to(tmp_path / "out.onnx")
+    code, out, _ = call("rewrite", model, tmp_path / "out.onnx")
+    assert code == 0 and "(hard links); the others keep the old content" in out
+    assert (tmp_path / "backup").read_bytes() == b"old"
+
+
+def test_through_standard_streams(model, tmp_path):
+    """Nothing is printed where the model or a report goes."""
+    command = [sys.executable, "-m", "spl_onnx", "rewrite", "/dev/stdin"]
+    with Path(model).open("rb") as file:
+        made = subprocess.run([*command, "/dev/stdout"], stdin=file, capture_output=True, check=True)
+    assert onnx.load_from_string(made.stdout).graph.node and made.stderr == b""
+    words = [*command, str(tmp_path / "out.onnx"), "--json", "/dev/stdout"]
+    report = subprocess.run(words, input=Path(model).read_bytes(), capture_output=True, check=True)
+    assert json.loads(report.stdout)["rewritten"] == 2
 
 
 def test_every_option_of_today_has_its_flag(call):

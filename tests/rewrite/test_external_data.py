@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import stat
+
 import numpy as np
 import onnx
 import pytest
 
-from spl_onnx.errors import ModelError
+from spl_onnx.errors import MissingDataError, ModelError
 from spl_onnx.rewrite import external_data
 from spl_onnx.rewrite.model_io import load_model, read_model, save_model
 from tests.rewrite.test_model_io import data_file, small, split
@@ -96,3 +99,166 @@ def test_weights_of_the_old_encoding_are_written_as_raw_bytes(tmp_path):
     save_model(model, tmp_path / "m.onnx", external_data=True)
     stored = load_model(tmp_path / "m.onnx").graph.initializer[0]
     np.testing.assert_array_equal(onnx.numpy_helper.to_array(stored), values)
+
+
+def set_tensor(path, change) -> None:
+    """Apply a change to the first tensor of the model file."""
+    model = onnx.load(path, load_external_data=False)
+    change(model.graph.initializer[0])
+    path.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["a\0b", "\0", "a\nb", "\x1b[2J", ".", "./m.data", "a/./b", "a//b", "a/", "x" * 5000, "D:m.data", "/"],
+)
+def test_hostile_locations_are_one_line(tmp_path, location):
+    _, path = split(tmp_path)
+    relocate(path, location=location)
+    with pytest.raises(ModelError, match=r"^weights 'c\.w': location .* is refused") as caught:
+        read_model(path)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("location", ["x" * 300, "no/such/folder/m.data", "m.onnx/data", "ünïcode"])
+def test_locations_that_lead_nowhere(tmp_path, location):
+    _, path = split(tmp_path)
+    relocate(path, location=location)
+    with pytest.raises(ModelError, match=r"weights 'c\.w': .*cannot be read"):
+        read_model(path)
+
+
+def test_a_location_that_is_no_text(tmp_path):
+    """protobuf does not check that it is UTF-8."""
+    _, path = split(tmp_path)
+    name = data_file(path).name.encode()
+    path.write_bytes(path.read_bytes().replace(name, b"\xff" * len(name)))
+    with pytest.raises(ModelError, match=r"weights 'c\.w': location .* is refused"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a folder", "a device"])
+def test_weights_come_from_plain_files(tmp_path, kind):
+    """A pipe would block for ever; a link is refused by its name, however it is swapped."""
+    _, path = split(tmp_path)
+    data = data_file(path)
+    data.unlink()
+    if kind == "a device":
+        try:
+            os.mknod(data, 0o600 | stat.S_IFCHR, os.makedev(1, 5))
+        except PermissionError:
+            pytest.skip("only root makes devices")
+    else:
+        {"a pipe": os.mkfifo, "a folder": os.mkdir}[kind](data)
+    with pytest.raises(ModelError, match=rf"cannot be read \(is {kind}, wanted a plain file\)"):
+        read_model(path)
+
+
+def test_a_link_that_comes_after_the_look(tmp_path, monkeypatch):
+    """Between looking and opening somebody may put a link into place."""
+    _, path = split(tmp_path)
+    data = data_file(path)
+    data.rename(tmp_path / "secret")
+    data.symlink_to("secret")
+    monkeypatch.setattr(type(path), "is_symlink", lambda self: False)
+    with pytest.raises(ModelError, match="is a link and is refused"):
+        read_model(path)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"offset": "9" * 30},
+        {"offset": "1e3"},
+        {"offset": " 0"},
+        {"offset": "1_0"},
+        {"offset": ""},
+        {"offset": "٣"},
+        {"offset": "9" * 6000},
+        {"length": str(1 << 62)},
+        {"length": "-4608"},
+    ],
+)
+def test_numbers_that_are_none(tmp_path, changes):
+    _, path = split(tmp_path)
+    relocate(path, **changes)
+    with pytest.raises(ModelError, match=r"^weights 'c\.w': ") as caught:
+        read_model(path)
+    assert len(str(caught.value)) < 400
+
+
+def test_an_offset_behind_the_end(tmp_path):
+    _, path = split(tmp_path)
+    relocate(path, offset=str(1 << 62))
+    with pytest.raises(
+        MissingDataError, match=r"ends early, got 0 of 4608 bytes at offset 4611686018427387904"
+    ):
+        read_model(path)
+
+
+def test_sizes_are_compared_before_memory_is_taken(tmp_path):
+    """The model announces 2^60 bytes, and the file has 2^40 of them, all holes."""
+    _, path = split(tmp_path)
+    with data_file(path).open("r+b") as file:
+        file.truncate(1 << 40)
+    size = str(1 << 60)
+    set_tensor(path, lambda tensor: tensor.dims.__setitem__(slice(None), [1 << 58]))
+    relocate(path, length=size)
+    with pytest.raises(MissingDataError, match=rf"ends early, got {1 << 40} of {size} bytes"):
+        read_model(path)
+
+
+def test_what_does_not_fit_into_memory(tmp_path):
+    """A hole of 2^45 bytes is all there; no machine has such memory, and no process such addresses."""
+    _, path = split(tmp_path)
+    try:
+        with data_file(path).open("r+b") as file:
+            file.truncate(1 << 43)
+    except OSError as error:
+        pytest.skip(f"this file system has no files so large: {error}")
+    set_tensor(path, lambda tensor: tensor.dims.__setitem__(slice(None), [1 << 41]))
+    relocate(path, length=str(1 << 43), offset="0")
+    with pytest.raises(ModelError, match="does not fit into memory"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("kind", [0, 8, 99, -1])
+def test_types_that_cannot_be_in_a_file(tmp_path, kind):
+    _, path = split(tmp_path)
+    set_tensor(path, lambda tensor: setattr(tensor, "data_type", kind))
+    with pytest.raises(ModelError, match=rf"^weights 'c\.w': got data type {kind} in a file"):
+        read_model(path)
+
+
+def test_negative_sizes(tmp_path):
+    _, path = split(tmp_path)
+    set_tensor(path, lambda tensor: tensor.dims.__setitem__(slice(None), [-8, -144]))
+    with pytest.raises(ModelError, match=r"got shape \[-8, -144\], wanted no negative sizes"):
+        read_model(path)
+
+
+def test_many_files(tmp_path):
+    """One for each tensor, as onnx writes them on request: only one is open at a time."""
+    onnx.save(
+        small(),
+        tmp_path / "m.onnx",
+        save_as_external_data=True,
+        all_tensors_to_one_file=False,
+        size_threshold=0,
+        convert_attribute=False,
+    )
+    loaded = read_model(tmp_path / "m.onnx")
+    assert loaded.model == small() and len(loaded.weight_files) == len(small().graph.initializer)
+
+
+def test_weights_below_the_folder(tmp_path):
+    model, path = split(tmp_path)
+    (tmp_path / "sub").mkdir()
+    data_file(path).rename(tmp_path / "sub" / "weights")
+    bare = onnx.load(path, load_external_data=False)
+    for tensor in bare.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = "sub/weights" if entry.key == "location" else entry.value
+    path.write_bytes(bare.SerializeToString())
+    loaded = read_model(path)
+    assert loaded.model == model and loaded.weight_files == (tmp_path / "sub" / "weights",)

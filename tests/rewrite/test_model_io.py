@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 
-from spl_onnx.errors import ModelError
+from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.rewrite import model_io
 from spl_onnx.rewrite.model_io import load_model, read_model, save_model
 from tests.rewrite.builders import Net, images, rewritten, run
@@ -157,3 +161,130 @@ def test_a_model_in_memory_must_have_its_weights(tmp_path):
 
 def test_limit_leaves_room_below_two_gib():
     assert model_io.MAX_INLINE_BYTES < 2**31 - 50_000_000
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device"])
+def test_a_model_is_a_plain_file(tmp_path, kind):
+    """A pipe without a writer would block for ever, and a device may have no end."""
+    os.mkfifo(tmp_path / "pipe")
+    path = {"a pipe": tmp_path / "pipe", "a device": "/dev/zero"}[kind]
+    with pytest.raises(ModelError, match=rf"cannot be read \(is {kind}, wanted a plain file\)"):
+        read_model(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b.onnx", "a\ud800.onnx", "a" * 300])
+def test_names_that_no_file_can_have(tmp_path, name):
+    with pytest.raises(ModelError, match=r"cannot be read \("):
+        read_model(tmp_path / name)
+    with pytest.raises(ModelError, match=r"cannot be written \("):
+        save_model(small(), tmp_path / name)
+
+
+def test_a_model_comes_through_a_pipe_that_is_open(tmp_path):
+    model = small()
+    reader, writer = os.pipe()
+    thread = threading.Thread(target=lambda: os.write(writer, model.SerializeToString()) and os.close(writer))
+    thread.start()
+    try:
+        assert load_model(f"/dev/fd/{reader}") == model
+    finally:
+        os.close(reader)
+        thread.join()
+
+
+def test_a_file_above_the_limit_of_protobuf(tmp_path):
+    with (tmp_path / "m.onnx").open("wb") as file:
+        file.truncate(1 << 41)
+    with pytest.raises(ModelError, match=r"cannot be read \(holds more than 2147483647 bytes\)"):
+        read_model(tmp_path / "m.onnx")
+
+
+def test_a_model_through_streams(tmp_path):
+    assert save_model(small(), os.devnull) == ()
+    with pytest.raises(ModelError, match="weights cannot be beside it"):
+        save_model(small(), os.devnull, external_data=True)
+    os.mkfifo(tmp_path / "pipe")
+    thread = threading.Thread(target=save_model, args=(small(), tmp_path / "pipe"), daemon=True)
+    thread.start()
+    assert onnx.load_from_string((tmp_path / "pipe").read_bytes()) == small()
+    thread.join(10)
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_links_stay(tmp_path):
+    _, path = split(tmp_path, "real.onnx")
+    (tmp_path / "link.onnx").symlink_to("real.onnx")
+    save_model(changed(), tmp_path / "link.onnx", external_data=True)
+    assert (tmp_path / "link.onnx").is_symlink() and not path.is_symlink()
+    assert load_model(path) == load_model(tmp_path / "link.onnx") == changed()
+    assert {p.name for p in tmp_path.iterdir()} == {"real.onnx", "link.onnx", data_file(path).name}
+
+
+def test_modes_are_kept(tmp_path):
+    _, path = split(tmp_path)
+    path.chmod(0o640)
+    save_model(changed(), path, external_data=True)
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (path, data_file(path))] == [0o640, 0o640]
+
+
+@pytest.mark.parametrize("by", ["name", "soft link", "hard link"])
+def test_weights_of_the_input_are_no_output(tmp_path, by):
+    onnx.save(small(), tmp_path / "in.onnx", save_as_external_data=True, location="in.data", size_threshold=0)
+    result = rewritten(tmp_path / "in.onnx")
+    output = tmp_path / "in.data"
+    if by == "soft link":
+        output = tmp_path / "link"
+        output.symlink_to("in.data")
+    elif by == "hard link":
+        output = tmp_path / "hard"
+        output.hardlink_to(tmp_path / "in.data")
+    with pytest.raises(UsageError, match=r"holds the input model or its weights \(.*in\.data\)"):
+        result.save(output)
+    assert load_model(tmp_path / "in.onnx") == small()
+
+
+def test_the_input_itself_may_be_replaced_from_python(tmp_path):
+    model, path = split(tmp_path)
+    rewritten(path).save(path)
+    x = {"x": images(1, 16, 6, 6)}
+    np.testing.assert_allclose(run(load_model(path), x)[0], run(model, x)[0], rtol=1e-5, atol=1e-5)
+    assert {p.name for p in tmp_path.iterdir()} == {"m.onnx", data_file(path).name}
+
+
+def test_a_model_that_is_replaced_while_it_is_read(tmp_path, monkeypatch):
+    """The reader has the old model, whose weights are gone then: it gets the new one with its weights."""
+    _, path = split(tmp_path)
+    load = model_io.load_external_data
+    replaced = []
+
+    def late(proto, folder):
+        if not replaced:
+            replaced.append(save_model(changed(), path, external_data=True))
+        return load(proto, folder)
+
+    monkeypatch.setattr(model_io, "load_external_data", late)
+    assert load_model(path) == changed() and replaced
+
+
+def test_a_model_that_is_replaced_all_the_time(tmp_path, monkeypatch):
+    _, path = split(tmp_path)
+    load, count = model_io.load_external_data, []
+
+    def late(proto, folder):
+        count.append(None)
+        save_model(changed() if len(count) % 2 else small(), path, external_data=True)
+        return load(proto, folder)
+
+    monkeypatch.setattr(model_io, "load_external_data", late)
+    with pytest.raises(ModelError, match="is replaced all the time"):
+        read_model(path)
+
+
+def test_what_protobuf_cannot_write():
+    """Large tensors in attributes and inner graphs stay in the file, which may become too large for it."""
+
+    def fail():
+        raise ValueError("exceeds maximum protobuf size of 2GB: 3000000000")
+
+    with pytest.raises(ModelError, match=r"cannot be written as one file .*2GB"):
+        model_io._serialised(SimpleNamespace(SerializeToString=fail))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -211,3 +213,38 @@ def test_fingerprints():
     assert len(set(names)) == len(names)
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
     assert fingerprint([], x[::-1]) == fingerprint([], np.array([3, 2, 1, 0], np.float32))
+
+
+def test_a_journal_is_a_plain_file(tmp_path):
+    """A pipe would block for ever, and a device keeps nothing."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", os.devnull):
+        with pytest.raises(UsageError, match=r"cannot be used \(.*wanted a plain file\)"):
+            Journal(path, "m")
+
+
+def test_a_journal_behind_a_link(tmp_path):
+    (tmp_path / "link").symlink_to("j")
+    Journal(tmp_path / "link", "m").add("key", Quality(0.5, 1.0))
+    assert (tmp_path / "link").is_symlink() and Journal(tmp_path / "j", "m").find("key")
+
+
+def test_two_searches_that_begin_at_once(tmp_path):
+    """The journal has one head: a search with other samples is refused, one with the same shares it."""
+    results = []
+
+    def begin(mark):
+        try:
+            Journal(tmp_path / "j", mark).add(mark, Quality(0.0, 0.0))
+            results.append(mark)
+        except UsageError as error:
+            assert "belongs to a search with another model" in str(error)
+
+    threads = [threading.Thread(target=begin, args=(mark,)) for mark in "abababab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = [json.loads(line) for line in (tmp_path / "j").read_text().splitlines()]
+    assert len(set(results)) == 1 and lines[0]["fingerprint"] == results[0]
+    assert [line["key"] for line in lines[1:]] == results and len(results) == 4
