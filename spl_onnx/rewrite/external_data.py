@@ -145,7 +145,7 @@ def _place(tensor: onnx.TensorProto) -> _Place:
     expected = _expected_bytes(tensor)
     numbers = {key: info.get(key, default) for key, default in (("offset", "0"), ("length", str(expected)))}
     for key, text in numbers.items():
-        if not (isinstance(text, str) and _NUMBER.fullmatch(text)):
+        if not _NUMBER.fullmatch(text):
             raise ModelError(f"weights '{tensor.name}': {key} {_shown(text)} is no number of bytes")
     offset, length = int(numbers["offset"]), int(numbers["length"])
     if length != expected:
@@ -174,8 +174,7 @@ def safe_location(location: str, folder: Path, name: str) -> Path:
         ModelError: The location is empty, absolute, has '.', '..' or control characters in it, or leads
             through a link.
     """
-    # protobuf gives bytes where a text is not UTF-8.
-    parts = location.replace("\\", "/").split("/") if isinstance(location, str) else [""]
+    parts = location.replace("\\", "/").split("/")
     too_long = len(location) > _LONGEST_LOCATION
     if too_long or ":" in parts[0] or {"", ".", ".."} & set(parts) or _CONTROL.search(location):
         raise ModelError(
