@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         check_unprotected(args.json, [file for model in loaded for file in model.files], "--json")
     models = [model.model for model in loaded]
-    batches = _batches(models[0], args)
     sessions = [create_session(model, threads=args.threads, provider=args.provider) for model in models]
+    batches = _batches(models[0], sessions[0], args)
     with terminal.progress("timing", args.runs + args.warmup) as progress:
         timings = time_interleaved(sessions, batches, args.runs, args.warmup, progress)
     ratio = speedup(*timings) if len(timings) == 2 else None
@@ -73,19 +73,19 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _batches(model: Any, args: argparse.Namespace) -> list[Any]:
+def _batches(model: Any, session: Any, args: argparse.Namespace) -> list[Any]:
     """Inputs from the data, or one random input."""
     from dataclasses import replace
 
     from spl_onnx.data import input_specs, open_data
     from spl_onnx.data.inputs import pin_shapes
-    from spl_onnx.measure.bench import data_batches, random_batch
+    from spl_onnx.measure.bench import accepted_batch, data_batches
 
     shapes = dict(args.input_shape)
     specs = pin_shapes(input_specs(model), shapes)
     options = data_options(args)
     if args.data is None:
-        return [random_batch(specs, shapes, args.seed)]
+        return [accepted_batch(session, specs, shapes, args.seed)]
     if options.batch is None and all(spec.batch is None for spec in specs):
         options = replace(options, batch=1)
     return data_batches(open_data(args.data, specs, options))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnxruntime as ort
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from spl_onnx.data.inputs import InputSpec, shape_text
 from spl_onnx.data.reader import Feeds, Reader
-from spl_onnx.errors import DataError, UsageError
+from spl_onnx.errors import DataError, ModelError, UsageError
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
+from spl_onnx.rewrite.trial import FREE_SIZES
 from spl_onnx.spec.messages import MOST_VALUES, value_count
 
 #: Batches of data that are kept for timing; the runs go through them in turn.
@@ -96,20 +97,55 @@ def data_batches(reader: Reader) -> list[Feeds]:
     return kept
 
 
-def random_batch(specs: list[InputSpec], given: dict[str, Shape], seed: int = 0) -> Feeds:
+def accepted_batch(
+    session: ort.InferenceSession, specs: list[InputSpec], given: dict[str, Shape], seed: int = 0
+) -> Feeds:
+    """A random input that a model takes, with the first of the sizes that verification tries too where free.
+
+    Args:
+        session: of the model.
+        specs: its inputs.
+        given: shapes by name.
+        seed: of the generator.
+
+    Raises:
+        UsageError: no input can be made up.
+        ModelError: the model fails on all of them.
+    """
+    tried: list[dict[str, Shape]] = []
+    for size in FREE_SIZES:
+        feeds = random_batch(specs, given, seed, size)
+        shapes = {name: array.shape for name, array in feeds.items()}
+        if shapes in tried:
+            break
+        tried.append(shapes)
+        try:
+            run(session, feeds)
+        except ModelError as error:
+            problem = error
+        else:
+            return feeds
+    raise ModelError(f"{problem}; tried {tried}: name a shape it takes with --input-shape, or give --data")
+
+
+def random_batch(
+    specs: list[InputSpec], given: dict[str, Shape], seed: int = 0, free: int | None = None
+) -> Feeds:
     """Normal random numbers as input (zeros for integers and truth values); it measures time, not accuracy.
 
     Args:
         specs: the model's inputs.
         given: shapes by name, for free dimensions other than the first (which becomes 1).
         seed: of the generator.
+        free: size of free dimensions that are not given; None refuses them.
 
     Raises:
         UsageError: a dimension stays free.
     """
     generator = np.random.default_rng(seed)
     feeds: Feeds = {}
-    for spec, (name, shape) in zip(specs, single_sample_shapes(specs, given).items(), strict=True):
+    filled = specs if free is None else [_filled(spec, free) for spec in specs]
+    for spec, (name, shape) in zip(filled, single_sample_shapes(filled, given).items(), strict=True):
         if spec.dtype is None or spec.dtype.hasobject:
             raise UsageError(f"input {name!r} is {spec.describe()}: no random values of it can be made up")
         if shape is None:
@@ -127,3 +163,10 @@ def random_batch(specs: list[InputSpec], given: dict[str, Shape], seed: int = 0)
         else:
             feeds[name] = np.zeros(shape, spec.dtype)
     return feeds
+
+
+def _filled(spec: InputSpec, free: int) -> InputSpec:
+    """The input with a size in place of free dimensions other than the first."""
+    if not spec.shape:
+        return spec
+    return replace(spec, shape=(spec.shape[0], *(free if size is None else size for size in spec.shape[1:])))

@@ -13,6 +13,9 @@ from spl_onnx.options import CHOICES
 from spl_onnx.rewrite.plan_settings import validate_settings
 
 PLAN_VERSION = 1
+#: Fields of a site that hold text; the others are numbers, or nothing where they were not measured.
+_TEXTS = ("site", "rule", "choice", "reason", "layer")
+_NAMES = {str: "a text", int: "a whole number"}
 #: Plans hold weights of predictors as text.
 _LONGEST_BYTES = 1 << 31
 
@@ -113,13 +116,17 @@ class Plan:
             raise UsageError(
                 f"{where}: not JSON (line {error.lineno}: {error.msg}); wanted a file of --plan-out"
             ) from error
+        except (ValueError, RecursionError) as error:  # numbers and lists of a length that nobody means
+            raise UsageError(f"{where}: not a plan ({error}); wanted a file of --plan-out") from error
         if not isinstance(content, dict) or content.get("version") != PLAN_VERSION:
             raise UsageError(
                 f"{where}: wanted an object with version {PLAN_VERSION} and sites, as --plan-out writes it"
             )
         known = {f.name for f in fields(SitePlan)}
-        sites = []
-        for index, entry in enumerate(content.get("sites", [])):
+        sites, entries = [], content.get("sites", [])
+        if not isinstance(entries, list):
+            raise UsageError(f"{where}: sites is {str(entries)[:40]!r}, wanted a list of sites")
+        for index, entry in enumerate(entries):
             unknown = sorted(set(entry) - known) if isinstance(entry, dict) else ["?"]
             missing = {"site", "rule", "choice"} - set(entry if isinstance(entry, dict) else ())
             if unknown or missing:
@@ -127,6 +134,7 @@ class Plan:
                     f"{where}, site {index}: unknown fields {unknown}, missing fields {sorted(missing)}; "
                     f"wanted {', '.join(sorted(known))}"
                 )
+            _check_types(f"{where}, site {index}", entry)
             sites.append(SitePlan(**entry))
             sites[-1].validate()
         return cls(sites)
@@ -145,3 +153,19 @@ class Plan:
                 f"--plan {path}: cannot be read ({error}); wanted a file of --plan-out"
             ) from error
         return cls.from_json(text, str(path))
+
+
+def _check_types(where: str, entry: dict[str, Any]) -> None:
+    """Refuse fields of another type than `--plan-out` writes; settings are looked at apart.
+
+    Raises:
+        UsageError: There is one.
+    """
+    for name, value in entry.items():
+        if name == "settings":
+            continue
+        wanted: Any = str if name in _TEXTS else int if name == "macs_per_output" else float | int | None
+        if not isinstance(value, wanted) or isinstance(value, bool):
+            raise UsageError(
+                f"{where}: {name} is {str(value)[:40]!r}, wanted {_NAMES.get(wanted, 'a number')}"
+            )

@@ -23,6 +23,7 @@ SETTINGS = (
     "floor",
     "shift",
 )
+_LARGEST = 1 << 53  # whole numbers above it are no float64 any more
 #: Lists of numbers, one per channel; a threshold may be one number too.
 _LISTS = {"threshold": "output", "correction": "output", "input_rms": "input", "shift": "output"}
 
@@ -101,7 +102,9 @@ def _check_static_scale(where: str, settings: Mapping[str, Any]) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < _LARGEST if isinstance(value, int) else math.isfinite(value)
 
 
 def _short(value: Any) -> str:

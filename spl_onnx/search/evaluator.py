@@ -23,6 +23,7 @@ from spl_onnx.search.quality import Judge, Quality
 from spl_onnx.search.settings import Config
 
 JOURNAL_VERSION = 1
+_NUMBERS = ("drop", "divergence")
 
 
 class Journal:
@@ -92,8 +93,8 @@ class Journal:
             )
         for line in lines[1:]:
             entry = _entry(line)
-            if {"key", "drop", "divergence"} <= set(entry):
-                self._known[entry["key"]] = Quality(entry["drop"], entry["divergence"])
+            if isinstance(entry.get("key"), str) and all(_is_number(entry.get(name)) for name in _NUMBERS):
+                self._known[entry["key"]] = Quality(*(float(entry[name]) for name in _NUMBERS))
 
 
 def _line(entry: dict[str, Any]) -> bytes:
@@ -103,9 +104,13 @@ def _line(entry: dict[str, Any]) -> bytes:
 def _entry(line: str) -> dict[str, Any]:
     try:
         entry = json.loads(line)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also of numbers and lists of a length that nobody means
         return {}
     return entry if isinstance(entry, dict) else {}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) or value in (0, 1)
 
 
 class Evaluator:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from spl_onnx.data.inputs import InputSpec, input_specs
 from spl_onnx.data.npz import NpzReader
-from spl_onnx.errors import DataError, UsageError
+from spl_onnx.errors import DataError, ModelError, UsageError
 from spl_onnx.measure import bench
-from spl_onnx.measure.bench import Timing, data_batches, random_batch, speedup, time_interleaved
+from spl_onnx.measure.bench import (
+    Timing,
+    accepted_batch,
+    data_batches,
+    random_batch,
+    speedup,
+    time_interleaved,
+)
 from spl_onnx.measure.sessions import create_session
 from tests.small_models import small_cnn, small_images
 
@@ -69,6 +77,34 @@ def test_free_dimensions_must_be_given():
     with pytest.raises(UsageError, match=r"'input' has a free shape .*--input-shape input:1"):
         random_batch(specs, {})
     assert random_batch(specs, {"input": (2, 3, 6, 6)})["input"].shape == (2, 3, 6, 6)
+
+
+def test_free_sizes_are_made_up_where_the_model_takes_them():
+    model = small_cnn(size="S")
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = -1
+    specs, session = input_specs(model), create_session(model)
+    assert accepted_batch(session, specs, {})["input"].shape == (1, 3, 64, 64)
+    assert accepted_batch(session, specs, {"input": (2, 3, 6, 6)})["input"].shape == (2, 3, 6, 6)
+
+
+def test_an_input_that_no_model_takes(monkeypatch):
+    monkeypatch.setattr(bench, "FREE_SIZES", (1, 2))
+    model = small_cnn(size="S")
+    model.graph.node[3].attribute.append(onnx.helper.make_attribute("kernel_shape", [3, 3]))
+    model.graph.node[3].attribute[0].ints[:] = [0, 0, 0, 0]
+    with pytest.raises(ModelError, match=r"tried .*\(1, 3, 1, 1\).*\(1, 3, 2, 2\).*--input-shape"):
+        accepted_batch(create_session(model), input_specs(model), {})
+
+
+@pytest.mark.parametrize("sizes", [[1, 3, 1 << 40, 8], [1 << 62, 1 << 62]])
+def test_sizes_without_end_are_not_made_up(sizes):
+    with pytest.raises(UsageError, match="too many values to make up"):
+        random_batch([InputSpec("x", np.dtype(np.float32), tuple(sizes))], {})
+
+
+def test_what_is_no_tensor_cannot_be_made_up():
+    with pytest.raises(UsageError, match="'s' is a sequence"):
+        random_batch([InputSpec("s", None, None, "a sequence")], {})
 
 
 def test_some_batches_are_kept(tmp_path):

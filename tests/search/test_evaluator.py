@@ -177,6 +177,24 @@ def test_what_is_no_journal_is_left_alone(tmp_path, text):
     assert (tmp_path / "j").read_text() == text
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[" * 100_000,
+        '{"key": ' + "1" * 5000 + "}",
+        json.dumps({"key": ["k"], "drop": 0.0, "divergence": 0.0}),
+        json.dumps({"key": "k", "drop": "none", "divergence": 0.0}),
+        json.dumps({"key": "k", "drop": None, "divergence": 0.0}),
+        json.dumps({"key": "k", "drop": 10**400, "divergence": 0.0}),
+    ],
+)
+def test_lines_that_mean_nothing_are_passed_over(tmp_path, line):
+    Journal(tmp_path / "j", "m")
+    with (tmp_path / "j").open("a") as file:
+        file.write(line + "\n")
+    assert Journal(tmp_path / "j", "m").find("k") is None
+
+
 def test_paths_that_cannot_be_used(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path, tmp_path / "missing" / "j", tmp_path / "binary"):
