@@ -58,9 +58,16 @@ def _check_names(graph: onnx.GraphProto) -> None:
     inputs = [value.name for value in graph.input]
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {tensor.values.name for tensor in graph.sparse_initializer}
-    made = [name for node in graph.node for name in node.output]
+    # To ONNX Runtime a Constant is an initializer: no node, and one that another may replace.
+    constants |= {name for node in graph.node if _is_constant(node) for name in node.output}
+    nodes = [node for node in graph.node if not _is_constant(node)]
+    made = [name for node in nodes for name in node.output]
     _require_unique("tensor", [*inputs, *constants.difference(inputs), *made], graph)
-    _require_unique("node", (node.name for node in graph.node), graph)
+    _require_unique("node", (node.name for node in nodes), graph)
+
+
+def _is_constant(node: onnx.NodeProto) -> bool:
+    return node.op_type == "Constant" and node.domain in ("", "ai.onnx")
 
 
 def _require_unique(kind: str, names: Iterable[str], graph: onnx.GraphProto) -> None:
