@@ -54,11 +54,13 @@ class Scope:
     shared: dict[str, gs.Constant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        # Of two initializers of one name old ONNX Runtimes take the last, new ones the first: no constant.
+        constants = [node for node in self.source.node if node.op_type == "Constant" and node.output]
         count = Counter(tensor.name for tensor in self.source.initializer)
+        count.update(node.output[0] for node in constants)
+        # Of two constants of one name old ONNX Runtimes take another than new ones: neither can be relied on.
         self.initializers = {t.name: t for t in self.source.initializer if count[t.name] == 1}
+        self.constants = {node.output[0]: node for node in constants if count[node.output[0]] == 1}
         self.inputs = {value.name for value in self.source.input}
-        self.constants = {n.output[0]: n for n in self.source.node if n.op_type == "Constant" and n.output}
 
     def constant(self, tensor: gs.Tensor) -> npt.NDArray[np.generic] | None:
         """The value of `tensor` where it can never change, else None.

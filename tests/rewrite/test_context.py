@@ -39,11 +39,15 @@ def test_constants():
     assert model.scopes[0].constant(tensor(model, "words")) is None
 
 
-def test_of_two_initializers_of_one_name_none_is_constant():
-    """ONNX Runtime 1.17 takes the last, 1.23 the first."""
+@pytest.mark.parametrize("nodes", [0, 1, 2])
+def test_of_two_constants_of_one_name_none_is_relied_on(nodes):
+    """Of initializers ONNX Runtime 1.17 takes the last, 1.23 the first."""
     made = Net()
-    made.const("w", np.float32([1]))
-    made.const("w", np.float32([2]))
+    for number in range(2):
+        if number < nodes:
+            made.node("Constant", [], "w", value_floats=[float(number)])
+        else:
+            made.const("w", np.float32([number]))
     made.node("Add", [made.input("x", [1]), "w"], "y")
     model = context(made, "y")
     assert model.scopes[0].constant(tensor(model, "w")) is None

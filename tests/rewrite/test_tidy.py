@@ -13,7 +13,7 @@ from onnx import helper
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.tidy import tidied, tidy
-from tests.rewrite.builders import Net, assert_same, images, rewritten, run
+from tests.rewrite.builders import TOLERANCE, Net, assert_same, images, rewritten, run
 
 FEEDS = {"x": images(1, 3, 8, 8)}
 
@@ -183,6 +183,34 @@ def test_what_onnx_runtime_refuses(build):
     assert not loads(model)
     with pytest.raises(ModelError, match=REFUSED[build]):
         rewritten(model, no_verify=True)
+
+
+def test_constants_are_no_nodes_to_onnx_runtime():
+    """Several may have one name, and that of another node: exporters write such models."""
+    made = net()
+    for name in ("k", "l"):
+        made.node("Constant", [], name, value_floats=[1.0])
+        made.nodes[-1].name = "y_node"
+    made.node("Add", ["y", made.node("Add", ["k", "l"], "m")], "z")
+    model = made.model("z")
+    assert loads(model)
+    result = rewritten(model, lossless=True)
+    assert result.plan.counts() == {"conv_relu": 2}
+    assert_same(model, result, FEEDS)
+
+
+def test_constants_of_one_name():
+    """Which one counts is ONNX Runtime's business."""
+    made = net()
+    for value in (1.0, 2.0):
+        made.node("Constant", [], "k", value_floats=[value])
+    made.node("Add", ["y", "k"], "z")
+    model = made.model("z")
+    assert loads(model)
+    result = rewritten(model, lossless=True)
+    assert result.plan.counts() == {"conv_relu": 2}
+    (got,), (wanted,) = run(result.model, FEEDS), run(model, FEEDS)
+    assert np.abs(got - wanted).max() <= TOLERANCE * np.abs(wanted).max()
 
 
 def test_what_onnx_runtime_accepts():
