@@ -18,6 +18,7 @@ from spl_onnx.errors import MissingDataError, ModelError
 from spl_onnx.files import open_inside
 from spl_onnx.files.data_names import HashedFile
 from spl_onnx.rewrite.tensors import SMALL_TENSOR_BYTES, byte_size, element_count, model_tensors
+from spl_onnx.spec.messages import array_of
 
 #: Tensors start at multiples of this (a memory page), so that ONNX Runtime can map them without a copy.
 ALIGNMENT = 4096
@@ -210,16 +211,38 @@ def write_large_tensors(model: onnx.ModelProto, light: onnx.ModelProto, file: Ha
         model: The model; not changed.
         light: Its copy without data; it refers to the places afterwards, and `set_location` names the file.
         file: Where they go.
+
+    Raises:
+        ModelError: The data of a tensor does not belong to its type and shape.
     """
     for tensor, reference in zip(model.graph.initializer, light.graph.initializer, strict=True):
         if byte_size(tensor) <= SMALL_TENSOR_BYTES:
             continue
         file.write(bytes(-file.position % ALIGNMENT))
         offset = file.position
-        file.write(
-            tensor.raw_data if tensor.HasField("raw_data") else numpy_helper.to_array(tensor).tobytes()
-        )
+        file.write(_data_of(tensor))
         _refer(tensor, reference, offset, file.position - offset)
+
+
+def _data_of(tensor: onnx.TensorProto) -> bytes:
+    """The data of a tensor as a file holds it.
+
+    Raises:
+        ModelError: It does not belong to the tensor's type and shape.
+    """
+    expected, data = byte_size(tensor), b""
+    if tensor.HasField("raw_data"):
+        data = tensor.raw_data
+    elif (values := array_of(tensor)) is not None:
+        # Types that share a byte have one each in the array, and are packed by from_array.
+        packed = values.nbytes != expected
+        data = numpy_helper.from_array(values).raw_data if packed else values.tobytes()
+    if len(data) != expected:
+        raise ModelError(
+            f"weights '{tensor.name}': got {len(data)} bytes of data that fit, wanted {expected} "
+            f"for {element_count(tensor)} elements"
+        )
+    return data
 
 
 def _refer(source: onnx.TensorProto, reference: onnx.TensorProto, offset: int, length: int) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from spl_onnx.errors import MissingDataError, ModelError, UsageError
-from spl_onnx.files import is_same_file, read_file, resolve_output, write_file, write_pair
+from spl_onnx.files import descriptor_of, is_same_file, read_file, resolve_output, write_file, write_pair
 from spl_onnx.rewrite.external_data import (
     has_external_data,
     load_external_data,
@@ -87,6 +87,10 @@ def _read(path: Path) -> LoadedModel:
     proto = _parse(path)
     if not has_external_data(proto):
         return LoadedModel(proto, path)
+    if descriptor_of(str(path)) is not None:
+        raise ModelError(
+            f"{path}: refers to weights in a file, which is looked for beside the model; pass its path"
+        )
     files = load_external_data(proto, path.parent)
     return LoadedModel(proto, path, True, weight_files=files)
 

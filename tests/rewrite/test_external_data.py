@@ -262,3 +262,32 @@ def test_weights_below_the_folder(tmp_path):
     path.write_bytes(bare.SerializeToString())
     loaded = read_model(path)
     assert loaded.model == model and loaded.weight_files == (tmp_path / "sub" / "weights",)
+
+
+def test_types_that_share_a_byte(tmp_path):
+    """Not as raw data in the model: the file holds two of them in a byte, as readers expect."""
+    model = small()
+    values = np.arange(-8, 8).repeat(200)
+    tensor = onnx.helper.make_tensor("q", onnx.TensorProto.INT4, [3200], values.tolist())
+    assert not tensor.HasField("raw_data")
+    model.graph.initializer.append(tensor)
+    save_model(model, tmp_path / "m.onnx", external_data=True)
+    bare = onnx.load(tmp_path / "m.onnx", load_external_data=False).graph.initializer[-1]
+    assert {entry.key: entry.value for entry in bare.external_data}["length"] == "1600"
+    stored = load_model(tmp_path / "m.onnx").graph.initializer[-1]
+    np.testing.assert_array_equal(onnx.numpy_helper.to_array(stored).astype(int), values)
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_data_that_does_not_belong_to_its_shape(tmp_path, raw):
+    model = small()
+    weights = model.graph.initializer[0]
+    size = weights.dims[0]
+    if raw:
+        weights.raw_data = weights.raw_data[:-4]
+    else:
+        weights.CopyFrom(onnx.helper.make_tensor(weights.name, 1, [4], [1.0] * 4))
+        weights.dims[:] = [size, 144]
+    with pytest.raises(ModelError, match=r"^weights 'c\.w': got \d+ bytes of data that fit, wanted 4608"):
+        save_model(model, tmp_path / "m.onnx", external_data=True)
+    assert list(tmp_path.iterdir()) == []

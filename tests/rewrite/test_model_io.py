@@ -288,3 +288,9 @@ def test_what_protobuf_cannot_write():
 
     with pytest.raises(ModelError, match=r"cannot be written as one file .*2GB"):
         model_io._serialised(SimpleNamespace(SerializeToString=fail))
+
+
+def test_weights_beside_a_pipe_are_not_looked_for(tmp_path):
+    _, path = split(tmp_path)
+    with path.open("rb") as file, pytest.raises(ModelError, match=r"/dev/fd/\d+: .*pass its path"):
+        read_model(f"/dev/fd/{file.fileno()}")
