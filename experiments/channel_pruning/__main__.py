@@ -32,7 +32,7 @@ from spl_onnx.report.build import accuracy_entry
 from spl_onnx.report.console import Terminal
 from spl_onnx.report.formats import operations, percent
 from spl_onnx.report.rewrite_tables import accuracy_table, confidence_line
-from spl_onnx.rewrite.model_io import load_model, save_model
+from spl_onnx.rewrite.model_io import read_model, save_model
 
 
 def prune(
@@ -85,12 +85,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     terminal = Terminal()
     try:
-        model = load_model(options.model)
+        original = read_model(options.model)
+        model = original.model
         reader = open_data(options.data, input_specs(model), DataOptions(preprocess=options.preprocess))
         calibration, report = split_reader(reader, options.calibration)
         pruned, pairs = prune(model, calibration, options)
         comparison = judge(model, pruned, report)
-        save_model(pruned, options.out)
+        save_model(pruned, options.out, protected=original.weight_files)
     except SplError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
