@@ -22,6 +22,8 @@ from spl_onnx.rewrite.tidy import tidied, tidy
 
 #: A protobuf file ends at 2 GiB; the rest of the model needs room too.
 MAX_INLINE_BYTES = 1_900_000_000
+#: What messages call a model without a path.
+IN_MEMORY = "the model in memory"
 _PROTOBUF_LIMIT = (1 << 31) - 1
 #: A model may be replaced while it is read; so often in a row only by somebody who does nothing else.
 _READING_TRIES = 20
@@ -46,6 +48,11 @@ class LoadedModel:
     weight_files: tuple[Path, ...] = ()
 
     @property
+    def where(self) -> str:
+        """What messages call it."""
+        return IN_MEMORY if self.path is None else str(self.path)
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """All files that the model was read from."""
         return self.weight_files if self.path is None else (self.path, *self.weight_files)
@@ -62,13 +69,13 @@ def read_model(model: onnx.ModelProto | str | Path) -> LoadedModel:
             its names or nodes contradict each other.
     """
     if isinstance(model, onnx.ModelProto):
-        require_readable(model, "the model in memory")
+        require_readable(model, IN_MEMORY)
         if has_external_data(model):
             raise ModelError(
                 "the model in memory refers to weights in a file; pass its path, "
                 "or load it with its external data"
             )
-        return LoadedModel(tidied(model))
+        return LoadedModel(tidied(model, IN_MEMORY))
     path = Path(model)
     for _ in range(_READING_TRIES):
         before = _state(path)
@@ -125,7 +132,7 @@ def _parse(path: Path) -> onnx.ModelProto:
             "check the download against its published size"
         ) from error
     require_readable(model, str(path))
-    tidy(model)
+    tidy(model, str(path))
     return model
 
 

@@ -32,8 +32,12 @@ def own_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     return (node for node in all_nodes(model) if node.domain in (DOMAIN_CONV, DOMAIN_GEMM))
 
 
-def require_original(model: onnx.ModelProto) -> None:
+def require_original(model: onnx.ModelProto, where: str) -> None:
     """Refuse models that hold our operators, or a foreign meaning of our domains.
+
+    Args:
+        model: The model.
+        where: What the message calls it.
 
     Raises:
         ModelError: A node of `model` is of one of our domains.
@@ -41,6 +45,6 @@ def require_original(model: onnx.ModelProto) -> None:
     node = next(own_nodes(model), None)
     if node is not None:
         raise ModelError(
-            f"node {node.name!r} is an operator {node.domain}.{node.op_type} already: "
+            f"{where}: node {node.name!r} is an operator {node.domain}.{node.op_type} already: "
             "the model was rewritten before; rewrite the original instead"
         )

@@ -75,7 +75,7 @@ def rewrite_model(
     """
     options = options or RewriteOptions()
     loaded = model if isinstance(model, LoadedModel) else read_model(model)
-    require_original(loaded.model)
+    require_original(loaded.model, loaded.where)
     if not options.no_verify:
         require_valid(loaded)
     require_inferable(loaded.model)

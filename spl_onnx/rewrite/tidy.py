@@ -16,35 +16,39 @@ from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.tensors import all_graphs, reads
 
 
-def tidied(model: onnx.ModelProto) -> onnx.ModelProto:
-    """`model` itself where it is in order, else a copy that is; errors as `tidy`."""
-    if _is_tidy(model):
+def tidied(model: onnx.ModelProto, where: str) -> onnx.ModelProto:
+    """`model` itself where it is in order, else a copy that is; arguments and errors as `tidy`."""
+    if _is_tidy(model, where):
         return model
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    tidy(copy)
+    tidy(copy, where)
     return copy
 
 
-def tidy(model: onnx.ModelProto) -> None:
+def tidy(model: onnx.ModelProto, where: str) -> None:
     """Sort the main graph of `model`, in place, and leave one import per domain.
+
+    Args:
+        model: The model.
+        where: What messages call it.
 
     Raises:
         ModelError: Two tensors or two nodes of one graph have the same name, or nodes form a circle.
     """
-    if _is_tidy(model):
+    if _is_tidy(model, where):
         return
     imports = _last_imports(model)
     del model.opset_import[:]
     model.opset_import.extend(imports)
     # The first output is a node's own, and moving nodes leaves the weights in them where they are.
-    place = {_first_output(node): number for number, node in enumerate(_in_order(model.graph))}
+    place = {_first_output(node): number for number, node in enumerate(_in_order(model.graph, where))}
     model.graph.node.sort(key=lambda node: place[_first_output(node)])
 
 
-def _is_tidy(model: onnx.ModelProto) -> bool:
+def _is_tidy(model: onnx.ModelProto, where: str) -> bool:
     for graph in all_graphs(model.graph):
-        _check_names(graph)
+        _check_names(graph, f"{where}: graph {graph.name!r}")
     return len(_last_imports(model)) == len(model.opset_import) and _is_sorted(model.graph)
 
 
@@ -54,7 +58,7 @@ def _last_imports(model: onnx.ModelProto) -> list[onnx.OperatorSetIdProto]:
     return list(found.values())
 
 
-def _check_names(graph: onnx.GraphProto) -> None:
+def _check_names(graph: onnx.GraphProto, where: str) -> None:
     inputs = [value.name for value in graph.input]
     constants = {tensor.name for tensor in graph.initializer}
     constants |= {tensor.values.name for tensor in graph.sparse_initializer}
@@ -62,19 +66,19 @@ def _check_names(graph: onnx.GraphProto) -> None:
     constants |= {name for node in graph.node if _is_constant(node) for name in node.output}
     nodes = [node for node in graph.node if not _is_constant(node)]
     made = [name for node in nodes for name in node.output]
-    _require_unique("tensor", [*inputs, *constants.difference(inputs), *made], graph)
-    _require_unique("node", (node.name for node in nodes), graph)
+    _require_unique("tensor", [*inputs, *constants.difference(inputs), *made], where)
+    _require_unique("node", (node.name for node in nodes), where)
 
 
 def _is_constant(node: onnx.NodeProto) -> bool:
     return node.op_type == "Constant" and node.domain in ("", "ai.onnx")
 
 
-def _require_unique(kind: str, names: Iterable[str], graph: onnx.GraphProto) -> None:
+def _require_unique(kind: str, names: Iterable[str], where: str) -> None:
     twice = next((name for name, count in Counter(names).items() if name and count > 1), None)
     if twice is not None:
         raise ModelError(
-            f"graph {graph.name!r}: more than one {kind} is called {twice!r}; "
+            f"{where}: more than one {kind} is called {twice!r}; "
             "ONNX Runtime wants a name of its own for each: export the model again"
         )
 
@@ -88,7 +92,7 @@ def _is_sorted(graph: onnx.GraphProto) -> bool:
     return True
 
 
-def _in_order(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+def _in_order(graph: onnx.GraphProto, where: str) -> list[onnx.NodeProto]:
     """Nodes behind those they read, otherwise as they were."""
     nodes = list(graph.node)
     makers = {name: number for number, node in enumerate(nodes) for name in node.output if name}
@@ -107,7 +111,7 @@ def _in_order(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
             if not needs[reader]:
                 heapq.heappush(ready, reader)
     if len(order) < len(nodes):
-        raise ModelError(_describe_circle(nodes, needs))
+        raise ModelError(f"{where}: {_describe_circle(nodes, needs)}")
     return order
 
 

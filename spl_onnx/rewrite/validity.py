@@ -36,9 +36,8 @@ def require_valid(loaded: LoadedModel) -> None:
     with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
         refusal = _runtime(Trial(Path(folder)).source(loaded.model, loaded.path))
     if refusal is not None:
-        where = "the model in memory" if loaded.path is None else str(loaded.path)
         raise ModelError(
-            f"{where}: is not a valid model: {complaint[:_SHOWN]} (onnx.checker); {refusal[:_SHOWN]} "
+            f"{loaded.where}: is not a valid model: {complaint[:_SHOWN]} (onnx.checker); {refusal[:_SHOWN]} "
             "(ONNX Runtime); export it again"
         )
 

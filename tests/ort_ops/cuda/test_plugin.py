@@ -18,9 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
-    GLOBAL_AVERAGE,
-    LRN,
-    MAX_POOL,
+    FORMER_NAMES,
     PREDICT,
     SRMM,
     VERSION,
@@ -222,18 +220,18 @@ def test_conv_predict(
     np.testing.assert_array_equal(got, want)
 
 
-def test_auxiliary_operators(run: Runner) -> None:
+@pytest.mark.parametrize("names", [tuple(FORMER_NAMES), tuple(FORMER_NAMES.values())])
+def test_auxiliary_operators(run: Runner, names: tuple[str, str, str]) -> None:
+    """By the names they have, and by those of earlier models."""
     x = Images().x
-    np.testing.assert_array_equal(
-        run(DOMAIN_CONV, MAX_POOL, {"X": x}, pool_attributes(POOLING)), max_pool(x, POOLING)
-    )
     norm = ResponseNorm(5, 0.5, 0.75)
-    np.testing.assert_allclose(
-        run(DOMAIN_CONV, LRN, {"X": x}, lrn_attributes(norm)), lrn(x, norm), rtol=10 * EPS, atol=1e-44
+    normed, pooled, mean = (
+        run(DOMAIN_CONV, name, {"X": x}, attributes)
+        for name, attributes in zip(names, (lrn_attributes(norm), pool_attributes(POOLING), {}), strict=True)
     )
-    np.testing.assert_allclose(
-        run(DOMAIN_CONV, GLOBAL_AVERAGE, {"X": x}, {}), global_average(x), rtol=0, atol=20 * 4 * EPS
-    )
+    np.testing.assert_array_equal(pooled, max_pool(x, POOLING))
+    np.testing.assert_allclose(normed, lrn(x, norm), rtol=10 * EPS, atol=1e-44)
+    np.testing.assert_allclose(mean, global_average(x), rtol=0, atol=20 * 4 * EPS)
 
 
 def test_empty_batches(run: Runner) -> None:
