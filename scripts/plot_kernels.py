@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from spl_onnx.files import write_text
-from spl_onnx.report.html.escape import Html, join, tag
 from spl_onnx.report.html.svg import (
     Scale,
     dot,
@@ -25,6 +26,7 @@ from spl_onnx.report.html.svg import (
     number_label,
     picture,
     polyline,
+    rectangle,
     ticks,
     value_axis,
 )
@@ -67,7 +69,7 @@ def _colours(ink: str, soft: str, grid: str, page: str, lines: Sequence[str]) ->
     return "".join(f"{name}{{{rule}}}" for name, rule in rules.items())
 
 
-def figure(rows: Sequence[Row], title: str, axis: str) -> Html:
+def figure(rows: Sequence[Row], title: str, axis: str) -> Markup:
     """One file: a panel for each kernel size, all with the same axes.
 
     Args:
@@ -85,7 +87,7 @@ def figure(rows: Sequence[Row], title: str, axis: str) -> Html:
     width = _LEFT + len(panels) * (_PLOT + _NAMES) + (len(panels) - 1) * _LEFT
     height = _TOP + _HEIGHT + _BOTTOM
     parts = [
-        tag("rect", width=width, height=height, class_="page"),
+        rectangle(0, 0, width, height, "page"),
         label(_LEFT, 24, title, class_="strong title"),
         label(_LEFT, 42, "time over ONNX Runtime's dense kernel; below 1 is faster"),
     ]
@@ -104,32 +106,32 @@ def ratios(row: Row) -> list[float]:
     return [ours / dense for ours, dense in zip(row["ours_ms"], row["dense_ms"], strict=True)]
 
 
-def _frame(x: Scale, y: Scale, across: Sequence[float], values: Sequence[float], axis: str) -> Html:
+def _frame(x: Scale, y: Scale, across: Sequence[float], values: Sequence[float], axis: str) -> Markup:
     """Grid, axes and the line of equal time."""
     bottom = y(values[0])
     below = (label(x(v), bottom + 16, number_label(100 * v), "middle") for v in across)
     even = line(x.start, y(1.0), x.end, y(1.0), "even")
     words = label((x.start + x.end) / 2, bottom + 36, axis, "middle")
-    return join([value_axis(values, y, x.start, x.end), *below, even, words])
+    return Markup().join([value_axis(values, y, x.start, x.end), *below, even, words])
 
 
-def _line(index: int, row: Row, x: Scale, y: Scale) -> Html:
+def _line(index: int, row: Row, x: Scale, y: Scale) -> Markup:
     points = list(zip((x(level) for level in row["levels"]), (y(r) for r in ratios(row)), strict=True))
     kind = index % len(_LIGHT)
     hints = (f"{row['layer']}, {level:g}: {ratio:.2f}" for level, ratio in _pairs(row))
     dots = (dot(a, b, 2.8, f"d{kind}", hint) for (a, b), hint in zip(points, hints, strict=True))
-    return join([polyline(points, f"l{kind}"), *dots])
+    return Markup().join([polyline(points, f"l{kind}"), *dots])
 
 
 def _pairs(row: Row) -> Iterable[tuple[float, float]]:
     return zip(row["levels"], ratios(row), strict=True)
 
 
-def _line_names(rows: Sequence[Row], x: Scale, y: Scale) -> Html:
+def _line_names(rows: Sequence[Row], x: Scale, y: Scale) -> Markup:
     """Names at the ends of the lines, moved apart where they would touch."""
     wanted = sorted((y(ratios(row)[-1]), index) for index, row in enumerate(rows))
     places = spread([place for place, _ in wanted], _LINE, y.end, y.start)
-    return join(
+    return Markup().join(
         label(x.end + 10, place + 4, rows[index]["layer"], class_=f"n{index % len(_LIGHT)}")
         for place, (_, index) in zip(places, wanted, strict=True)
     )

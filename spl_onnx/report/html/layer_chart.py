@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from markupsafe import Markup
 
 from spl_onnx.report.formats import milliseconds, percent
-from spl_onnx.report.html.choices import choice_of, kept_ratio
-from spl_onnx.report.html.escape import Html, join
+from spl_onnx.report.html.sites import Site
 from spl_onnx.report.html.svg import CHARACTER, Scale, bar, label, line, picture, shorten, ticks, value_axis
-
-Site = Mapping[str, Any]
 
 _LEFT = 80.0
 _RIGHT = 10.0
@@ -24,7 +22,7 @@ _SLOTS = (10.0, 56.0)
 _NAME = 320.0
 
 
-def layer_chart(sites: Sequence[Site]) -> Html | None:
+def layer_chart(sites: Sequence[Site]) -> Markup | None:
     """The drawing; None where nothing was measured.
 
     One slot per site in the order of the network, numbered like the rows of the table of layers.
@@ -48,14 +46,14 @@ def layer_chart(sites: Sequence[Site]) -> Html | None:
 
 
 def _times_of(site: Site) -> list[float]:
-    return [site[key] for key in ("dense_ms", "now_ms") if site.get(key) is not None]
+    return [time for time in (site.dense_ms, site.now_ms) if time is not None]
 
 
 def _hint(index: int, site: Site, words: str) -> str:
-    return f"{index + 1}: {shorten(str(site.get('name', '')), _NAME)}, {choice_of(site)}, {words}"
+    return f"{index + 1}: {shorten(str(site.name), _NAME)}, {site.kind}, {words}"
 
 
-def _times(sites: Sequence[Site], longest: float, slot: float, top: float) -> Html:
+def _times(sites: Sequence[Site], longest: float, slot: float, top: float) -> Markup:
     """Pairs of bars: the original's time, and the time now in the colour of the choice."""
     bottom, right = top + _TIMES, _LEFT + slot * len(sites)
     scale = Scale(0.0, longest, bottom, top)
@@ -64,13 +62,13 @@ def _times(sites: Sequence[Site], longest: float, slot: float, top: float) -> Ht
     wide = min((slot - 2.0) / 2, 16.0)
     for index, site in enumerate(sites):
         middle = _LEFT + slot * (index + 0.5)
-        before, now = site.get("dense_ms"), site.get("now_ms")
+        before, now = site.dense_ms, site.now_ms
         hint = _hint(index, site, f"{milliseconds(before) or '?'} before, {milliseconds(now) or '?'} now")
         if before is not None:
             parts.append(bar(middle - wide, wide, scale(before), bottom, "original", hint))
         if now is not None:
-            parts.append(bar(middle, wide, scale(now), bottom, choice_of(site), hint))
-    return join([*parts, line(_LEFT, bottom, right, bottom, "axis")])
+            parts.append(bar(middle, wide, scale(now), bottom, site.kind, hint))
+    return Markup().join([*parts, line(_LEFT, bottom, right, bottom, "axis")])
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class _Strip:
     value: Callable[[Site], float | None]
     kind: Callable[[Site], str]
 
-    def draw(self, sites: Sequence[Site], slot: float, top: float) -> Html:
+    def draw(self, sites: Sequence[Site], slot: float, top: float) -> Markup:
         """The row, `_STRIP` pixels high."""
         bottom, right = top + _STRIP, _LEFT + slot * len(sites)
         scale = Scale(0.0, 1.0, bottom, top)
@@ -99,19 +97,19 @@ class _Strip:
                 x = _LEFT + slot * (index + 0.5) - wide / 2
                 hint = _hint(index, site, f"{self.name} {percent(value)}")
                 parts.append(bar(x, wide, scale(value), bottom, self.kind(site), hint))
-        return join([*parts, line(_LEFT, bottom, right, bottom, "axis")])
+        return Markup().join([*parts, line(_LEFT, bottom, right, bottom, "axis")])
 
 
 _STRIPS = (
-    _Strip("computed", lambda site: site.get("density"), choice_of),
-    _Strip("kept", kept_ratio, lambda site: "predict"),
-    _Strip("input zeros", lambda site: site.get("zeros"), lambda site: "neutral"),
+    _Strip("computed", lambda site: site.density, lambda site: site.kind),
+    _Strip("kept", lambda site: site.keep, lambda site: "predict"),
+    _Strip("input zeros", lambda site: site.zeros, lambda site: "neutral"),
 )
 
 
-def _numbers(count: int, slot: float, y: float) -> Html:
+def _numbers(count: int, slot: float, y: float) -> Markup:
     """Numbers of the layers, as many as there is room for."""
     width = (len(str(count)) + 1) * CHARACTER
     step = next(step for step in (1, 2, 5, 10, 20, 50, 100, count) if step * slot >= width or step == count)
     shown = [index for index in range(count) if (index + 1) % step == 0 or (index == 0 and step > 2)]
-    return join(label(_LEFT + slot * (i + 0.5), y + 2, str(i + 1), "middle") for i in shown)
+    return Markup().join(label(_LEFT + slot * (i + 0.5), y + 2, str(i + 1), "middle") for i in shown)

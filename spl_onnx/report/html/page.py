@@ -1,4 +1,4 @@
-"""The page: its frame, and writing it."""
+"""The page: its frame, its parts in their order, and writing it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,27 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup
 
 from spl_onnx.files import write_text
 from spl_onnx.report.build import plain_report
-from spl_onnx.report.html.about import machine_section, model_section, settings_section
-from spl_onnx.report.html.escape import Html, join, raw, tag
-from spl_onnx.report.html.headline import headline
-from spl_onnx.report.html.layers import dense_section, layers_section
-from spl_onnx.report.html.results import accuracy_section, time_section, work_section
-from spl_onnx.report.html.search_path import search_section
+from spl_onnx.report.html.layer_chart import layer_chart
+from spl_onnx.report.html.markup import raw, render
+from spl_onnx.report.html.path_chart import path_chart
+from spl_onnx.report.html.sites import by_reason, colours, counts, measured_columns, times_by_choice
+from spl_onnx.report.html.view import Report, read_report
 
-_SECTIONS = (
-    accuracy_section,
-    time_section,
-    work_section,
-    layers_section,
-    dense_section,
-    search_section,
-    settings_section,
-    model_section,
-    machine_section,
-)
+#: Files of the folder `templates`.
+PARTS = ("headline", "accuracy", "time", "work", "layers", "dense", "search", "settings", "model", "machine")
+
+#: What templates may call.
+_FUNCTIONS = {
+    function.__name__: function
+    for function in (by_reason, colours, counts, layer_chart, measured_columns, path_chart, times_by_choice)
+}
 
 
 def write_html(report: Mapping[str, Any], path: str | Path) -> None:
@@ -46,44 +44,25 @@ def page(report: Mapping[str, Any]) -> str:
     Args:
         report: as `--json` writes it; `input` and `output` are optional.
     """
-    report = plain_report(report)
-    style, script = raw(_resource("style.css")), raw(_resource("sort.js"))
-    title = _title(report)
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", f"{title}: spl-onnx"),
-        tag("style", style),
+    view, script = read_report(plain_report(report)), _resource("sort.js")
+    return render(
+        "page.html.jinja",
+        report=view,
+        parts=[part(name, view) for name in PARTS],
+        style=_resource("style.css"),
+        script=script,
+        policy=_policy(script),
     )
-    body = tag("body", tag("main", *_content(report, title)), tag("script", script))
-    return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _content(report: Mapping[str, Any], title: str) -> list[Html]:
-    files = [str(report[key]) for key in ("input", "output") if report.get(key)]
-    header = tag(
-        "header",
-        tag("p", "Report of spl-onnx rewrite", class_="kind"),
-        tag("h1", tag("bdi", title)),
-        tag("p", join(tag("bdi", name) if name != "→" else " → " for name in _arrows(files))),
-    )
-    footer = tag("footer", "Times hold for the machine named above.")
-    return [header, headline(report), *(make(report) for make in _SECTIONS), footer]
+def part(name: str, report: Report) -> Markup:
+    """The headline, or one section of the page."""
+    return render(f"{name}.html.jinja", report=report, **_FUNCTIONS)
 
 
-def _arrows(names: list[str]) -> list[str]:
-    return [part for name in names for part in ("→", name)][1:]
-
-
-def _title(report: Mapping[str, Any]) -> str:
-    """The name of the model's file; without one, of its first input and output."""
-    return PurePath(str(report.get("input") or "")).name or "Model in memory"
-
-
-def _resource(name: str) -> str:
-    return resources.files("spl_onnx.report.html").joinpath(name).read_text(encoding="utf-8")
+def _resource(name: str) -> Markup:
+    folder = resources.files("spl_onnx.report.html") / "templates"
+    return raw((folder / name).read_text(encoding="utf-8"))
 
 
 def _policy(script: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from spl_onnx.report.formats import is_share, metric_drop, percent
-from spl_onnx.report.html.escape import Html, join
 from spl_onnx.report.html.svg import Scale, dot, label, line, picture, polyline, ticks, value_axis
 
 Step = Mapping[str, Any]
@@ -20,7 +21,7 @@ _WIDTH = 990.0
 _SLOTS = (6.0, 90.0)
 
 
-def path_chart(steps: Sequence[Step], metric: str, budget: float | None, cost_name: str) -> Html | None:
+def path_chart(steps: Sequence[Step], metric: str, budget: float | None, cost_name: str) -> Markup | None:
     """The drawing: above the cost, below the loss, step by step; None without steps.
 
     Args:
@@ -62,7 +63,7 @@ def _panel(
     name: str,
     budget: float | None,
     metric: str,
-) -> Html:
+) -> Markup:
     """One quantity: all steps as marks, those that were kept joined by a line."""
     known = [(x, step) for x, step in zip(xs, steps, strict=True) if step.get(key) is not None]
     highest = max([step[key] for _, step in known] + [1.2 * (budget or 0.0)], default=0.0)
@@ -86,7 +87,7 @@ def _panel(
     for x, step in known:
         kind = "kept" if step.get("kept", True) else "dropped"
         parts.append(dot(x, scale(step[key]), 3.5 if len(steps) < 120 else 2.5, kind, _hint(step, metric)))
-    return join(parts)
+    return Markup().join(parts)
 
 
 def _hint(step: Step, metric: str) -> str:

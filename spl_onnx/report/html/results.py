@@ -1,196 +1,166 @@
-"""Accuracy, work and time, before and after."""
+"""Accuracy, work and times as the page shows them. What was not measured is None."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from spl_onnx.report.formats import metric_drop, metric_value, milliseconds, operations, percent
-from spl_onnx.report.html.blocks import Column, bars, legend, missing, note, section, sentence, table
-from spl_onnx.report.html.choices import NAMES, choice_of
-from spl_onnx.report.html.escape import Html, Part
-from spl_onnx.report.html.headline import interval_text, threads_text
-from spl_onnx.report.rewrite_tables import confidence_line
+from spl_onnx.report.formats import metric_drop, metric_value, milliseconds, percent
 
-Report = Mapping[str, Any]
+Row = list[str | None]
 
 
-def accuracy_section(report: Report) -> Html:
-    """The metric before and after, the drop and what the samples can prove."""
-    accuracy = report.get("accuracy")
-    if not accuracy:
-        words = (
-            "Not measured: there was no data. Give some with --data; random inputs say nothing of accuracy."
-        )
-        return section("Accuracy", missing(words), name="accuracy")
-    columns = (
-        Column("metric", "text"),
-        Column("before"),
-        Column("after"),
-        Column("drop"),
-        Column("95 % interval of the drop"),
-    )
-    return section(
-        "Accuracy", table(columns, _accuracy_rows(accuracy)), *_accuracy_notes(report), name="accuracy"
-    )
+@dataclass(frozen=True)
+class Accuracy:
+    """The metric of both models, and what the samples say about the true drop."""
+
+    metric: str
+    before: float | None = None
+    after: float | None = None
+    drop: float | None = None
+    interval: Sequence[float | None] = ()
+    images: int | None = None
+    known: str | None = None
+    agreement: float | None = None
+    top5_before: float | None = None
+    top5_after: float | None = None
+
+    @property
+    def lost(self) -> str | None:
+        """The drop with its unit."""
+        return metric_drop(self.metric, self.drop)
+
+    @property
+    def range(self) -> str | None:
+        """The interval of the drop, in words; None where it is not known."""
+        if not self.interval or None in self.interval:
+            return None
+        low, high = (metric_drop(self.metric, value) for value in self.interval)
+        return f"{str(low).removesuffix(' points')} to {high}"
+
+    @property
+    def change(self) -> str:
+        """Both values with one unit."""
+        before, after = (metric_value(self.metric, value) for value in (self.before, self.after))
+        if before is None:
+            return after or "equal"
+        unit = before.partition(" ")[2]
+        short = before.removesuffix(f" {unit}") if unit and after and after.endswith(f" {unit}") else before
+        return f"{short} → {after or '?'}"
+
+    def rows(self) -> list[Row]:
+        """Of each metric: name, before, after, drop, interval."""
+        values = [metric_value(self.metric, value) for value in (self.before, self.after)]
+        rows: list[Row] = [[self.metric, *values, self.lost, self.range]]
+        if self.top5_before is not None and self.top5_after is not None:
+            shown = [metric_value("top5", value) for value in (self.top5_before, self.top5_after)]
+            rows.append(["top5", *shown, metric_drop("top5", self.top5_before - self.top5_after), None])
+        if self.agreement is not None and self.metric != "agreement":
+            drop = metric_drop("agreement", 1 - self.agreement)
+            rows.append(["agreement", None, metric_value("agreement", self.agreement), drop, None])
+        return rows
 
 
-def _accuracy_rows(accuracy: Mapping[str, Any]) -> list[list[Part]]:
-    metric = accuracy["metric"]
-    values = [metric_value(metric, accuracy.get(key)) for key in ("before", "after")]
-    rows = [[metric, *values, metric_drop(metric, accuracy.get("drop")), interval_text(accuracy)]]
-    if accuracy.get("top5_before") is not None and accuracy.get("top5_after") is not None:
-        five = accuracy["top5_before"], accuracy["top5_after"]
-        shown = [metric_value("top5", value) for value in five]
-        rows.append(["top5", *shown, metric_drop("top5", five[0] - five[1]), None])
-    if accuracy.get("agreement") is not None and metric != "agreement":
-        same = accuracy["agreement"]
-        drop = metric_drop("agreement", 1 - same)
-        rows.append(["agreement", None, metric_value("agreement", same), drop, None])
-    return rows
+@dataclass(frozen=True)
+class Flops:
+    """Work of a sample."""
 
+    dense: float = 0.0
+    selected: float | None = None
+    predictor: float | None = None
+    reduction: float | None = None
+    zero_inputs: float | None = None
+    predictor_full_price: Mapping[str, float | None] = field(default_factory=dict)
+    predictor_free: Mapping[str, float | None] = field(default_factory=dict)
 
-def _accuracy_notes(report: Report) -> list[Html]:
-    accuracy, search = report["accuracy"], report.get("search") or {}
-    if report.get("rewritten") == 0:
-        return [note("Nothing was converted, so both are the same model.")]
-    images, notes = accuracy.get("images"), []
-    if images is not None:
-        notes.append(note(f"On {images} samples, the same for both models{_apart(search)}."))
-    if accuracy.get("confidence_upper") is not None:
-        notes.append(sentence(confidence_line(accuracy)))
-    return notes
+    @property
+    def change(self) -> str:
+        """The reduction in words."""
+        if not self.reduction:
+            return "0.0 % fewer" if self.predictor else "unchanged"
+        return f"{percent(abs(self.reduction))} {'fewer' if self.reduction >= 0 else 'more'}"
 
+    @property
+    def free(self) -> str | None:
+        """The reduction where the predictor is not counted."""
+        return percent(self.predictor_free.get("reduction"))
 
-def _apart(search: Mapping[str, Any]) -> str:
-    """Whether the search saw other samples."""
-    images = search.get("images")
-    if not isinstance(images, Mapping) or images.get("search") is None:
-        return ""
-    return f"; the search has seen {images['search']} others"
-
-
-def work_section(report: Report) -> Html:
-    """FLOPs of a sample, with the predictor at its three prices."""
-    flops = report.get("flops")
-    if not flops or not flops.get("dense"):
-        words = "Not known: the shapes of the model are not all known. Give them with --input-shape."
-        return section("Work", missing(words), name="work")
-    if flops.get("selected") is None:
-        words = (
-            f"The original takes {operations(flops['dense'])} a sample, the predictor "
-            f"{operations(flops['predictor'])}. How much of the rest is computed depends on data: "
-            "give some with --data."
-        )
-        return section("Work", missing(words), name="work")
-    columns = (
-        Column("FLOPs of a sample", "text"),
-        Column("", "bar wide"),
-        Column("exact"),
-        Column("predictor"),
-        Column("together"),
-        Column("reduction"),
-    )
-    rows = _work_rows(flops)
-    colours = [("original", "original"), ("lossless", "computed exactly")]
-    colours += [("predict", "predictor")] if len(rows) > 2 else []
-    return section("Work", legend(colours), table(columns, rows), *_work_notes(flops), name="work")
-
-
-def _work_rows(flops: Mapping[str, Any]) -> list[list[Part]]:
-    dense, selected = flops["dense"], flops["selected"]
-    prices: tuple[tuple[str, Mapping[str, Any]], ...] = (
-        ("int8 predictor at a quarter", flops),
-        ("int8 predictor in full", flops.get("predictor_full_price") or {}),
-        ("int8 predictor not counted", flops.get("predictor_free") or {}),
-    )
-    if not flops["predictor"] and not (flops.get("predictor_full_price") or {}).get("predictor"):
-        prices = (("now, nothing is predicted", flops),)
-    known = [(name, price) for name, price in prices if price.get("predictor") is not None]
-    whole = max([dense, *(selected + price["predictor"] for _, price in known)])
-    rows: list[list[Part]] = [
-        ["before", bars((dense, "original"), whole=whole), operations(dense), None, operations(dense), None]
-    ]
-    for name, price in known:
-        cost = price["predictor"]
-        bar = bars((selected, "lossless"), (cost, "predict"), whole=whole)
-        shown = (operations(value) for value in (selected, cost, selected + cost))
-        rows.append([name, bar, *shown, percent(price.get("reduction"))])
-    return rows
-
-
-def _work_notes(flops: Mapping[str, Any]) -> list[Html]:
-    zeros, selected = flops.get("zero_inputs"), flops["selected"]
-    notes = []
-    if zeros and selected:
-        notes.append(
-            note(
-                f"Of the exact work, {operations(zeros)} ({percent(zeros / selected)}) has an input that is "
-                "zero and is skipped too; the reductions above leave that out."
-            )
-        )
-    notes.append(note("A multiply-accumulate counts 2. Fewer FLOPs are not by themselves less time."))
-    return notes
-
-
-def time_section(report: Report) -> Html:
-    """Time of the network before and after, and of its layers by what became of them."""
-    search = report.get("search") or {}
-    before, after = search.get("original_ms"), search.get("chosen_ms")
-    if before is None or after is None:
-        return section("Time", missing(_why_no_time(report)), name="time")
-    whole = max(before, after)
-    faster = search.get("faster") is not False
-    kind = "lossless" if faster else "dense"
-    rows = [
-        ["original", bars((before, "original"), whole=whole), milliseconds(before)],
-        ["now" if faster else "best found", bars((after, kind), whole=whole), milliseconds(after)],
-    ]
-    columns = (Column("whole network", "text"), Column("", "bar wide"), Column("median time"))
-    parts: list[Part] = [table(columns, rows), note(_time_words(search))]
-    if search.get("note"):
-        parts.insert(0, sentence(str(search["note"])))
-    by_choice = _choice_rows(report.get("sites") or [])
-    if by_choice and faster:
-        heads = (Column("layers", "text"), Column("number"), Column("before"), Column("now"), Column("ratio"))
-        parts += [table(heads, by_choice), note(_LAYER_TIMES)]
-    return section("Time", *parts, name="time")
-
-
-_LAYER_TIMES = (
-    "Times of layers come from a profiler. Conversions between layouts belong to no layer, so these do not "
-    "add up to the whole network."
-)
-
-
-def _why_no_time(report: Report) -> str:
-    if (report.get("settings") or {}).get("objective", "time") != "time":
-        return "Not measured: the choices were not made by time. Use --objective time, or spl-onnx bench."
-    return "Not measured: times are measured with --data (or with spl-onnx bench on both models)."
-
-
-def _time_words(search: Mapping[str, Any]) -> str:
-    images, noise = search.get("timed_images"), search.get("noise")
-    size = search.get("time_batch", 1)
-    words = ["Both in turn, " + ("sample by sample" if size == 1 else f"in batches of {size}")]
-    words += [f"{images} samples"] if isinstance(images, int) else []
-    words += [text] if (text := threads_text(search)) else []
-    words += [f"noise {percent(noise)}"] if noise is not None else []
-    return ", ".join(words) + "."
-
-
-def _choice_rows(sites: Sequence[Mapping[str, Any]]) -> list[list[Part]]:
-    rows: list[list[Part]] = []
-    for choice, (name, _) in NAMES.items():
-        timed = [
-            (site["dense_ms"], site["now_ms"])
-            for site in sites
-            if choice_of(site) == choice
-            and site.get("dense_ms") is not None
-            and site.get("now_ms") is not None
+    def prices(self) -> list[tuple[str, float, float | None]]:
+        """What the predictor takes, and the reduction, in each way to count it."""
+        own = {"predictor": self.predictor, "reduction": self.reduction}
+        prices: dict[str, Mapping[str, float | None]] = {
+            "int8 predictor at a quarter": own,
+            "int8 predictor in full": self.predictor_full_price,
+            "int8 predictor not counted": self.predictor_free,
+        }
+        if not self.predictor and not self.predictor_full_price.get("predictor"):
+            prices = {"now, nothing is predicted": own}
+        costs = {name: price.get("predictor") for name, price in prices.items()}
+        return [
+            (name, cost, prices[name].get("reduction")) for name, cost in costs.items() if cost is not None
         ]
-        if timed:
-            before, now = (sum(times) for times in zip(*timed, strict=True))
-            ratio = f"{before / now:.2f} x" if now else None
-            rows.append([name, len(timed), milliseconds(before), milliseconds(now), ratio])
-    return rows
+
+
+@dataclass(frozen=True)
+class Search:
+    """How the choices were found, and the times of the whole network."""
+
+    metric: str | None = None
+    images: Mapping[str, int | None] | int | None = None
+    threads: int | None = None
+    speedup: float | None = None
+    faster: bool = True
+    original_ms: float | None = None
+    chosen_ms: float | None = None
+    timed_images: int | None = None
+    time_batch: int = 1
+    noise: float | None = None
+    note: str | None = None
+    objective: str | None = None
+    scheme: str | None = None
+    budget: float | None = None
+    limit: float | None = None
+    cost_unit: str | None = None
+    tried: int | None = None
+    kept: int | None = None
+    seconds: float | None = None
+    stopped: str | None = None
+    path: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def samples(self) -> int | None:
+        """Samples that the search has seen."""
+        return self.images.get("search") if isinstance(self.images, Mapping) else self.images
+
+    @property
+    def others(self) -> int | None:
+        """The same, where they are not those of the result."""
+        return self.samples if isinstance(self.images, Mapping) else None
+
+    @property
+    def cost_name(self) -> str:
+        """What the cost of a step is a share of."""
+        unit = str(self.cost_unit or self.objective or "time")
+        return {"time": "time, % of the original's", "flops": "FLOPs, % of the original's"}.get(unit, unit)
+
+    @property
+    def change(self) -> str | None:
+        """The times of both networks; None where one is not known."""
+        times = [milliseconds(value) for value in (self.original_ms, self.chosen_ms)]
+        return f"{times[0]} → {times[1]}" if all(times) else None
+
+    @property
+    def conditions(self) -> list[str]:
+        """How the whole network was timed."""
+        batches = "sample by sample" if self.time_batch == 1 else f"in batches of {self.time_batch}"
+        images = None if self.timed_images is None else f"{self.timed_images} samples"
+        noise = None if self.noise is None else f"noise {percent(self.noise)}"
+        return [words for words in (f"Both in turn, {batches}", images, self.threads_text, noise) if words]
+
+    @property
+    def threads_text(self) -> str | None:
+        """The threads times were measured with; None where that is not known."""
+        if self.threads is None:
+            return None
+        return f"{self.threads or 'all'} thread{'' if self.threads == 1 else 's'}"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from spl_onnx.report.html.escape import Html, Part, join, raw, tag
+from markupsafe import Markup
+
+from spl_onnx.report.html.markup import draw, raw
 
 #: Width of a character of the labels, on average, in pixels.
 CHARACTER = 6.3
@@ -56,43 +59,51 @@ def number_label(value: float) -> str:
     return f"{value:.4g}"
 
 
-def label(x: float, y: float, content: Part, anchor: str = "start", class_: str | None = None) -> Html:
+def _mark(name: str, *values: Any) -> Markup:
+    return draw("drawing.svg.jinja", name, *values)
+
+
+def rectangle(
+    x: float, y: float, width: float, height: float, class_: str, title: str | None = None
+) -> Markup:
+    """A rectangle from its upper left corner."""
+    return _mark("rectangle", x, y, width, height, class_, title)
+
+
+def label(x: float, y: float, words: str, anchor: str = "start", class_: str | None = None) -> Markup:
     """Text; `y` is its base line."""
-    return tag("text", content, x=x, y=y, text_anchor=anchor, class_=class_)
+    return _mark("label", x, y, words, anchor, class_)
 
 
-def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Html:
+def line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     """A straight line."""
-    return tag("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+    return _mark("line", x1, y1, x2, y2, class_)
 
 
-def bar(x: float, width: float, top: float, bottom: float, class_: str, title: str | None = None) -> Html:
+def bar(x: float, width: float, top: float, bottom: float, class_: str, title: str | None = None) -> Markup:
     """A rectangle; values above zero stay visible, however small."""
     height = max(bottom - top, 0.75)
-    hint = None if title is None else tag("title", title)
-    return tag("rect", hint, x=x, y=bottom - height, width=width, height=height, class_=class_)
+    return rectangle(x, bottom - height, width, height, class_, title)
 
 
-def polyline(points: Iterable[tuple[float, float]], class_: str) -> Html:
+def polyline(points: Iterable[tuple[float, float]], class_: str) -> Markup:
     """Straight lines from point to point."""
-    places = " ".join(f"{x:.2f},{y:.2f}" for x, y in points)
-    return tag("polyline", points=places, class_=class_)
+    return _mark("polyline", list(points), class_)
 
 
-def dot(x: float, y: float, radius: float, class_: str, title: str | None = None) -> Html:
+def dot(x: float, y: float, radius: float, class_: str, title: str | None = None) -> Markup:
     """A round mark."""
-    hint = None if title is None else tag("title", title)
-    return tag("circle", hint, cx=x, cy=y, r=radius, class_=class_)
+    return _mark("dot", x, y, radius, class_, title)
 
 
-def value_axis(values: Sequence[float], scale: Scale, left: float, right: float, unit: str = "") -> Html:
+def value_axis(values: Sequence[float], scale: Scale, left: float, right: float, unit: str = "") -> Markup:
     """Horizontal grid lines with their values at the left; the last one carries the unit."""
     parts = []
     for value in values:
         y = scale(value)
         words = number_label(value) + (f" {unit}" if unit and value == values[-1] else "")
         parts += [line(left, y, right, y, "grid"), label(left - 6, y + 4, words, "end")]
-    return join(parts)
+    return Markup().join(parts)
 
 
 def shorten(name: str, width: float) -> str:
@@ -101,7 +112,7 @@ def shorten(name: str, width: float) -> str:
     return name if len(name) <= room else f"…{name[1 - room :]}"
 
 
-def picture(width: float, height: float, title: str, *parts: Part, style: str | None = None) -> Html:
+def picture(width: float, height: float, title: str, *parts: Markup, style: str | None = None) -> Markup:
     """A drawing of a fixed size in pixels.
 
     Args:
@@ -111,15 +122,5 @@ def picture(width: float, height: float, title: str, *parts: Part, style: str | 
         *parts: what it holds.
         style: the style sheet of a drawing that is a file of its own; None in a page, which has one.
     """
-    alone = style is not None
-    return tag(
-        "svg",
-        tag("style", raw(style)) if style is not None else None,
-        *parts,
-        xmlns="http://www.w3.org/2000/svg" if alone else None,
-        viewBox=f"0 0 {width:g} {height:g}",
-        width=f"{width:g}",
-        height=f"{height:g}",
-        role="img",
-        aria_label=title,
-    )
+    sheet = None if style is None else raw(style)
+    return _mark("picture", f"{width:g}", f"{height:g}", title, parts, sheet)

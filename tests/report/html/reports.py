@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 
+from spl_onnx.report.html.page import part
+from spl_onnx.report.html.view import read_report
+
 VOID = {"meta", "br"}
 
 
@@ -107,6 +110,11 @@ def full():
 def bare():
     """A report without data, times or shapes."""
     return {"rewritten": 0, "rules": {}, "sites": [], "flops": None, "accuracy": None, "model": {}}
+
+
+def drawn(name, report):
+    """The headline or one section of the page of a report."""
+    return part(name, read_report(report))
 
 
 class Reader(HTMLParser):

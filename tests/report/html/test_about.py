@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from spl_onnx.report.html.about import machine_section, model_section, settings_section
-from tests.report.html.reports import Reader, bare, full
+from tests.report.html.reports import Reader, bare, drawn, full
 
 
-def words(made, name):
-    return " ".join(Reader(made).words[name].split())
+def words(name, report):
+    return " ".join(Reader(drawn(name, report)).words[name].split())
 
 
 def test_settings():
-    shown = words(settings_section(full()), "settings")
+    shown = words("settings", full())
     assert "--rules all --max-drop 0.01 --lossless no --choices dense, predict" in shown
     assert "layer predictor keep threshold floor" in shown
     assert "three pruned 0.25 0.1 to 0.3, by channel 0.5" in shown and "two int8 - - -" in shown
     shapes = full() | {"settings": {"input_shape": {"x": [1, 3]}, "skip_rules": [], "keep": None, "plan": {}}}
-    assert "Settings --input-shape x: 1, 3 Of" in words(settings_section(shapes), "settings")
-    assert "none has settings of its own" in words(settings_section(bare()), "settings")
+    assert "Settings --input-shape x: 1, 3 Of" in words("settings", shapes)
+    assert "none has settings of its own" in words("settings", bare())
 
 
 def test_models():
-    shown = words(model_section(full()), "model")
+    shown = words("model", full())
     for part in (
         "opset 17",
         "checked ONNX checker passed",
@@ -31,10 +30,10 @@ def test_models():
         "weights 4.00 kB",
     ):
         assert part in shown
-    assert "checked no" in words(model_section(bare()), "model")
+    assert "checked no" in words("model", bare())
 
 
 def test_machine():
-    shown = words(machine_section(full()), "machine")
+    shown = words("machine", full())
     assert "processor A processor cores 2 spl_onnx 9.8.7 instruction set avx512" in shown
-    assert "Not recorded" in words(machine_section(bare()), "machine")
+    assert "Not recorded" in words("machine", bare())

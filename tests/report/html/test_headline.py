@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from spl_onnx.report.html.headline import headline, interval_text, threads_text
-from tests.report.html.reports import Reader, bare, full
+from spl_onnx.report.html.results import Accuracy, Search
+from tests.report.html.reports import Reader, bare, drawn, full
 
 
 def words(report):
-    return " ".join(Reader(headline(report)).words[""].split())
+    return " ".join(Reader(drawn("headline", report)).words[""].split())
 
 
 def test_everything_measured():
@@ -68,12 +68,11 @@ def test_metrics_that_compare_with_the_original():
 
 
 def test_small_texts():
-    accuracy = {"metric": "top1", "interval": [0.0, 0.01]}
-    assert interval_text(accuracy) == "0.00 to 1.00 points"
-    assert interval_text({"metric": "mse", "interval": [0.5, 1.0]}) == "0.5 to 1"
-    assert interval_text({"metric": "top1"}) is None
-    assert interval_text({"metric": "top1", "interval": [None, 1.0]}) is None
-    assert [threads_text({"threads": n}) for n in (0, 1, 4, None)] == [
+    assert Accuracy("top1", interval=[0.0, 0.01]).range == "0.00 to 1.00 points"
+    assert Accuracy("mse", interval=[0.5, 1.0]).range == "0.5 to 1"
+    assert Accuracy("top1").range is None
+    assert Accuracy("top1", interval=[None, 1.0]).range is None
+    assert [Search(threads=n).threads_text for n in (0, 1, 4, None)] == [
         "all threads",
         "1 thread",
         "4 threads",

@@ -8,11 +8,16 @@ from xml.etree import ElementTree
 import pytest
 
 from spl_onnx.report.html.layer_chart import layer_chart
+from spl_onnx.report.html.view import read_report
 from tests.report.html.reports import site, sites
 
 
+def views(entries):
+    return read_report({"sites": entries}).sites
+
+
 def drawing(entries):
-    return ElementTree.fromstring(layer_chart(entries))
+    return ElementTree.fromstring(layer_chart(views(entries)))
 
 
 def texts(root):
@@ -24,7 +29,7 @@ def heights(root, kind):
 
 
 def test_nothing_measured_is_no_drawing():
-    assert layer_chart([site(), site("b", "dense")]) is None
+    assert layer_chart(views([site(), site("b", "dense")])) is None
     assert layer_chart([]) is None
 
 

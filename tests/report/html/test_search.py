@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from spl_onnx.report.html.search_path import search_section
-from tests.report.html.reports import Reader, bare, full
+from tests.report.html.reports import Reader, bare, drawn, full
 
 
 def words(report):
-    return " ".join(Reader(search_section(report)).words["search"].split())
+    return " ".join(Reader(drawn("search", report)).words["search"].split())
 
 
 def test_facts_and_steps():

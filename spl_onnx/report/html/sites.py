@@ -1,0 +1,131 @@
+"""Layers as the page shows them, and what may become of one: its names and its colour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from spl_onnx.report.formats import milliseconds
+
+#: By choice, the converted ones first: in a sentence, and what it means.
+NAMES = {
+    "lossless": ("lossless", "lossless: only zero inputs are skipped"),
+    "truncate": ("truncated", "truncated: small outputs become zero"),
+    "predict": ("predicted", "predicted: outputs that do not matter are skipped"),
+    "dense": ("left dense", "left dense"),
+}
+
+#: Columns of the table of layers that may be empty: class in the style sheet, and what of a layer they hold.
+_MEASURED = {
+    "work": ("number", "work_share"),
+    "computed": ("bar", "density"),
+    "kept": ("number", "keep"),
+    "input zeros": ("bar", "zeros"),
+    "before": ("number", "dense_ms"),
+    "now": ("number", "now_ms"),
+    "ratio": ("number", "ratio"),
+}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A layer. What was not measured is None."""
+
+    name: str = ""
+    rule: str = ""
+    choice: str = "dense"
+    reason: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    density: float | None = None
+    zeros: float | None = None
+    dense_ms: float | None = None
+    now_ms: float | None = None
+    work_share: float | None = None
+
+    @property
+    def kind(self) -> str:
+        """The choice, which is a class of the style sheet; one that is not known counts as dense."""
+        return self.choice if self.choice in NAMES else "dense"
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the layer was left as it is."""
+        return self.kind == "dense"
+
+    @property
+    def word(self) -> str:
+        """What became of the layer."""
+        return NAMES[self.kind][0].removeprefix("left ")
+
+    @property
+    def predictor(self) -> str | None:
+        """The predictor; None where nothing is predicted."""
+        return self.settings.get("predictor") if self.kind == "predict" else None
+
+    @property
+    def keep(self) -> float | None:
+        """Fraction of the weights that the predictor keeps; None where nothing was pruned."""
+        keep = self.settings.get("keep")
+        return float(keep) if keep is not None and self.kind == "predict" else None
+
+    @property
+    def ratio(self) -> float | None:
+        """Time before over time now of a converted layer."""
+        return self.dense_ms / self.now_ms if self.dense_ms and self.now_ms and not self.is_dense else None
+
+    @property
+    def about(self) -> str:
+        """The rule and, for converted layers, the reason; those of the others have their own list."""
+        return f"{self.rule}: {self.reason}" if self.reason and not self.is_dense else str(self.rule)
+
+    def own(self, names: Sequence[str]) -> list[Any]:
+        """The settings of those names; None where the layer lacks one."""
+        return [self.settings.get(name) for name in names]
+
+    def measured(self, column: str) -> float | None:
+        """What a column of the table of layers holds."""
+        value: float | None = getattr(self, _MEASURED[column][1])
+        return value
+
+
+def measured_columns(sites: Sequence[Site]) -> dict[str, str]:
+    """Columns in which any layer has a value, with their classes."""
+    return {
+        column: kind
+        for column, (kind, _) in _MEASURED.items()
+        if any(site.measured(column) is not None for site in sites)
+    }
+
+
+def counts(sites: Sequence[Site]) -> str:
+    """How many layers became what, in words."""
+    numbers = {name: sum(site.kind == choice for site in sites) for choice, (name, _) in NAMES.items()}
+    return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
+
+
+def colours(sites: Sequence[Site]) -> list[tuple[str, str]]:
+    """Colours of a drawing of layers, and what they mean."""
+    used = {site.kind for site in sites}
+    return [("original", "original"), *((kind, words) for kind, (_, words) in NAMES.items() if kind in used)]
+
+
+def times_by_choice(sites: Sequence[Site]) -> list[list[str | int | None]]:
+    """Of each choice: name, number of layers that were timed, time before, time now, ratio."""
+    rows: list[list[str | int | None]] = []
+    for kind, (name, _) in NAMES.items():
+        timed = [(s.dense_ms, s.now_ms) for s in sites if s.kind == kind]
+        known = [(before, now) for before, now in timed if before is not None and now is not None]
+        if known:
+            before, now = (sum(times) for times in zip(*known, strict=True))
+            ratio = f"{before / now:.2f} x" if now else None
+            rows.append([name, len(known), milliseconds(before), milliseconds(now), ratio])
+    return rows
+
+
+def by_reason(numbered: Sequence[tuple[int, Site]]) -> list[tuple[str, list[tuple[int, Site]]]]:
+    """Layers that have a reason in common, the largest groups first."""
+    groups: dict[str, list[tuple[int, Site]]] = {}
+    for number, site in numbered:
+        groups.setdefault(site.reason or "no reason was given", []).append((number, site))
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
