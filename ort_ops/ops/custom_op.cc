@@ -16,12 +16,16 @@ const OpSpec& spec_of(const OrtCustomOp* op) { return *static_cast<const CustomO
 OrtStatus* create(const OrtCustomOp* op, const OrtApi*, const OrtKernelInfo* info, void** kernel) {
   return ort::guarded([&] {
     const ort::Info reader(info);
+    // ONNX Runtime does not name the node when creation fails.
+    auto named = [&](const char* what) {
+      return "node '" + reader.node_name() + "' (" + spec_of(op).name + "): " + what;
+    };
     try {
       *kernel = spec_of(op).create(reader).release();
     } catch (const ort::InvalidArgument& e) {
-      // ONNX Runtime does not name the node when creation fails.
-      throw ort::InvalidArgument("node '" + reader.node_name() + "' (" + spec_of(op).name +
-                                 "): " + e.what());
+      throw ort::InvalidArgument(named(e.what()));
+    } catch (const OutOfMemory& e) {
+      throw std::runtime_error(named(e.what()));
     }
   });
 }

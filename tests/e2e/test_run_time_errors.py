@@ -87,6 +87,29 @@ def test_channels_that_contradict_the_weights(plugin_path):
     assert "site/op" in text
 
 
+@pytest.mark.parametrize("x", [(0, 2**21, 2**21, 8), (0, 2**38, 1, 8)])
+def test_sizes_beyond_any_memory(plugin_path, x):
+    session = conv_srmm(["x", "w"], {"w": zeros(4, 3, 3, 8)})
+    text = failure(session, x=zeros(*x))
+    assert mentions(text, x, (4, 3, 3, 8)) and "too large" in text and "INVALID_ARGUMENT" in text
+
+
+def test_padding_beyond_any_memory(plugin_path):
+    # No image can have an output then, so the node is refused before there is one.
+    attributes = srmm_attributes(ConvGeometry(pads=(2**20,) * 4), Pooling.none(), RELU)
+    with pytest.raises(Exception, match=r"site/op.*weights \[4,1,1,8\]: the output is too large"):
+        session_of(SRMM, DOMAIN_CONV, ["x", "w"], {"w": zeros(4, 1, 1, 8)}, attributes)
+
+
+@pytest.mark.parametrize("x", [(2**40, 2**20, 0), (2**20, 0, 2**20, 2**17, 4)])
+def test_empty_matrices_of_any_size(plugin_path, x):
+    session = session_of(SRMM, DOMAIN_GEMM, ["x", "w"], {"w": zeros(4, 4)}, srmm_attributes(None, None, RELU))
+    if x[-1] == 4:
+        assert session.run(None, {"x": zeros(*x)})[0].shape == x
+    else:
+        assert mentions(failure(session, x=zeros(*x)), x, (4, 4))
+
+
 def test_rank_of_an_image(plugin_path):
     session = conv_srmm(["x", "w"], {"w": zeros(4, 3, 3, 8)})
     assert mentions(failure(session, x=zeros(10, 12, 8)), (10, 12, 8))
