@@ -12,6 +12,8 @@ PROVIDERS = ("cpu", "cuda")
 OBJECTIVES = ("time", "flops", "none")
 SCHEMES = ("lagrange", "price", "los", "rlos", "fdos", "saos")
 CHOICES = ("predict", "lossless", "truncate", "dense")
+#: What times are compared for; lossless sites are truncated where a search spends accuracy.
+TIMED_CHOICES = ("dense", "lossless", "predict")
 DEFAULT_KEEP = 0.25
 #: Samples that are needed to choose settings on: below, a drop of 3 % is less than one decision.
 LEAST_SAMPLES = 32
@@ -25,6 +27,8 @@ class RewriteOptions:
         rules: "default", "all", or rule names (a comma-separated string or a sequence). Where times decide,
             "default" means all.
         skip_rules: Rule names that are left out, in the same forms.
+        skip_layers: Layers that are left as they are, in the same forms: the name of the node that holds the
+            weights, or of its output where the node has none.
         predictor: "int8", "pruned", or "auto" (int8 without data; the search chooses with data).
         keep: Fraction of the weights of a filter that the pruned predictor keeps, above 0 up to 1.
         lossless: Sites become SRMM without a selection: exact, faster only through zeros in the input.
@@ -60,6 +64,7 @@ class RewriteOptions:
 
     rules: str | tuple[str, ...] = "default"
     skip_rules: str | tuple[str, ...] = ()
+    skip_layers: str | tuple[str, ...] = ()
     predictor: str = "auto"
     keep: float | None = None
     lossless: bool = False
@@ -119,7 +124,12 @@ class RewriteOptions:
 
     def _check_timing(self) -> None:
         for choice in name_list(self.choices):
-            _one_of("choices", choice, CHOICES)
+            if choice == "truncate":
+                raise UsageError(
+                    "--choices: got 'truncate', wanted lossless: a search with --max-drop above 0 truncates "
+                    "the outputs of lossless sites where that pays"
+                )
+            _one_of("choices", choice, TIMED_CHOICES)
         if self.threads < 0:
             raise UsageError(f"--threads: got {self.threads}, wanted 0 (all) or more")
         if self.search_images < LEAST_SAMPLES:

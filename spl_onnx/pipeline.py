@@ -32,6 +32,7 @@ from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
 from spl_onnx.search.accuracy import SearchData
 from spl_onnx.search.budget import attempts, search_data, timed_result
 from spl_onnx.search.by_time import choose_by_time
+from spl_onnx.search.sound import note_left_out, sound_options
 from spl_onnx.search.timing_data import fixed_batch, timed_batches, timing_data
 from spl_onnx.spec.messages import known_sizes
 
@@ -83,6 +84,9 @@ def measured_rewrite(
     # The plan is written here, once the accuracy is known; and a dry run with data needs a model to measure.
     inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
     parts = split_data(original.model, inner, reading) if options.spends_accuracy else None
+    left_out: dict[str, str] = {}
+    if isinstance(parts, Parts) or options.chooses_by_time:
+        inner, left_out = sound_options(original, inner)
     if isinstance(parts, Parts):
         result, measured = _within_budget(original, inner, parts, stages)
     else:
@@ -95,6 +99,7 @@ def measured_rewrite(
         with stages("measuring", None) as progress:
             measured = measure(original.model, result.model, inner, reading, progress)
     note_densities(result.plan, measured)
+    note_left_out(result, left_out)
     result.report = {
         "input": None if original.path is None else str(original.path),
         **result.report,

@@ -16,8 +16,9 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
         ({"objective": "fun"}, "--objective: got 'fun', wanted one of time, flops, none"),
         (
             {"choices": "dense,fast"},
-            "--choices: got 'fast', wanted one of predict, lossless, truncate, dense",
+            "--choices: got 'fast', wanted one of dense, lossless, predict",
         ),
+        ({"choices": "dense,truncate"}, "--choices: got 'truncate', wanted lossless: a search"),
         ({"threads": -1}, "--threads: got -1"),
         ({"time_images": 1}, "--time-images: got 1"),
         ({"time_batch": 0}, "--time-batch: got 0"),

@@ -21,7 +21,7 @@ from spl_onnx.report.build import plain_report
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.search.tries import tries
 from tests import datasets
-from tests.rewrite.builders import Net
+from tests.rewrite.builders import Net, ops
 from tests.search.network.networks import SAME, no_site, relu_conv
 from tests.search.watches import FakeWatch
 from tests.small_models import small_cnn, small_images
@@ -273,12 +273,36 @@ def test_a_real_network(plugin_path):
 
 
 def test_verification_stays_on(plugin_path, monkeypatch):
-    """What is written is checked as without a search."""
-
-    def verify(*args):
-        raise VerificationError("no")
-
+    """What is written is checked as without a search; what fails is dense in the result."""
     # The package has a function of the name of this folder.
-    monkeypatch.setattr(importlib.import_module("spl_onnx.rewrite.rewriter"), "verify", verify)
-    with pytest.raises(VerificationError, match="no"):
-        rewrite_and_measure(small_cnn(), Samples(80), {**FLOPS, "no_verify": False})
+    repair = importlib.import_module("spl_onnx.rewrite.repair")
+    real = repair.verify
+
+    def verify(loaded, rewritten, options, plan, original=None):
+        if any(site.choice in ("predict", "truncate") for site in plan.sites):
+            raise VerificationError("no")
+        return real(loaded, rewritten, options, plan, original)
+
+    monkeypatch.setattr(repair, "verify", verify)
+    result = rewrite_and_measure(small_cnn(), Samples(80), {**FLOPS, "max_drop": 1.0, "no_verify": False})
+    assert {site.choice for site in result.plan.sites} <= {"dense", "lossless"}
+    assert len([site for site in result.plan.sites if site.reason == "failed verification: no"]) > 0
+    assert ops(result.model).count("SRMM") == result.report["rewritten"]
+
+
+def test_a_layer_that_fails_is_left_out_before_the_search(plugin_path, monkeypatch):
+    """The search never sees it."""
+    repair = importlib.import_module("spl_onnx.rewrite.repair")
+    real = repair.verify
+
+    def verify(loaded, rewritten, options, plan, original=None):
+        if any(site.layer == "conv2" and site.is_rewritten for site in plan.sites):
+            raise VerificationError("no")
+        return real(loaded, rewritten, options, plan, original)
+
+    monkeypatch.setattr(repair, "verify", verify)
+    result = rewrite_and_measure(small_cnn(), Samples(80), {**FLOPS, "max_drop": 1.0, "no_verify": False})
+    reasons = {site.layer: site.reason for site in result.plan.sites if not site.is_rewritten}
+    assert reasons["conv2"] == "failed verification: no"
+    assert result.report["rewritten"] > 0
+    assert "left out of the search after a failed check: conv2" in " ".join(result.report["notes"])

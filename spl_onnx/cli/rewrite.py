@@ -47,6 +47,9 @@ def _add_site_flags(parser: argparse.ArgumentParser) -> None:
         "--rules", default="default", metavar="NAMES", help="default, all, or names with commas"
     )
     group.add_argument("--skip-rules", default="", metavar="NAMES", help="rules that are left out")
+    group.add_argument(
+        "--skip-layers", default="", metavar="NAMES", help="layers that are left as they are, by their nodes"
+    )
     group.add_argument("--list-rules", action="store_true", help="print the rules and leave")
     group.add_argument("--predictor", default="auto", help=f"{', '.join(PREDICTORS)} (default auto)")
     group.add_argument(

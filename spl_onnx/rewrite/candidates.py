@@ -9,7 +9,7 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.rules.base import Match, Rule, label
+from spl_onnx.rewrite.rules.base import Match, Rule, label, unforeseen
 from spl_onnx.rewrite.rules.registry import ANCHORS, RULES
 
 Selected = Callable[[Rule, Match], bool]
@@ -89,9 +89,21 @@ def _options(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int])
     options = []
     for rule in RULES:
         if anchor.op in rule.anchors:
-            options += [_option(rule, match, selected, taken) for match in rule.pattern(scope, anchor)]
+            options += [_option(rule, match, selected, taken) for match in _matches(rule, scope, anchor)]
     predictable = any(option.accepted and option.rule.predicts for option in options)
     return [option for option in options if option.rule.predicts or not predictable]
+
+
+def _matches(rule: Rule, scope: Scope, anchor: gs.Node) -> list[Match]:
+    """The matches of a rule; where it stumbles over the nodes, one that is refused."""
+    try:
+        return rule.pattern(scope, anchor)
+    except MemoryError:
+        raise
+    except Exception as error:
+        match = Match(scope, anchor, anchor.outputs[0], [anchor])
+        match.problems.append(unforeseen(match, error))
+        return [match]
 
 
 def _option(rule: Rule, match: Match, selected: Selected, taken: set[int]) -> _Option:
@@ -104,13 +116,12 @@ def _option(rule: Rule, match: Match, selected: Selected, taken: set[int]) -> _O
 
 
 def _entry(option: _Option, choice: str, reason: str) -> SitePlan:
-    anchor = option.match.anchor
     return SitePlan(
         option.match.name,
         option.rule.name,
         choice,
         reason=reason,
-        layer=anchor.name or anchor.outputs[0].name,
+        layer=option.match.layer,
     )
 
 

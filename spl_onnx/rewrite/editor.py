@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import onnx
@@ -13,19 +14,13 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.candidates import Candidate
 from spl_onnx.rewrite.concat import join_pooled
 from spl_onnx.rewrite.context import ModelContext, Scope
-from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.finish import finish_model
 from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
 from spl_onnx.rewrite.plan import SitePlan
-from spl_onnx.rewrite.predict import (
-    build_predictor,
-    check_settings,
-    default_settings,
-    describe,
-    shifted,
-)
+from spl_onnx.rewrite.predict import check_settings, default_settings, describe
 from spl_onnx.rewrite.roundtrip import export_model
-from spl_onnx.rewrite.rules.base import ExactRule, LayerRule, Match, Refused, Rule, Site
+from spl_onnx.rewrite.rules.base import LayerRule, Match, Refused, Site, unforeseen
+from spl_onnx.rewrite.site_maker import MadeSite, make_site
 
 
 class Editor:
@@ -64,28 +59,16 @@ class Editor:
             if not predicts:
                 _check_unpredicted(entry, {"shift"} if isinstance(candidate.rule, LayerRule) else set())
             if isinstance(candidate.rule, LayerRule):
-                self._check_layer(entry, candidate.rule.rewrite(candidate.match))
-
-    @staticmethod
-    def _check_layer(entry: SitePlan, site: Site) -> None:
-        """Note the work of a layer, and leave it dense where its settings do not fit."""
-        entry.macs_per_output = int(np.prod(site.w.shape[1:]))
-        if not entry.is_rewritten:
-            return
-        try:
-            check_settings(site, entry.settings)
-        except Refused as refusal:
-            entry.choice, entry.settings, entry.reason = "dense", {}, str(refusal)
+                with _refusing(candidate):
+                    _check_layer(entry, candidate.rule.rewrite(candidate.match))
 
     def rewrite(self, candidates: list[Candidate]) -> onnx.ModelProto:
         """The model with all chosen sites replaced."""
         groups: dict[int, list[tuple[Match, gs.Tensor]]] = {}
-        for candidate in candidates:
-            if candidate.rule is None or candidate.match is None or not candidate.entry.is_rewritten:
-                continue
-            output = self._replace(candidate, candidate.rule, candidate.match)
-            if candidate.match.behind:
-                groups.setdefault(id(candidate.match.pool), []).append((candidate.match, output))
+        for match, made in self._made_sites(candidates):
+            output = self._replace(match, made)
+            if match.behind:
+                groups.setdefault(id(match.pool), []).append((match, output))
         for group in groups.values():
             self._join(group)
         moves = [
@@ -98,33 +81,28 @@ class Editor:
         model = export_model(self._context.graph, self._context.source, frozenset(self._loose))
         return finish_model(model, self._context.source)
 
-    def _replace(self, candidate: Candidate, rule: Rule, match: Match) -> gs.Tensor:
+    def _made_sites(self, candidates: list[Candidate]) -> list[tuple[Match, MadeSite]]:
+        """The new nodes of all chosen sites; whatever can fail does so here, before the graph is touched."""
+        made = []
+        for candidate in candidates:
+            if candidate.rule is None or candidate.match is None or not candidate.entry.is_rewritten:
+                continue
+            with _refusing(candidate):
+                made.append((candidate.match, make_site(candidate.rule, candidate.match, candidate.entry)))
+        return made
+
+    def _replace(self, match: Match, made: MadeSite) -> gs.Tensor:
         """Put the nodes of one site in the place of the old ones; returns the site's output."""
         output = match.output
         if match.behind:
             output = gs.Variable(self._context.fresh(f"{match.output.name}/pooled"))
-        make = self._maker(candidate.entry, rule, match, output)
         for node in match.nodes:
             self._note_loose(match.scope, node)
             node.inputs.clear()
             node.outputs.clear()
-        self._swap(match.scope, match.nodes, make())
+        made.write_to(output)
+        self._swap(match.scope, match.nodes, made.nodes)
         return output
-
-    @staticmethod
-    def _maker(entry: SitePlan, rule: Rule, match: Match, output: gs.Tensor) -> Callable[[], list[gs.Node]]:
-        """Read the old nodes; the result makes the new ones, once the old ones are disconnected."""
-        if isinstance(rule, ExactRule):
-            inputs = list(match.anchor.inputs)
-            return lambda: rule.replacement(match, inputs)
-        assert isinstance(rule, LayerRule)
-        site = rule.rewrite(match)
-        moved = shifted(site, entry.settings)
-        predictor = build_predictor(moved, entry.settings) if entry.choice == "predict" else None
-        floor = float(entry.settings.get("floor", 0.0))
-        return SiteEmitter(
-            site, match.name, output, predictor, floor, None if moved is site else moved.b
-        ).emit
 
     def _join(self, group: list[tuple[Match, gs.Tensor]]) -> None:
         """Move the pooling above the Concat of `group`."""
@@ -157,6 +135,31 @@ class Editor:
         for scope, node in self._loose_nodes:
             if node.outputs and not node.outputs[0].outputs and not scope.is_output(node.outputs[0]):
                 scope.graph.nodes[:] = [other for other in scope.graph.nodes if other is not node]
+
+
+def _check_layer(entry: SitePlan, site: Site) -> None:
+    """Note the work of a layer, and whether its settings fit.
+
+    Raises:
+        Refused: They do not.
+    """
+    entry.macs_per_output = int(np.prod(site.w.shape[1:]))
+    if entry.is_rewritten:
+        check_settings(site, entry.settings)
+
+
+@contextmanager
+def _refusing(candidate: Candidate) -> Iterator[None]:
+    """Leave a site dense where it turns out that it cannot be made: the others can."""
+    entry = candidate.entry
+    try:
+        yield
+    except Refused as refusal:
+        entry.choice, entry.settings, entry.reason = "dense", {}, str(refusal)
+    except (UsageError, MemoryError):
+        raise
+    except Exception as error:
+        entry.choice, entry.settings, entry.reason = "dense", {}, unforeseen(candidate.match, error)
 
 
 def _check_unpredicted(entry: SitePlan, known: set[str]) -> None:

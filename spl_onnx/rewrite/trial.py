@@ -13,18 +13,20 @@ import onnx
 from spl_onnx.errors import UsageError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, save_model
 from spl_onnx.rewrite.tensors import total_bytes
+from spl_onnx.rewrite.verification.child import Job, execute
 from spl_onnx.spec.messages import MOST_VALUES, declared_size, element_type, value_count
 
 Array = npt.NDArray[Any]
 Feeds = dict[str, Array]
 
+#: Models up to this size go to another process through memory, larger ones through a file.
+PIPE_BYTES = 16_000_000
 #: Sizes tried for free dimensions, the batch excepted: the first one the original model accepts is taken.
 FREE_SIZES = (64, 224, 32, 512)
-_ERRORS_ONLY = 4
 
 
 class Trial:
-    """Models as ONNX Runtime takes them: bytes, or a file where they are too large.
+    """Models as a job takes them: bytes, or a file where they are large.
 
     Args:
         folder: Where large models may be written.
@@ -36,18 +38,22 @@ class Trial:
 
     def source(self, model: onnx.ModelProto, path: Path | None = None) -> bytes | str:
         """`model` for a session; `path` is the file it was read from, if any."""
-        if total_bytes(model) <= MAX_INLINE_BYTES:
+        size = total_bytes(model)
+        if size <= PIPE_BYTES:
             return bytes(model.SerializeToString())
-        if path is not None:
+        if path is not None and path.is_file():
             return str(path)
         self._count += 1
         target = self._folder / f"model{self._count}.onnx"
-        save_model(model, target)
+        if size <= MAX_INLINE_BYTES:
+            target.write_bytes(model.SerializeToString())
+        else:
+            save_model(model, target)
         return str(target)
 
 
 def run(source: bytes | str, feeds: Feeds, *, optimised: bool = True, plugin: bool = False) -> list[Array]:
-    """Outputs of a model for `feeds`, on the CPU.
+    """Outputs of a model for `feeds`, on the CPU, in this process.
 
     Args:
         source: Of `Trial.source`.
@@ -58,18 +64,7 @@ def run(source: bytes | str, feeds: Feeds, *, optimised: bool = True, plugin: bo
     Raises:
         PluginError: The library is wanted and cannot be used.
     """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    level = ort.GraphOptimizationLevel
-    options.graph_optimization_level = level.ORT_ENABLE_ALL if optimised else level.ORT_DISABLE_ALL
-    if plugin:
-        from spl_onnx.plugin import register
-
-        register(options)
-    session = ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    return [np.asarray(output) for output in session.run(None, feeds)]
+    return execute(Job(source, feeds, optimised=optimised, plugin=plugin))[0]
 
 
 def trial_inputs(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]], seed: int) -> Iterator[Feeds]:

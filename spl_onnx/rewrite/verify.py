@@ -1,193 +1,149 @@
 """Checks of a rewritten model before it is written.
 
 1. onnx.checker and strict shape inference pass, if they passed on the original.
-2. Without the library (dense fallback bodies), the outputs equal the original's to rounding. How large
-rounding is
-   depends on the network, so it is measured: the same original model run with all and with no graph
-   optimisations of ONNX Runtime differs by rounding only. `ROUNDING_MARGIN` times that is allowed, and never
-   less than `LEAST_TOLERANCE`.
-3. With the library, if it is built: same shapes, finite values, and the same values unless some are given
-   away.
+2. Every site, made exact, equals what it replaces (`verification/side_by_side.py`).
+3. Without the library (dense fallback bodies), the outputs equal the original's to rounding. How large
+   rounding is depends on the network, so it is measured on the original (`verification/noise.py`).
+4. With the library, if it is built, and all sites exact, so do the outputs.
+5. With the library and the settings of the plan: same shapes and finite values, since settings change values.
+
+All models run in a child process: one that ends it is a failed check.
 """
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Any
 
-import numpy as np
 import onnx
 
 from spl_onnx.errors import PluginError, VerificationError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.apply import apply, lossless_plan
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.tensors import copy_without_data
-from spl_onnx.rewrite.trial import Array, Feeds, Trial, run, trial_inputs
+from spl_onnx.rewrite.verification.child import Array
+from spl_onnx.rewrite.verification.compare import compare_form, compare_numbers
+from spl_onnx.rewrite.verification.original import Original
+from spl_onnx.rewrite.verification.runner import RunError
+from spl_onnx.rewrite.verification.sites import check_sites
+from spl_onnx.rewrite.verification.tolerance import LEAST_TOLERANCE, difference
+from spl_onnx.rewrite.verification.checker import problem_of
 
-#: One pair of summation orders is a small sample of rounding errors: another pair may differ this much more.
-ROUNDING_MARGIN = 32.0
-#: 64 float32 roundings relative to the largest output, where the sample shows none.
-LEAST_TOLERANCE = 64 * float(np.finfo(np.float32).eps)
-#: Whole-number outputs (classes, masks) may flip at ties between values that differ by rounding.
-FLIPPED_FRACTION = 1e-3
+__all__ = ["LEAST_TOLERANCE", "difference", "is_exact", "verify"]
 
 
 def verify(
-    loaded: LoadedModel, rewritten: onnx.ModelProto, options: RewriteOptions, plan: Plan
+    loaded: LoadedModel,
+    rewritten: onnx.ModelProto,
+    options: RewriteOptions,
+    plan: Plan,
+    original: Original | None = None,
 ) -> dict[str, Any]:
     """Check `rewritten` against the original.
 
+    Args:
+        loaded: The original.
+        rewritten: What was made of it.
+        options: What the user asked for.
+        plan: What became of each site.
+        original: The original with its outputs, where it was run before.
+
     Returns:
-        For the report: largest relative difference, tolerance, and what was skipped.
+        For the report: checker, input_shapes, tolerance (the largest one), outputs (noise and tolerance of
+        each), sites, fallback_difference, library (differences, or why it was skipped), notes.
 
     Raises:
         VerificationError: A check failed.
+        WrongSites: Some sites differ from what they replace.
     """
     if not any(site.is_rewritten for site in plan.sites):
         return {"skipped": "nothing was rewritten"}
-    with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
-        trial = Trial(Path(folder))
-        original, result = trial.source(loaded.model, loaded.path), trial.source(rewritten)
-        report: dict[str, Any] = {"checker": _check(loaded.model, original, rewritten, result)}
-        feeds, expected = _run_original(original, loaded.model, options)
-        tolerance = _tolerance(original, feeds, expected)
-        report["input_shapes"] = {name: list(value.shape) for name, value in feeds.items()}
-        report["tolerance"] = tolerance
-        report["fallback_difference"] = _compare(
-            run(result, feeds), expected, tolerance, "without the library"
-        )
-        exact = all(site.choice not in ("predict", "truncate") for site in plan.sites)
-        report["library"] = _run_library(result, feeds, expected, tolerance if exact else None)
+    with nullcontext(original) if original is not None else Original(loaded, options) as known:
+        with known.as_source(rewritten) as source:
+            report: dict[str, Any] = {"checker": _check(known, rewritten, source), **_input(known)}
+            report["sites"] = check_sites(known, plan)
+            got = _run(known, source, "without the library")
+            report["fallback_difference"] = compare_numbers(known, got, "without the library")
+            report["library"] = _with_library(known, source, plan)
+        if isinstance(report["library"], dict) and not is_exact(plan):
+            report["library"]["lossless_difference"] = _lossless_difference(known, plan)
+        report["notes"] = _notes(known, report["sites"])
     return report
 
 
-def _check(original: onnx.ModelProto, original_source: Any, rewritten: onnx.ModelProto, source: Any) -> str:
-    try:
-        _check_one(original, original_source)
-    except Exception as error:  # whatever the checker dislikes in the input is not our doing
-        return f"skipped, the original does not pass: {_one_line(error)}"
-    try:
-        _check_one(rewritten, source)
-    except Exception as error:
-        raise VerificationError(
-            f"the rewritten model is not valid: {_one_line(error)}; please report this"
-        ) from error
+def is_exact(plan: Plan) -> bool:
+    """Whether the rewritten model computes what the original does."""
+    return all(site.choice not in ("predict", "truncate") for site in plan.sites)
+
+
+def _input(original: Original) -> dict[str, Any]:
+    """What is known of the original, for the report."""
+    compared = [bound for bound in original.bounds if bound.is_float and bound.compares]
+    return {
+        "input_shapes": {name: list(value.shape) for name, value in original.feeds.items()},
+        "tolerance": max((bound.tolerance for bound in compared), default=LEAST_TOLERANCE),
+        "outputs": [
+            {
+                "name": bound.name,
+                "noise": bound.noise,
+                "tolerance": bound.tolerance if bound.compares else None,
+            }
+            for bound in original.bounds
+        ],
+    }
+
+
+def _check(original: Original, rewritten: onnx.ModelProto, source: bytes | str) -> str:
+    if original.problem:  # whatever the checker dislikes in the input is not our doing
+        return f"skipped, the original does not pass: {original.problem}"
+    problem = problem_of(rewritten, source)
+    if problem:
+        raise VerificationError(f"the rewritten model is not valid: {problem}; please report this")
     return "passed"
 
 
-def _check_one(model: onnx.ModelProto, source: bytes | str) -> None:
-    onnx.checker.check_model(source)
-    onnx.shape_inference.infer_shapes(
-        copy_without_data(model), check_type=True, strict_mode=True, data_prop=True
-    )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
-
-
-def _run_original(
-    source: bytes | str, model: onnx.ModelProto, options: RewriteOptions
-) -> tuple[Feeds, list[Array]]:
-    """The first made-up input that the original accepts, with its outputs."""
-    problem = "it has no inputs"
-    for feeds in trial_inputs(model, options.input_shape, options.seed):
-        try:
-            return feeds, run(source, feeds)
-        except (
-            Exception
-        ) as error:  # ONNX Runtime has many exception types; a wrong size is one of their causes
-            problem = _one_line(error)
-    raise VerificationError(
-        f"the original model does not run on a made-up input ({problem}); "
-        "name a shape it accepts with --input-shape, or use --no-verify"
-    )
-
-
-def _tolerance(source: bytes | str, feeds: Feeds, expected: list[Array]) -> float:
-    """Allowed difference, relative to the largest value of an output."""
-    plain = run(source, feeds, optimised=False)
-    noise = [difference(a, b) for a, b in zip(plain, expected, strict=True) if _is_float(b)]
-    finite = [value for value in noise if np.isfinite(value)]
-    return max(LEAST_TOLERANCE, ROUNDING_MARGIN * max(finite, default=0.0))
-
-
-def _is_float(value: Array) -> bool:
-    return bool(np.issubdtype(value.dtype, np.floating))
-
-
-def difference(got: Array, expected: Array) -> float:
-    """Largest difference relative to the largest finite value; infinite where shape or finiteness differ."""
-    if got.shape != expected.shape:
-        return float("inf")
-    if not expected.size:
-        return 0.0
-    finite = np.isfinite(expected)
-    if (
-        not np.array_equal(got[~finite], expected[~finite], equal_nan=True)
-        or not np.isfinite(got[finite]).all()
-    ):
-        return float("inf")
-    if not finite.any():
-        return 0.0
-    gap = float(np.abs(got[finite].astype(np.float64) - expected[finite]).max())
-    scale = float(np.abs(expected[finite]).max())
-    return gap / scale if scale > 0 else gap
-
-
-def _compare(got: list[Array], expected: list[Array], tolerance: float | None, how: str) -> float:
-    """The largest difference of all outputs.
-
-    Args:
-        got: Outputs of the rewritten model.
-        expected: Outputs of the original.
-        tolerance: Allowed difference; None = only shapes and finiteness count, because settings change
-            values.
-        how: How the rewritten model was run, for messages.
-
-    Raises:
-        VerificationError: An output differs too much.
-    """
-    worst = 0.0
-    for index, (a, b) in enumerate(zip(got, expected, strict=True)):
-        where = f"output {index} of the rewritten model, run {how},"
-        if a.shape != b.shape:
-            raise VerificationError(f"{where} has shape {list(a.shape)}, wanted {list(b.shape)}")
-        gap = difference(a, b) if _is_float(b) else 0.0
-        if tolerance is None:
-            _check_finite(a, b, where)
-        elif not _is_float(b):
-            _check_whole(a, b, where)
-        elif not gap <= tolerance:
-            raise VerificationError(
-                f"{where} differs by {gap:.3g} of the largest value, wanted at most {tolerance:.3g}; "
-                "find the rule with --skip-rules"
-            )
-        worst = max(worst, gap)
-    return worst
-
-
-def _check_finite(got: Array, expected: Array, where: str) -> None:
-    if _is_float(expected) and np.isfinite(expected).all() and not np.isfinite(got).all():
-        raise VerificationError(f"{where} is not finite; find the rule with --skip-rules")
-
-
-def _check_whole(got: Array, expected: Array, where: str) -> None:
-    flipped = float(np.mean(got != expected)) if expected.size else 0.0
-    if flipped > FLIPPED_FRACTION:
-        raise VerificationError(
-            f"{where} differs in {flipped:.2%} of places; find the rule with --skip-rules"
-        )
-
-
-def _run_library(source: bytes | str, feeds: Feeds, expected: list[Array], tolerance: float | None) -> Any:
-    """Run with the library; without `tolerance` only shapes and finiteness count."""
+def _run(original: Original, source: bytes | str, how: str, plugin: bool = False) -> list[Array]:
     try:
-        got = run(source, feeds, plugin=True)
+        return original.run(source, plugin=plugin)
+    except RunError as error:
+        raise VerificationError(f"the rewritten model fails, run {how}: {error}") from error
+
+
+def _with_library(original: Original, source: bytes | str, plan: Plan) -> dict[str, Any] | str:
+    """Differences of the model as planned; why it was skipped."""
+    try:
+        got = _run(original, source, "with the library", plugin=True)
     except PluginError as error:
         return f"skipped: {error}"
-    except Exception as error:
-        raise VerificationError(f"the rewritten model fails with the library: {_one_line(error)}") from error
-    return {"difference": _compare(got, expected, tolerance, "with the library")}
+    compare = compare_numbers if is_exact(plan) else compare_form
+    return {"difference": compare(original, got, "with the library")}
+
+
+def _lossless_difference(original: Original, plan: Plan) -> float:
+    """Difference of the same sites without predictions, floors and shifts."""
+    how = "with the library and all sites exact"
+    exact = apply(original.loaded.model, original.options, lossless_plan(plan)).model
+    with original.as_source(exact) as source:
+        return compare_numbers(original, _run(original, source, how, plugin=True), how)
+
+
+def _notes(original: Original, sites: dict[str, Any] | str) -> list[str]:
+    """What the user should know: that the outputs prove nothing, and what was done instead."""
+    if any(bound.proves for bound in original.bounds):
+        return []
+    noise = max((bound.noise for bound in original.bounds if bound.is_float), default=0.0)
+    if noise == 0.0:
+        why = "do not change when the layers round otherwise"
+    elif noise == float("inf"):
+        why = "change their size when the layers round otherwise"
+    else:
+        why = f"change by {noise:.2g} of their largest value when the layers round otherwise"
+    count = sites["compared"] if isinstance(sites, dict) else 0
+    if count:
+        instead = f"{count} sites were compared one by one instead"
+    else:
+        instead = "nor do its sites one by one; compare it on data"
+    return [
+        f"verification: on made-up input the outputs of this model {why}, so they prove nothing; {instead}"
+    ]

@@ -233,8 +233,13 @@ def predicted_everywhere(original: LoadedModel, options: RewriteOptions) -> onnx
 
     Sites in bodies of If and Loop cannot be set and stay as they are.
     """
-    rules, skipped = inner_options(options).rules, options.skip_rules
-    base = RewriteOptions(rules=rules, skip_rules=skipped, predictor="int8", no_verify=True)
+    base = RewriteOptions(
+        rules=inner_options(options).rules,
+        skip_rules=options.skip_rules,
+        skip_layers=options.skip_layers,
+        predictor="int8",
+        no_verify=True,
+    )
     made = rewrite_model(original, base)
     reached = {site.name for site in converted_sites(made.model)}
     inside = [site for site in made.plan.sites if site.choice == "predict" and site.site not in reached]

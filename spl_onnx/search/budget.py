@@ -15,6 +15,7 @@ from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.shapes import Shape
 from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.repair import leave_dense
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
 from spl_onnx.search.accuracy import AccuracySearch, Found, SearchData
 from spl_onnx.search.by_time import TimeChoice, choose_by_time, inner_options, versions
@@ -90,6 +91,7 @@ def _flops_results(
         found = flops.find(share * options.max_drop, scheme) if scheme else _nothing(found)
         plan = flops_plan(original, options, found)
         result = rewrite_model(original, options, plan)
+        plan = leave_dense(plan, result.refused)
         if not any(entry.is_rewritten for entry in plan.sites):
             result.model = original.model
         result.plan = plan
@@ -143,8 +145,8 @@ def timed_result(
 ) -> RewriteResult:
     """The model that a time search chose; the original itself where nothing is worth converting."""
     result = rewrite_model(original, options, choice.plan)
-    if not any(site.is_rewritten for site in choice.plan.sites):
+    result.plan = leave_dense(choice.plan, result.refused)
+    if not any(site.is_rewritten for site in result.plan.sites):
         result.model = original.model
-    result.plan = choice.plan
     result.report = {**result.report, "search": {**(summary or {}), **choice.summary}}
     return result

@@ -46,13 +46,17 @@ def test_unknown_names():
         next(trial_inputs(net([2]).model("y"), {"z": (1,)}, 0))
 
 
-def test_large_models_go_through_a_file(tmp_path, monkeypatch):
+@pytest.mark.parametrize("largest", [8, 1000])
+def test_large_models_go_through_a_file(tmp_path, monkeypatch, largest):
     model = net([3]).model("y")
     model.graph.initializer.add(name="unused", data_type=1, dims=[4], raw_data=bytes(16))
-    monkeypatch.setattr(trial, "MAX_INLINE_BYTES", 8)
-    source = Trial(tmp_path).source(model)
+    monkeypatch.setattr(trial, "PIPE_BYTES", 8)
+    monkeypatch.setattr(trial, "MAX_INLINE_BYTES", largest)
+    files = Trial(tmp_path)
+    source = files.source(model)
     assert source == str(tmp_path / "model1.onnx")
-    assert Trial(tmp_path).source(model, tmp_path / "own.onnx") == str(tmp_path / "own.onnx")
+    assert files.source(model, tmp_path / "gone.onnx") == str(tmp_path / "model2.onnx")
+    assert files.source(model, tmp_path / "model2.onnx") == str(tmp_path / "model2.onnx")
     for optimised in (True, False):
         got = run(source, {"x": np.float32([-1, 0, 2])}, optimised=optimised)
         np.testing.assert_array_equal(got[0], [0, 0, 2])

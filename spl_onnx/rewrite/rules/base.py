@@ -62,6 +62,11 @@ class Match:
         """Name of the site: its output tensor."""
         return self.scope.qualified(self.site_name or self.output.name)
 
+    @property
+    def layer(self) -> str:
+        """Name of the node that holds the weights; its output where it has none."""
+        return self.anchor.name or str(self.anchor.outputs[0].name)
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -151,6 +156,10 @@ class Rule(ABC):
             return Decision(True, self.examine(match) or self.summary)
         except (Refused, SplError) as refusal:  # errors: of attributes and geometry that nothing can mean
             return Decision(False, str(refusal))
+        except MemoryError:
+            raise
+        except Exception as error:
+            return Decision(False, unforeseen(match, error))
 
 
 class LayerRule(Rule):
@@ -171,7 +180,7 @@ class ExactRule(Rule):
         """The new nodes, in order; one of them writes the match's output.
 
         Args:
-            match: An accepted match, whose nodes are disconnected.
+            match: An accepted match; its nodes stay until the new ones are put in their place.
             inputs: What its anchor read.
         """
 
@@ -184,3 +193,10 @@ def label(node: gs.Node) -> str:
 def attributes(node: gs.Node) -> Attributes:
     """The attributes of `node`, to be read with care."""
     return Attributes(node.attrs, label(node))
+
+
+def unforeseen(match: Match | None, error: Exception) -> str:
+    """Why a site is left alone whose making failed in a way that no rule knows."""
+    where = "the site" if match is None else label(match.anchor)
+    text = " ".join(str(error).split())[:200]
+    return f"{where} has something that was not foreseen ({type(error).__name__}: {text}); please report this"

@@ -45,11 +45,12 @@ def selector(options: RewriteOptions) -> Callable[[Rule, Match], bool]:
         UsageError: A rule name is unknown.
     """
     wanted, skipped = set(name_list(options.rules)), set(name_list(options.skip_rules))
+    left_out = set(name_list(options.skip_layers))
     _check_names("--rules", wanted - {"default", "all"}, ("default", "all"))
     _check_names("--skip-rules", skipped)
 
     def selected(rule: Rule, match: Match) -> bool:
-        if rule.name in skipped:
+        if rule.name in skipped or match.layer in left_out:
             return False
         named = rule.name in wanted or "all" in wanted
         wished = rule.is_default(match) or (options.lossless and not rule.predicts)

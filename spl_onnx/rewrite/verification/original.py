@@ -1,0 +1,161 @@
+"""The original on made-up input: what a rewritten model is compared with. It is run once for all of them."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+import onnx
+
+from spl_onnx.errors import VerificationError
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, LoadedModel
+from spl_onnx.rewrite.tensors import all_graphs, total_bytes
+from spl_onnx.rewrite.trial import Trial, trial_inputs
+from spl_onnx.rewrite.verification.child import Array, Feeds, Job
+from spl_onnx.rewrite.verification.noise import noisy_feeds, noisy_model
+from spl_onnx.rewrite.verification.runner import RunError, Runner
+from spl_onnx.rewrite.verification.side_by_side import Finding
+from spl_onnx.rewrite.verification.tolerance import Bound, bound
+from spl_onnx.rewrite.verification.checker import problem_of
+
+#: Runs with noise: a single output may by chance move little in one of them.
+NOISY_RUNS = 4
+#: The size of their output is a matter of values: a layer that is predicted may change it.
+_DATA_DEPENDENT = frozenset(("Compress", "Loop", "NonMaxSuppression", "NonZero", "Unique"))
+
+
+class Original:
+    """A model on the first made-up input it accepts. A context manager: files and child process end with it.
+
+    Attributes:
+        loaded: The model.
+        options: What the user asked for.
+        feeds: The input.
+        expected: Its outputs.
+        bounds: What rounding does to each of them.
+        source: The model as the runner takes it.
+        findings: Of sites that were compared one by one, by site and rule; None where that is impossible.
+        sites_skipped: Why no site was compared so, if there is a reason.
+
+    Raises:
+        VerificationError: It runs on no made-up input.
+        UsageError: An input cannot be made up.
+    """
+
+    def __init__(self, loaded: LoadedModel, options: RewriteOptions) -> None:
+        self.loaded, self.options = loaded, options
+        self.findings: dict[tuple[str, str], Finding | None] = {}
+        self.sites_skipped = ""
+        self._runner = Runner()
+        self._folder = tempfile.TemporaryDirectory(prefix="spl-onnx-")
+        try:
+            self.source = Trial(Path(self._folder.name)).source(loaded.model, loaded.path)
+            self.feeds, self.expected = self._first_run()
+            self.bounds = self._bounds()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Original:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child process and remove the files."""
+        self._runner.close()
+        self._folder.cleanup()
+
+    @staticmethod
+    @contextmanager
+    def as_source(model: onnx.ModelProto) -> Iterator[bytes | str]:
+        """Another model as the runner takes it; its file is removed afterwards."""
+        with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
+            yield Trial(Path(folder)).source(model)
+
+    def run(self, source: bytes | str, *, plugin: bool = False) -> list[Array]:
+        """Outputs of a model for the same input.
+
+        Raises:
+            RunError: It does not run, or ends the process.
+            PluginError: The library is wanted and cannot be used.
+        """
+        return self._runner.run(Job(source, self.feeds, plugin=plugin))[0]
+
+    def run_outputs(self, source: bytes | str, outputs: tuple[str, ...], repeat: int) -> list[list[Array]]:
+        """Some outputs of a model for the same input, with the library, several times; errors as `run`."""
+        job = Job(source, self.feeds, plugin=True, outputs=outputs, repeat=repeat)
+        return list(self._runner.run(job))
+
+    @cached_property
+    def problem(self) -> str:
+        """What the checker or shape inference dislikes in the original; empty where nothing."""
+        return problem_of(self.loaded.model, self.source)
+
+    def shape_is_fixed(self, index: int) -> bool:
+        """Whether the shape of an output does not depend on values, as that of found boxes does."""
+        bound = self.bounds[index]
+        return bound.same_shape and bound.name not in self._data_dependent
+
+    def _first_run(self) -> tuple[Feeds, list[Array]]:
+        problem = "it has no inputs"
+        for feeds in trial_inputs(self.loaded.model, self.options.input_shape, self.options.seed):
+            try:
+                return feeds, self._runner.run(Job(self.source, feeds))[0]
+            except RunError as error:  # a wrong size is one of many causes
+                problem = str(error)
+        raise VerificationError(
+            f"the original model does not run on a made-up input ({problem}); "
+            "name a shape it accepts with --input-shape, or use --no-verify"
+        )
+
+    def _bounds(self) -> list[Bound]:
+        """From runs that differ by rounding: without optimisations, and with noise."""
+        self._data_dependent = data_dependent_outputs(self.loaded.model)
+        runs = [*self._tried(Job(self.source, self.feeds, optimised=False)), *self._noisy_runs()]
+        names = [value.name for value in self.loaded.model.graph.output]
+        return [
+            bound(name, expected, [run[index] for run in runs])
+            for index, (name, expected) in enumerate(zip(names, self.expected, strict=True))
+        ]
+
+    def _noisy_runs(self) -> list[list[Array]]:
+        """Runs with noise in every layer; in the inputs alone where the model is too large to be copied."""
+        feeds = noisy_feeds(self.feeds, self.options.seed)
+        if 2 * total_bytes(self.loaded.model) <= MAX_INLINE_BYTES:
+            with self.as_source(noisy_model(self.loaded.model)) as source:
+                runs = self._tried(Job(source, feeds, repeat=NOISY_RUNS))
+            if runs:
+                return runs
+        seeds = range(self.options.seed, self.options.seed + NOISY_RUNS)
+        moved = [noisy_feeds(self.feeds, seed) for seed in seeds]
+        return [run for feeds in moved for run in self._tried(Job(self.source, feeds))]
+
+    def _tried(self, job: Job) -> list[list[Array]]:
+        """The runs of a job; none where it fails, which is no fault of a rewritten model."""
+        try:
+            return list(self._runner.run(job))
+        except RunError:
+            return []
+
+
+def data_dependent_outputs(model: onnx.ModelProto) -> set[str]:
+    """Outputs behind nodes whose output shapes depend on values."""
+    dependent: set[str] = set()
+    for node in model.graph.node:
+        inner = (n for a in node.attribute if a.HasField("g") for g in all_graphs(a.g) for n in g.node)
+        decides = {node.op_type, *(n.op_type for n in inner)} & _DATA_DEPENDENT
+        if decides or dependent.intersection(node.input):
+            dependent.update(node.output)
+    return dependent & {value.name for value in model.graph.output}

@@ -1,0 +1,44 @@
+"""Before a search: layers whose exact sites fail their checks are left out, so that none ends the search."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spl_onnx.options import RewriteOptions, name_list
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.search.by_time import inner_options
+
+
+def sound_options(original: LoadedModel, options: RewriteOptions) -> tuple[RewriteOptions, dict[str, str]]:
+    """Options that leave out the layers whose exact sites fail.
+
+    Args:
+        original: the model, which is not changed.
+        options: what to do; nothing is tried where it says so.
+
+    Returns:
+        The options, and why each layer was left out.
+
+    Raises:
+        VerificationError: the original does not run on made-up input.
+    """
+    if options.no_verify:
+        return options, {}
+    exact = replace(inner_options(options), lossless=True, predictor="auto", keep=None, no_verify=False)
+    made = rewrite_model(original, exact)
+    refused = {site.layer: site.reason for site in made.plan.sites if (site.site, site.rule) in made.refused}
+    if not refused:
+        return options, {}
+    return replace(options, skip_layers=(*name_list(options.skip_layers), *refused)), refused
+
+
+def note_left_out(result: RewriteResult, refused: dict[str, str]) -> None:
+    """Say in plan and report of a result which layers were left out before the search, and why."""
+    if not refused:
+        return
+    for site in result.plan.sites:
+        site.reason = refused.get(site.layer, site.reason)
+    names = ", ".join(list(refused)[:5]) + (f" and {len(refused) - 5} more" if len(refused) > 5 else "")
+    note = f"left out of the search after a failed check: {names} ({next(iter(refused.values()))})"
+    result.report["notes"] = [*result.report.get("notes", []), note]
