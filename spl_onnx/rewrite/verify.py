@@ -144,6 +144,4 @@ def _notes(original: Original, sites: dict[str, Any] | str) -> list[str]:
         instead = f"{count} sites were compared one by one instead"
     else:
         instead = "nor do its sites one by one; compare it on data"
-    return [
-        f"verification: on made-up input the outputs of this model {why}, so they prove nothing; {instead}"
-    ]
+    return [f"on made-up input the outputs of this model {why}, so they prove nothing; {instead}"]

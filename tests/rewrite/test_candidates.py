@@ -8,6 +8,7 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.candidates import find_candidates, plan_selector
 from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.rules.conv_relu import ConvRelu
 from spl_onnx.rewrite.rules.registry import selector
 from tests.rewrite.builders import Net
 from tests.rewrite.rules.test_conv_add_relu import two_convolutions
@@ -99,3 +100,25 @@ def test_plan_selects_by_site_and_rule():
     found = find_candidates(ModelContext(net().model("y")), plan_selector(plan))
     assert [c.match is not None for c in found] == [True, False, False]
     assert found[0].entry.site == "r1"
+
+
+@pytest.mark.parametrize("step", ["pattern", "examine"])
+def test_a_rule_that_stumbles_over_a_layer_refuses_it(monkeypatch, step):
+    """The other layers are found as always."""
+    real = getattr(ConvRelu, step)
+
+    def stumble(self, *args):
+        match_or_node = args[-1]
+        node = getattr(match_or_node, "anchor", match_or_node)
+        if node.name == "c2_node":
+            raise KeyError("kernel_shape")
+        return real(self, *args)
+
+    monkeypatch.setattr(ConvRelu, step, stumble)
+    found = find_candidates(
+        ModelContext(net().model("y")), selector(RewriteOptions(rules="conv_relu,gemm_relu"))
+    )
+    (stumbled,) = [c.entry for c in found if c.entry.layer == "c2_node"]
+    assert stumbled.choice == "dense"
+    assert "Conv 'c2_node' has something that was not foreseen (KeyError: 'kernel_shape')" in stumbled.reason
+    assert [c.entry.site for c in found if c.match is not None] == ["r1", "y"]

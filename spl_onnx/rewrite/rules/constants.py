@@ -13,7 +13,7 @@ def constant_float(scope: Scope, node: gs.Node, index: int, what: str) -> FloatA
     """Input `index` of `node` as a constant float32 array.
 
     Raises:
-        Refused: It is not constant or has another type.
+        Refused: It is not constant, has another type, or holds no number.
     """
     if not has_input(node, index):
         raise Refused(f"{label(node)} has no {what}")
@@ -23,6 +23,10 @@ def constant_float(scope: Scope, node: gs.Node, index: int, what: str) -> FloatA
         raise Refused(f"{what} '{tensor.name}' of {label(node)} is not constant")
     if value.dtype != np.float32:
         raise Refused(f"{what} '{tensor.name}' of {label(node)} has type {value.dtype}, wanted float32")
+    if not value.size:
+        raise Refused(
+            f"{what} '{tensor.name}' of {label(node)} has shape {list(value.shape)}: it holds nothing"
+        )
     return value.astype(np.float32, copy=False)
 
 

@@ -38,7 +38,7 @@ def read_window(node: gs.Node, kernel: tuple[int, ...], sizes: tuple[Dim, ...] |
         sizes: Spatial dimensions of its input, as far as known.
 
     Raises:
-        Refused: Padding depends on a size that is not known.
+        Refused: Padding depends on a size that is not known, or would be negative.
     """
     count = len(kernel)
     given = attributes(node)
@@ -53,6 +53,8 @@ def read_window(node: gs.Node, kernel: tuple[int, ...], sizes: tuple[Dim, ...] |
         pads = given.integers("pads", 2 * count, [0] * (2 * count))
     else:
         raise Refused(f"{label(node)} has auto_pad {auto}, wanted NOTSET, VALID, SAME_UPPER or SAME_LOWER")
+    if sizes is not None and 0 in sizes:
+        raise Refused(f"{label(node)} works on images without a single place")
     if any(pad < 0 for pad in pads):
         raise Refused(f"{label(node)} has negative pads {list(pads)}")
     return WindowAttributes(kernel, strides, pads, dilations)
@@ -74,11 +76,17 @@ def _same_pads(
         if stride == 1:
             total = reach - 1
         elif isinstance(size, int):
-            total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+            total = (-(-size // stride) - 1) * stride + reach - size
+            if total < -1:
+                # ONNX Runtime crops half of it off at the beginning; of -1 that is nothing.
+                raise Refused(
+                    f"{label(node)} pads automatically by {total}: stride {stride} passes its window of {reach}"
+                )
         else:
             raise Refused(
                 f"{label(node)} pads automatically with stride {stride}, and its input size is not known"
             )
+        total = max(total, 0)
         small, large = total // 2, total - total // 2
         begins.append(small if upper else large)
         ends.append(large if upper else small)

@@ -93,9 +93,11 @@ class Original:
         """
         return self._runner.run(Job(source, self.feeds, plugin=plugin))[0]
 
-    def run_outputs(self, source: bytes | str, outputs: tuple[str, ...], repeat: int) -> list[list[Array]]:
-        """Some outputs of a model for the same input, with the library, several times; errors as `run`."""
-        job = Job(source, self.feeds, plugin=True, outputs=outputs, repeat=repeat)
+    def run_outputs(
+        self, source: bytes | str, outputs: tuple[str, ...], repeat: int, *, plugin: bool
+    ) -> list[list[Array]]:
+        """Some outputs of a model for the same input, several times; errors as `run`."""
+        job = Job(source, self.feeds, plugin=plugin, outputs=outputs, repeat=repeat)
         return list(self._runner.run(job))
 
     @cached_property

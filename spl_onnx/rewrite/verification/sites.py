@@ -8,7 +8,7 @@ from spl_onnx.errors import PluginError, VerificationError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.tensors import total_bytes
-from spl_onnx.rewrite.verification.child import one_line
+from spl_onnx.rewrite.verification.child import Array, one_line
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.runner import RunError
 from spl_onnx.rewrite.verification.side_by_side import Finding, findings, side_by_side
@@ -71,8 +71,8 @@ def _compare(original: Original, plan: Plan) -> str:
         beside, watched = side_by_side(model, plan)
         names = tuple(name for entry in watched for name in entry.outputs)
         with original.as_source(beside) as source:
-            runs = original.run_outputs(source, names, _RUNS) if watched else []
-    except (RunError, PluginError) as error:
+            runs = _runs(original, source, names) if names else []
+    except RunError as error:
         return str(error)
     except MemoryError:
         raise
@@ -82,6 +82,14 @@ def _compare(original: Original, plan: Plan) -> str:
     original.findings |= {(entry.site, entry.rule): None for entry in plan.sites if entry.is_rewritten}
     original.findings |= {_key(finding): finding for finding in findings(watched, runs)}
     return ""
+
+
+def _runs(original: Original, source: bytes | str, names: tuple[str, ...]) -> list[list[Array]]:
+    """With the library, or with the dense bodies where it cannot be used."""
+    try:
+        return original.run_outputs(source, names, _RUNS, plugin=True)
+    except PluginError:
+        return original.run_outputs(source, names, _RUNS, plugin=False)
 
 
 def _key(finding: Finding) -> Key:

@@ -28,3 +28,15 @@ def test_has_input():
     made.node("Clip", [made.input("x", [2]), "", made.const("hi", np.float32(1))], "y")
     scope = scope_of(made, "y")
     assert [has_input(node_of(scope, "y"), i) for i in range(4)] == [True, False, True, False]
+
+
+def test_a_constant_that_holds_nothing():
+    made = Net()
+    made.node(
+        "Conv", [made.input("x", [1, 3, 5, 5]), made.const("w", np.zeros((0, 3, 3, 3), np.float32))], "y"
+    )
+    scope = scope_of(made, "y")
+    with pytest.raises(
+        Refused, match=r"weights 'w' of Conv 'y_node' has shape \[0, 3, 3, 3\]: it holds nothing"
+    ):
+        constant_float(scope, node_of(scope, "y"), 1, "weights")

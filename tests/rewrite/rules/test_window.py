@@ -67,3 +67,21 @@ def test_unknown_padding_is_refused():
     crooked.attrs["auto_pad"] = "REFLECT"
     with pytest.raises(Refused, match="auto_pad REFLECT"):
         read_window(crooked, (3, 3), None)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), [(1, 4, 8), (3, 6, 12), (5, 10, 50)])
+def test_automatic_padding_below_zero_is_refused(kernel, stride, size):
+    """ONNX Runtime crops there."""
+    same = node(auto_pad="SAME_UPPER", strides=[stride, stride])
+    with pytest.raises(
+        Refused, match=rf"pads automatically by -\d+: stride {stride} passes its window of {kernel}"
+    ):
+        read_window(same, (kernel, kernel), (size, size))
+    assert read_window(same, (kernel, kernel), (size + 1, size + 1)).pads, (
+        "one place more: no padding below 0"
+    )
+
+
+def test_images_without_a_place_are_refused():
+    with pytest.raises(Refused, match="works on images without a single place"):
+        read_window(node(), (3, 3), ("H", 0))
