@@ -6,7 +6,7 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from spl_onnx.errors import UsageError, VerificationError
+from spl_onnx.errors import SplError, VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.apply import Applied, Decided, apply, carry_out
 from spl_onnx.rewrite.model_io import LoadedModel
@@ -51,19 +51,23 @@ def checked(loaded: LoadedModel, options: RewriteOptions, decided: Decided) -> C
 
     Raises:
         VerificationError: The original does not run.
-        UsageError: The settings of a plan do not fit, or no input can be made up.
+        UsageError: No input can be made up.
+        ModelError: The model as a whole cannot be rewritten.
     """
-    if not any(entry.is_rewritten for entry in decided.plan.sites):
+    try:
         applied = carry_out(decided)
+    except (SplError, MemoryError):  # what the whole model lacks, such as a newer opset, no site can help
+        raise
+    except Exception as error:
+        with Original(loaded, options) as original:
+            return _Repair(original, decided.plan).rest(_failure(error))
+    if not any(entry.is_rewritten for entry in applied.plan.sites):
         return Checked(applied, verify(loaded, applied.model, options, applied.plan))
     with Original(loaded, options) as original:
         try:
-            applied = carry_out(decided)
             return Checked(applied, verify(loaded, applied.model, options, applied.plan, original))
-        except (UsageError, MemoryError):
-            raise
-        except Exception as error:
-            return _Repair(original, decided.plan).rest(_failure(error))
+        except VerificationError as error:
+            return _Repair(original, applied.plan).rest(error)
 
 
 def leave_dense(plan: Plan, refused: dict[Key, str]) -> Plan:

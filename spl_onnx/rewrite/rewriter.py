@@ -8,7 +8,6 @@ from typing import Any
 
 import onnx
 
-from spl_onnx.errors import UsageError
 from spl_onnx.files import write_text
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.apply import Applied, Decided, carry_out, decide

@@ -12,6 +12,7 @@ from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.rules.registry import selector
 from spl_onnx.rewrite.site_maker import make_site
+from spl_onnx.spec.attributes import LRN
 from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
 from tests.rewrite.test_rewriter import net
 
@@ -53,7 +54,7 @@ def test_nodes_without_weights():
     made.node("LRN", [made.input("x", [1, 4, 5, 5])], "y", size=3)
     (found,) = candidates(made, "y")
     nodes = lossless(found).nodes
-    assert [node.op for node in nodes] == ["Transpose", "LRN", "Transpose"]
+    assert [node.op for node in nodes] == ["Transpose", LRN, "Transpose"]
     assert nodes[1].name == "y/lrn"
 
 

@@ -115,7 +115,7 @@ def test_shifts_of_the_choice_by_time_are_settled(plugin_path, watch, monkeypatc
 
     monkeypatch.setattr(TimeSearch, "settled", noted)
     _, _, results, _ = tried()
-    assert settled and results[0].plan is settled[0]
+    assert settled and results[0].plan == settled[0]
     shifts = [e.settings.get("shift") for e in results[0].plan.sites]
     assert any(shifts)
 

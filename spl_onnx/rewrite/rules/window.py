@@ -80,7 +80,7 @@ def _same_pads(
             if total < -1:
                 # ONNX Runtime crops half of it off at the beginning; of -1 that is nothing.
                 raise Refused(
-                    f"{label(node)} pads automatically by {total}: stride {stride} passes its window of {reach}"
+                    f"{label(node)} pads automatically by {total}: stride {stride} passes its window {reach}"
                 )
         else:
             raise Refused(

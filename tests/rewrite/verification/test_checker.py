@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spl_onnx.rewrite.verification.validity import problem_of
+from spl_onnx.rewrite.verification.checker import problem_of
 from tests.rewrite.verification.networks import plain
 
 
