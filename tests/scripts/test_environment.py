@@ -92,19 +92,26 @@ def test_environment_is_made(tmp_path: Path, modules: str, maker: str) -> None:
     assert result.stdout.splitlines()[-2:] == [f"made with {maker}", "ready"]
 
 
+PASSED = "== 3 passed, 1 skipped in 2.50s =="
+
+
 @pytest.mark.parametrize(
-    ("script", "code", "last"),
+    ("tests", "search", "code", "last"),
     [
-        ("echo '== 3 passed, 1 skipped in 2.50s =='; echo cleaning", 0, "== 3 passed, 1 skipped in 2.50s =="),
-        ("echo '== 1 failed in 0.10s =='; exit 1", 1, "== 1 failed in 0.10s =="),
-        ("exit 2", 2, "no pytest summary: a step before the tests failed"),
+        (f"echo '{PASSED}'; echo cleaning", "exit 0", 0, PASSED),
+        (f"echo '{PASSED}'", "echo 'uses: tried 9, clean 8, bad 1'; exit 1", 1, PASSED),
+        ("echo '== 1 failed in 0.10s =='; exit 1", "exit 0", 1, "== 1 failed in 0.10s =="),
+        ("exit 2", "exit 0", 2, "no pytest summary: a step before the tests failed"),
     ],
 )
-def test_ci_keeps_code_and_ends_with_the_summary(tmp_path: Path, script: str, code: int, last: str) -> None:
+def test_ci_keeps_code_and_ends_with_the_summary(
+    tmp_path: Path, tests: str, search: str, code: int, last: str
+) -> None:
     (tmp_path / ".ci").mkdir()
     (tmp_path / "scripts").mkdir()
     shutil.copy(PROJECT / ".ci" / "run", tmp_path / ".ci" / "run")
-    tool(tmp_path / "scripts", "test.sh", script)
+    tool(tmp_path / "scripts", "test.sh", tests)
+    tool(tmp_path / "scripts", "harden.sh", f'[ "$*" = --short ] || exit 9; {search}')
     result = subprocess.run([str(tmp_path / ".ci" / "run")], capture_output=True, text=True, check=False)
     assert result.returncode == code
     assert result.stdout.splitlines()[-1] == last
