@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 LONGEST_FILE = 400
-FOLDERS = ("spl_onnx", "ort_ops", "models", "scripts", "experiments", "tests")
+FOLDERS = ("spl_onnx", "ort_ops", "models", "scripts", "experiments", "examples", "tests")
 CPP_SUFFIXES = (".cc", ".h", ".cu", ".cuh")
 
 

@@ -19,14 +19,14 @@ check() {
 }
 
 clang_format() {
-  find ort_ops scripts tests \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+  find ort_ops examples scripts tests \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
     xargs -0 --no-run-if-empty clang-format --dry-run -Werror
 }
 
 step "install"
 pip install --quiet '.[test]'
 
-python_folders=(spl_onnx models scripts experiments tests)
+python_folders=(spl_onnx models scripts experiments examples tests)
 check "ruff check" ruff check "${python_folders[@]}"
 check "ruff format" ruff format --check "${python_folders[@]}"
 check "mypy" mypy

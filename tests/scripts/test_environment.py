@@ -11,7 +11,7 @@ import pytest
 
 from tests.datasets import PROJECT
 
-SCRIPTS = sorted((PROJECT / "scripts").glob("*.sh"))
+SCRIPTS = sorted([*(PROJECT / "scripts").glob("*.sh"), *(PROJECT / "examples").glob("*.sh")])
 COMMANDS = [path for path in [*SCRIPTS, PROJECT / ".ci" / "run"] if path.name != "environment.sh"]
 
 
