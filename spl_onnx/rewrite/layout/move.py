@@ -13,9 +13,10 @@ from collections.abc import Callable
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.emit import TO_NCHW, TO_NHWC
+from spl_onnx.rewrite.emit import TO_NCHW, TO_NHWC, give_rank
 from spl_onnx.rewrite.layout.cancel import clean_layout
 from spl_onnx.rewrite.layout.cut import FIRST, SECOND, Bond, first_side
+from spl_onnx.rewrite.layout.hold import hold_transposes
 from spl_onnx.rewrite.layout.movable import Move, find_move
 from spl_onnx.rewrite.layout.weight import elements
 from spl_onnx.spec.attributes import DOMAIN_CONV
@@ -43,7 +44,10 @@ def settle_layout(scope: Scope, made: list[gs.Node], note: Note) -> list[Move]:
         index = next(i for i, node in enumerate(scope.graph.nodes) if node is move.node)
         scope.graph.nodes[index : index + 1] = nodes
         made += nodes
-    clean_layout(scope, {id(node) for node in made})
+    ours = {id(node) for node in made}
+    clean_layout(scope, ours)
+    if any(id(node) in ours for node in scope.graph.nodes):
+        made += hold_transposes(scope)
     return moves
 
 
@@ -120,6 +124,8 @@ def _carry_out(scope: Scope, move: Move) -> list[gs.Node]:
     if move.makes_images:
         for index, output in enumerate(outputs):
             outputs[index] = gs.Variable(fresh(f"{output.name}/nhwc"))
+            if move.domain == DOMAIN_CONV:
+                give_rank(outputs[index], 4)
             after.append(_transpose(scope, outputs[index], output, TO_NCHW))
     moved = gs.Node(move.op, node.name, move.attrs, inputs, outputs, move.domain)
     return [*before, moved, *after]
