@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.base import Refused, attributes, label
-from spl_onnx.rewrite.rules.window import read_window
+from spl_onnx.rewrite.rules.window import WindowAttributes, read_window
+from spl_onnx.rewrite.symbolic import Dim
 from spl_onnx.spec.attributes import MAX_WINDOW, Pooling
+
+
+def _may_start_beyond(window: WindowAttributes, direction: int, sizes: Sequence[Dim] | None) -> bool:
+    """Whether in ceil mode a last window may start beyond the input and its leading padding.
+
+    Before 1.21 ONNX Runtime keeps such a window, which has no value.
+
+    Args:
+        window: The window, of two directions.
+        direction: 0 = down, 1 = right.
+        sizes: Of the input, as far as known; those of the last directions.
+    """
+    kernel, stride = window.kernel[direction], window.strides[direction]
+    begin, end = window.pads[direction], window.pads[direction + 2]
+    size = sizes[direction - 2] if sizes is not None and len(sizes) >= 2 - direction else None
+    if isinstance(size, int):
+        room = size + begin + end - kernel
+        return -(-room // stride) * stride >= size + begin
+    return stride + end > kernel
 
 
 def read_pool(scope: Scope, node: gs.Node | None, spatial: int) -> Pooling:
@@ -29,7 +51,8 @@ def read_pool(scope: Scope, node: gs.Node | None, spatial: int) -> Pooling:
     if given.integer("storage_order", 0) != 0:
         raise Refused(f"{label(node)} stores columns first")
     shape = scope.shape(node.inputs[0])
-    window = read_window(node, kernel, None if shape is None else shape[2:]).lifted()
+    sizes = None if shape is None else shape[2:]
+    window = read_window(node, kernel, sizes).lifted()
     if window.kernel[0] * window.kernel[1] > MAX_WINDOW:
         raise Refused(f"window {list(kernel)} of {label(node)} has more than {MAX_WINDOW} places")
     if window.kernel == (1, 1):
@@ -39,7 +62,13 @@ def read_pool(scope: Scope, node: gs.Node | None, spatial: int) -> Pooling:
             raise Refused(
                 f"pads {list(window.pads)} of {label(node)} are not smaller than its window {list(kernel)}"
             )
+    ceil = given.integer("ceil_mode", 0) == 1
+    if ceil and any(_may_start_beyond(window, i, sizes) for i in range(2)):
+        raise Refused(
+            f"the last window of {label(node)} (ceil_mode) may start beyond its input; "
+            "releases of ONNX Runtime differ on whether it counts"
+        )
     try:
-        return Pooling(window.kernel, window.strides, window.pads, given.integer("ceil_mode", 0) == 1)
+        return Pooling(window.kernel, window.strides, window.pads, ceil)
     except ModelError as error:
         raise Refused(f"{label(node)}: {error}") from error
