@@ -30,6 +30,22 @@ from spl_onnx.spec.attributes import (
 TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
+def give_rank(y: gs.Tensor, rank: int | None, last: int | None = None) -> None:
+    """Say of the float32 output of an operator of ours how many dimensions it has, and its last size.
+
+    The library can say so only where it knows every size, and before ONNX Runtime 1.24 not at all. Readers
+    (Resize, Shape) then take a tensor without a rank for one without dimensions. Other sizes are left open:
+    what a model announces of them may be wrong.
+
+    Args:
+        y: The output.
+        rank: Its number of dimensions; None = not known, nothing is said.
+        last: Its last size, where it is known.
+    """
+    if rank:
+        y.dtype, y.shape = np.dtype(np.float32), [*[None] * (rank - 1), last]
+
+
 class SiteEmitter:
     """Makes the nodes of one site.
 
@@ -123,9 +139,11 @@ class SiteEmitter:
         # Evaluators of functions want as many inputs as the dense body has, so an absent Bs is named.
         inputs = [x, w, self._constant("B", site.b), s, r, self._constant("Bs", self.bias)]
         if not site.is_image:
+            give_rank(self.output, self.scope.rank(self.output), len(site.w))
             self._node(SRMM, "srmm", inputs, self.output, attrs)
             return
         y = self._variable("Y")
+        give_rank(y, 4, len(site.w))
         self._node(SRMM, "srmm", inputs, y, attrs)
         self._lower(y)
 

@@ -94,6 +94,7 @@ def export_model(
     Args:
         graph: The graph of `import_model`, edited. New constants are stored as initializers.
         original: The model it came from; not changed.
+            So are the types and shapes of variables that have them and that `original` says nothing of.
         drop: Names of initializers that are no longer wanted, if nothing reads them now.
 
     Returns:
@@ -153,6 +154,8 @@ def _merge(
     for tensor in edited.initializer:
         if tensor.name not in visible:
             append_copy(merged.initializer, tensor)
+    announced = {value.name for field in (merged.value_info, merged.output) for value in field}
+    merged.value_info.extend(value for value in edited.value_info if value.name not in announced)
 
 
 def _produced(graph: onnx.GraphProto) -> set[str]:

@@ -44,6 +44,18 @@ def test_a_selection_has_no_description():
     assert not described & selections
 
 
+def test_what_the_operators_give_has_a_rank():
+    """Readers in ONNX Runtime need it, and the library may not know all sizes."""
+    made = net()
+    made.node("Neg", ["y"], "z")
+    described = rewritten(made.model("z")).model.graph.value_info
+    shapes = {
+        value.name: [dim.dim_value or None for dim in value.type.tensor_type.shape.dim] for value in described
+    }
+    assert shapes["p1/Y"] == [None, None, None, 4]
+    assert shapes["y"] == [None, 6]
+
+
 def parts(lossless: bool = False) -> tuple[dict, dict]:
     result = rewritten(net().model("y"), lossless=lossless)
     nodes = {node.name: node for node in result.model.graph.node}

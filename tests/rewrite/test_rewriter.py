@@ -83,9 +83,10 @@ def test_dynamic_dimensions_and_descriptions_stay():
     result = rewritten(model)
     assert result.model.graph.input == model.graph.input
     assert result.model.graph.output == model.graph.output
-    assert [value.name for value in result.model.graph.value_info] == [], "p1 is channels last inside now"
+    announced = [value.name for value in result.model.graph.value_info]
+    assert announced == ["p1/Y", "r2/Y"], "p1 is channels last inside now"
     result = rewritten(model, rules="conv_relu_pool")
-    assert [value.name for value in result.model.graph.value_info] == ["p1"]
+    assert [value.name for value in result.model.graph.value_info] == ["p1", "p1/Y"]
 
 
 def test_relu_of_an_outer_convolution_inside_a_branch():

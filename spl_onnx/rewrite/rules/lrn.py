@@ -14,7 +14,7 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.emit import TO_NCHW, TO_NHWC
+from spl_onnx.rewrite.emit import TO_NCHW, TO_NHWC, give_rank
 from spl_onnx.rewrite.rules.base import ExactRule, Match, Refused, attributes, label
 from spl_onnx.spec.attributes import DOMAIN_CONV, LRN, ResponseNorm, lrn_attributes
 
@@ -50,6 +50,7 @@ class LocalResponseNorm(ExactRule):
             return match.scope.model.fresh(f"{match.name}/{part}")
 
         x, y = gs.Variable(fresh("nhwc")), gs.Variable(fresh("Y"))
+        give_rank(y, 4)
         attrs = lrn_attributes(_read(match.anchor))
         return [
             gs.Node("Transpose", fresh("to_nhwc"), {"perm": list(TO_NHWC)}, inputs, [x]),
