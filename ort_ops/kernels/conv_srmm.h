@@ -80,6 +80,7 @@ class ConvSrmm {
   ConvSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro);
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
+    if (shape.outputs() == 0) return "";
     thread_scratch().begin_run();
     return method_->run(shape, in, parallel);
   }

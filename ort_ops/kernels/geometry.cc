@@ -23,6 +23,8 @@ std::string check_range(const char* name, const int64_t* values, int count, int6
   return "";
 }
 
+bool is_size(int64_t size) { return 0 <= size && size <= kMaxElements; }
+
 }  // namespace
 
 std::string ConvAttributes::check() const {
@@ -49,19 +51,22 @@ std::string ConvAttributes::check() const {
 
 bool ConvShape::pooled() const { return at.pool_area() > 1; }
 
-int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
-                         int64_t dilation) {
-  const int64_t room = in + begin + end - ((kernel - 1) * dilation + 1);
-  return room < 0 ? 0 : room / stride + 1;
+int64_t conv_output_size(const ConvAttributes& at, int axis, int64_t in, int64_t kernel) {
+  if (!is_size(in) || !is_size(kernel)) return -1;
+  const int64_t reach = (kernel - 1) * at.dilations[axis] + 1;
+  const int64_t room = in + at.pads[axis] + at.pads[axis + 2] - reach;
+  return room < 0 ? -1 : room / at.strides[axis] + 1;
 }
 
-int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
-                         bool ceil) {
-  const int64_t room = in + begin + end - kernel;
-  if (!ceil) return room < 0 ? 0 : room / stride + 1;
-  // In ceil mode a window may be larger than its padded input; C++ rounds quotients towards zero.
-  const int64_t size = (room < 0 ? room / stride : (room + stride - 1) / stride) + 1;
-  return (size - 1) * stride >= in + begin ? size - 1 : size;
+int64_t pool_output_size(const ConvAttributes& at, int axis, int64_t in) {
+  if (!is_size(in)) return -1;
+  const int64_t stride = at.pool_strides[axis], begin = at.pool_pads[axis];
+  const int64_t room = in + begin + at.pool_pads[axis + 2] - at.pool_kernel[axis];
+  if (room < 0 && room > -stride) return at.pool_ceil || at.pool_short ? 1 : 0;
+  // Quotients are rounded towards zero, as in ONNX Runtime.
+  const int64_t size = (room + (at.pool_ceil && room > 0 ? stride - 1 : 0)) / stride + 1;
+  if (size < 0) return -1;
+  return at.pool_ceil && (size - 1) * stride >= in + begin ? size - 1 : size;
 }
 
 ConvShape with_long_rows(const ConvShape& shape, int64_t longest) {
@@ -84,6 +89,29 @@ std::string shape_text(const int64_t* dims, size_t rank) {
 }
 
 bool tensor_fits(const int64_t dims[4]) { return sizes_fit(dims, 4, kMaxElements); }
+
+bool is_empty(const int64_t dims[4]) { return std::count(dims, dims + 4, 0) > 0; }
+
+std::string check_pooled_images(const int64_t x[4]) {
+  if (!tensor_fits(x)) return "X " + shape_text(x, 4) + ": too large";
+  if (x[0] > 0 && is_empty(x)) return "X " + shape_text(x, 4) + ": an image without values";
+  return "";
+}
+
+std::string max_pool_shape(const ConvAttributes& at, const int64_t x[4], int64_t out[4]) {
+  std::string problem = at.check();
+  if (problem.empty()) problem = check_pooled_images(x);
+  if (!problem.empty()) return problem;
+  std::copy(x, x + 4, out);
+  for (int i = 0; i < 2; i++) {
+    out[1 + i] = pool_output_size(at, i, x[1 + i]);
+    if (out[1 + i] < 0)
+      return "X " + shape_text(x, 4) + ": the pooling window is larger than the padded image";
+  }
+  if (!tensor_fits(out))
+    return "X " + shape_text(x, 4) + ": the output " + shape_text(out, 4) + " is too large";
+  return "";
+}
 
 std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64_t w[4],
                        ConvShape* out) {
@@ -108,14 +136,12 @@ std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64
   s.at = at;
   s.N = x[0], s.H = x[1], s.W = x[2], s.C = x[3];
   s.O = w[0], s.kH = w[1], s.kW = w[2], s.Cg = w[3];
-  s.oH = conv_output_size(s.H, s.kH, at.strides[0], at.pads[0], at.pads[2], at.dilations[0]);
-  s.oW = conv_output_size(s.W, s.kW, at.strides[1], at.pads[1], at.pads[3], at.dilations[1]);
-  if (s.oH < 1 || s.oW < 1) return both() + ": the kernel is larger than the padded image";
-  s.pH = pool_output_size(s.oH, at.pool_kernel[0], at.pool_strides[0], at.pool_pads[0],
-                          at.pool_pads[2], at.pool_ceil);
-  s.pW = pool_output_size(s.oW, at.pool_kernel[1], at.pool_strides[1], at.pool_pads[1],
-                          at.pool_pads[3], at.pool_ceil);
-  if (s.pH < 1 || s.pW < 1) return both() + ": the pooling window is larger than the padded image";
+  s.oH = conv_output_size(at, 0, s.H, s.kH);
+  s.oW = conv_output_size(at, 1, s.W, s.kW);
+  if (s.oH < 0 || s.oW < 0) return both() + ": the kernel is larger than the padded image";
+  s.pH = pool_output_size(at, 0, s.oH);
+  s.pW = pool_output_size(at, 1, s.oW);
+  if (s.pH < 0 || s.pW < 0) return both() + ": the pooling window is larger than the padded image";
   const int64_t conv[4] = {s.N, s.oH, s.oW, s.O}, pooled[4] = {s.N, s.pH, s.pW, s.O};
   if (!tensor_fits(conv) || !tensor_fits(pooled)) return both() + ": the output is too large";
   *out = s;

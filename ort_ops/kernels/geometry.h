@@ -16,6 +16,9 @@ struct ConvAttributes {
   int64_t pool_strides[2] = {1, 1};
   int64_t pool_pads[4] = {0, 0, 0, 0};
   bool pool_ceil = false;
+  // Whether a window that is larger than the padded image, by less than a stride, counts also where
+  // pool_ceil is off. ONNX Runtime counts it from 1.21 on.
+  bool pool_short = true;
 
   // Empty when the attributes are within the contract, otherwise what is wrong.
   std::string check() const;
@@ -52,15 +55,24 @@ inline bool windows_overlap(const ConvAttributes& at) {
   return at.pool_strides[0] < at.pool_kernel[0] || at.pool_strides[1] < at.pool_kernel[1];
 }
 
-// Sizes as ONNX defines them; 0 or less when the window does not fit.
-int64_t conv_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
-                         int64_t dilation);
-int64_t pool_output_size(int64_t in, int64_t kernel, int64_t stride, int64_t begin, int64_t end,
-                         bool ceil);
+// Places of the output in direction `axis` (0 = down, 1 = right), as ONNX Runtime counts them; -1
+// where there can be no output: `in` or `kernel` is unknown (below 0) or beyond all bounds, or the
+// window is too large. A convolution has at least one place, a pooling may have none.
+int64_t conv_output_size(const ConvAttributes& at, int axis, int64_t in, int64_t kernel);
+int64_t pool_output_size(const ConvAttributes& at, int axis, int64_t in);
+
+// What is wrong with images x = {N, H, W, C} as input of a pooling, as ONNX Runtime sees it: a
+// batch may be without images, but no image without values. Else empty.
+std::string check_pooled_images(const int64_t x[4]);
+
+// Sizes of the output of pooling images of sizes x = {N, H, W, C}. Only the pool_ members of `at`
+// count. Returns an empty string and fills `out`, or says what does not fit.
+std::string max_pool_shape(const ConvAttributes& at, const int64_t x[4], int64_t out[4]);
 
 // Whether a tensor of four sizes is one that kernels take: all positions in it, and their products
 // with attributes, are far below 2^63.
 bool tensor_fits(const int64_t dims[4]);
+bool is_empty(const int64_t dims[4]);
 
 // x = {N, H, W, C}, w = {O, kH, kW, Cg}. Returns an empty string and fills `out`, or says what does
 // not fit, with both shapes.

@@ -35,22 +35,6 @@ void pool_row(const ConvAttributes& at, const float* image, const int64_t dims[4
 
 }  // namespace
 
-std::string max_pool_shape(const ConvAttributes& at, const int64_t x[4], int64_t out[4]) {
-  std::string problem = at.check();
-  if (!problem.empty()) return problem;
-  if (!tensor_fits(x)) return "X " + shape_text(x, 4) + ": too large";
-  std::copy(x, x + 4, out);
-  for (int i = 0; i < 2; i++) {
-    out[1 + i] = pool_output_size(x[1 + i], at.pool_kernel[i], at.pool_strides[i], at.pool_pads[i],
-                                  at.pool_pads[2 + i], at.pool_ceil);
-    if (out[1 + i] < 1)
-      return "X " + shape_text(x, 4) + ": the pooling window is larger than the padded image";
-  }
-  if (!tensor_fits(out))
-    return "X " + shape_text(x, 4) + ": the output " + shape_text(out, 4) + " is too large";
-  return "";
-}
-
 Message run_max_pool(const ConvAttributes& at, const float* x, const int64_t dims[4], float* y,
                      const int64_t out[4], const Parallel& parallel, const MicroKernels& micro) {
   const int64_t image = dims[1] * dims[2] * dims[3], row = out[2] * out[3];

@@ -36,7 +36,7 @@ const std::string kFolder = own_folder();
 
 }  // namespace
 
-CudaOps load_cuda_ops(const OrtApi* api, bool infer_shapes) {
+CudaOps load_cuda_ops() {
   CudaOps found;
   // Both stay open as long as the process, like the operators.
   if (dlopen(kDriver, RTLD_LAZY | RTLD_LOCAL) == nullptr) return found;
@@ -44,11 +44,11 @@ CudaOps load_cuda_ops(const OrtApi* api, bool infer_shapes) {
   void* library = dlopen((kFolder + kCudaLibrary).c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) return found;
   const auto entry = reinterpret_cast<CudaEntry>(dlsym(library, kCudaEntry));
-  if (entry != nullptr) entry(api, infer_shapes, &found);
+  if (entry != nullptr) entry(ort::api, ort::runtime, &found);
   return found;
 }
 #else
-CudaOps load_cuda_ops(const OrtApi*, bool) { return {}; }
+CudaOps load_cuda_ops() { return {}; }
 #endif
 
 }  // namespace spl

@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "ops/ort_abi.h"
+#include "ops/ort_call.h"
 
 namespace spl {
 
@@ -20,11 +20,11 @@ struct CudaOps {
 
 // What the library exports under the name kCudaEntry: fills `out`. The number in the name changes
 // with the meaning, so that libraries of different builds do not meet.
-using CudaEntry = void (*)(const OrtApi* api, bool infer_shapes, CudaOps* out);
-constexpr char kCudaEntry[] = "spl_onnx_cuda_ops_1";
+using CudaEntry = void (*)(const OrtApi* api, const ort::Runtime& runtime, CudaOps* out);
+constexpr char kCudaEntry[] = "spl_onnx_cuda_ops_2";
 constexpr char kCudaLibrary[] = "libspl_ops_cuda.so";
 
 // The operators of the library; none where there is no driver or no library.
-CudaOps load_cuda_ops(const OrtApi* api, bool infer_shapes);
+CudaOps load_cuda_ops();
 
 }  // namespace spl

@@ -68,24 +68,17 @@ class Images {
   ConvAttributes attributes_;
 };
 
-// Output size in one direction; -1 where the input is unknown.
-inline int64_t direction(const ConvAttributes& at, int axis, int64_t in, int64_t kernel) {
-  if (in < 0 || kernel < 0) return -1;
-  const int64_t conv = conv_output_size(in, kernel, at.strides[axis], at.pads[axis],
-                                        at.pads[axis + 2], at.dilations[axis]);
-  return pool_output_size(conv, at.pool_kernel[axis], at.pool_strides[axis], at.pool_pads[axis],
-                          at.pool_pads[axis + 2], at.pool_ceil);
-}
-
 template <ort::ElementType Output>
 void infer(const ort::InferContext& context) {
   const std::vector<ort::Dimension> x = context.input(0), w = context.input(1);
   if (x.size() != 4 || w.size() != 4) return;
   const ConvAttributes at = read_attributes(context);
-  context.set_output(Output, {x[0],
-                              {direction(at, 0, x[1].size, w[1].size), ""},
-                              {direction(at, 1, x[2].size, w[2].size), ""},
-                              w[0]});
+  auto direction = [&](int axis) -> ort::Dimension {
+    return {
+        pool_output_size(at, axis, conv_output_size(at, axis, x[1 + axis].size, w[1 + axis].size)),
+        ""};
+  };
+  context.set_output(Output, {x[0], direction(0), direction(1), w[0]});
 }
 
 }  // namespace spl::images

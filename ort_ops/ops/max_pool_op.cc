@@ -37,11 +37,7 @@ void infer(const ort::InferContext& context) {
   read_pooling(context, &at);
   require_empty(at.check());
   auto direction = [&](int axis) -> ort::Dimension {
-    const int64_t in = x[1 + axis].size;
-    if (in < 0) return {-1, ""};
-    return {pool_output_size(in, at.pool_kernel[axis], at.pool_strides[axis], at.pool_pads[axis],
-                             at.pool_pads[2 + axis], at.pool_ceil),
-            ""};
+    return {pool_output_size(at, axis, x[1 + axis].size), ""};
   };
   context.set_output(ort::kFloat, {x[0], direction(0), direction(1), x[3]});
 }

@@ -1,15 +1,24 @@
 #include "ops/ort_call.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <mutex>
 
 namespace spl::ort {
 
 const OrtApi* api = nullptr;
+Runtime runtime = {};
 
-bool use_api(const OrtApi* functions) {
+Runtime runtime_of(const char* version) {
+  int major = 0, minor = 0;
+  if (std::sscanf(version, "%d.%d", &major, &minor) != 2) return {false, true};
+  return {major > 1 || minor >= 24, major > 1 || minor >= 21};
+}
+
+bool use_api(const OrtApi* functions, const Runtime& release) {
   static std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
-  if (api == nullptr) api = functions;
+  if (api == nullptr) api = functions, runtime = release;
   return api == functions;
 }
 
@@ -224,6 +233,7 @@ std::vector<int64_t> InferContext::integers(const char* name, size_t count) cons
 }
 
 void InferContext::set_output(int type, const std::vector<Dimension>& dims) const {
+  if (!std::all_of(dims.begin(), dims.end(), [](const Dimension& d) { return d.told(); })) return;
   ShapeInfo shape;
   require_ok(call<OrtStatus*>(CreateTensorTypeAndShapeInfo, &shape.info), "cannot make a shape");
   require_ok(call<OrtStatus*>(SetTensorElementType, shape.info, type), "cannot set a type");

@@ -16,9 +16,22 @@ namespace spl::ort {
 // made once, and what one ONNX Runtime made the other cannot use.
 extern const OrtApi* api;
 
-// Sets `api` before any other call. False where it is another's already. Threads may register at
-// once; those that read `api` later do so behind the session that they made with it.
-bool use_api(const OrtApi* functions);
+// What depends on its release.
+struct Runtime {
+  // Before 1.24 it crashes on a node with an omitted input in the middle (S, Xscale) when the
+  // operator infers shapes: seen with 1.17.3, 1.18.1, 1.19.2, 1.20.1, 1.22.1 and 1.23.2.
+  bool infers_shapes;
+  // From 1.21 on its MaxPool gives one place where the window is larger than the padded image by
+  // less than a stride, before none (ConvAttributes::pool_short): seen with 1.17.3, 1.18.1, 1.20.1,
+  // 1.21.1, 1.22.1, 1.23.2 and 1.32.0.
+  bool short_windows;
+};
+extern Runtime runtime;
+Runtime runtime_of(const char* version);
+
+// Sets `api` and `runtime` before any other call. False where `api` is another's already. Threads
+// may register at once; those that read them later do so behind the session that they made.
+bool use_api(const OrtApi* functions, const Runtime& release);
 
 // What the user did wrong; becomes INVALID_ARGUMENT.
 struct InvalidArgument : std::runtime_error {
@@ -110,8 +123,10 @@ class Context {
 
 // --- Shape inference -----------------------------------------------------------------------------
 struct Dimension {
-  int64_t size;      // -1 = unknown
+  int64_t size;      // below 0 = unknown
   std::string name;  // of an unknown one, may be empty
+
+  bool told() const { return size >= 0 || !name.empty(); }
 };
 
 class InferContext {
@@ -122,6 +137,9 @@ class InferContext {
   int element_type(size_t index) const;  // 0 when it is unknown
   int64_t integer(const char* name) const;
   std::vector<int64_t> integers(const char* name, size_t count) const;
+  // Says nothing, and leaves the output without a rank, unless every dimension has a size or a
+  // name. ONNX Runtime knows no dimension without either: it would take the -1 for a size, share
+  // memory and fold constants by it. Names are for dimensions of equal size only.
   void set_output(int type, const std::vector<Dimension>& dims) const;
 
  private:

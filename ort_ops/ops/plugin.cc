@@ -26,16 +26,9 @@ OrtCustomOpDomain* make_domain(const char* name, const std::vector<OpSpec>& spec
   return domain;
 }
 
-// ONNX Runtime before 1.24 crashes on a node with an omitted input in the middle (S, Xscale) when
-// the operator infers shapes: seen with 1.17.3, 1.18.1, 1.19.2, 1.20.1, 1.22.1 and 1.23.2.
-bool can_infer_shapes(const char* version) {
-  int major = 0, minor = 0;
-  return std::sscanf(version, "%d.%d", &major, &minor) == 2 && (major > 1 || minor >= 24);
-}
-
-void add_domains(OrtSessionOptions* options, const char* version) {
-  static const bool infer = can_infer_shapes(version);
-  static const CudaOps cuda = load_cuda_ops(ort::api, infer);
+void add_domains(OrtSessionOptions* options) {
+  const bool infer = ort::runtime.infers_shapes;
+  static const CudaOps cuda = load_cuda_ops();
   static OrtCustomOpDomain* const domains[] = {
       make_domain("ai.spl.conv", conv_ops(), cuda.conv, infer),
       make_domain("ai.spl.gemm", gemm_ops(), cuda.gemm, infer)};
@@ -67,9 +60,9 @@ extern "C" __attribute__((visibility("default"))) OrtStatus* RegisterCustomOps(
                   base->GetVersionString());
     return refusal(base->GetApi(1), text);
   }
-  if (!ort::use_api(functions))
+  if (!ort::use_api(functions, ort::runtime_of(base->GetVersionString())))
     return refusal(functions,
                    "spl-onnx: another ONNX Runtime in this process has registered the library; use "
                    "one of them, or load a copy of the library under another name");
-  return ort::guarded([&] { add_domains(options, base->GetVersionString()); });
+  return ort::guarded([&] { add_domains(options); });
 }

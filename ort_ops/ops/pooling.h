@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/geometry.h"
+#include "ops/ort_call.h"
 
 namespace spl {
 
@@ -20,6 +21,7 @@ void read_pooling(const Source& from, ConvAttributes* at) {
   read_integers(from, "pool_strides", at->pool_strides, 2);
   read_integers(from, "pool_pads", at->pool_pads, 4);
   at->pool_ceil = from.integer("pool_ceil") != 0;
+  at->pool_short = ort::runtime.short_windows;
 }
 
 }  // namespace spl

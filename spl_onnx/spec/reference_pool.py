@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import Pooling
+from spl_onnx.spec.shapes import pool_direction
 from spl_onnx.spec.window import window_max
 
 
@@ -21,9 +22,13 @@ def max_pool(x: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32]:
         float32 `[N,pH,pW,C]`; not-a-number never wins, and a window of nothing else gives -infinity.
 
     Raises:
-        ModelError: `x` is not float32 of rank 4, or smaller than the window.
+        ModelError: `x` is not float32 of rank 4, has an image without values, or is two strides or more
+            smaller than the window.
     """
     _check(x)
+    if x.size == 0:
+        height, width = (pool_direction(i, x.shape[1 + i], pooling) for i in range(2))
+        return np.zeros((0, height, width, x.shape[3]), np.float32)
     return np.asarray(
         np.nan_to_num(window_max(x, pooling), nan=-np.inf, posinf=np.inf, neginf=-np.inf), np.float32
     )
@@ -33,20 +38,22 @@ def global_average(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The mean of every channel of an image.
 
     Args:
-        x: Images, float32 `[N,H,W,C]`, H and W not 0.
+        x: Images, float32 `[N,H,W,C]`.
 
     Returns:
         float32 `[N,1,1,C]`, computed in float64, rounded once.
 
     Raises:
-        ModelError: `x` is not float32 of rank 4, or has no pixels.
+        ModelError: `x` is not float32 of rank 4, or has an image without values.
     """
     _check(x)
-    if 0 in x.shape[1:3]:
-        raise ModelError(f"X {list(x.shape)} has images without pixels")
+    if x.size == 0:
+        return np.zeros((0, 1, 1, x.shape[3]), np.float32)
     return np.asarray(x.mean(axis=(1, 2), dtype=np.float64, keepdims=True), np.float32)
 
 
 def _check(x: NDArray[np.float32]) -> None:
     if x.dtype != np.float32 or x.ndim != 4:
         raise ModelError(f"X is {x.dtype} {list(x.shape)}; wanted float32 [N,H,W,C]")
+    if x.size == 0 and x.shape[0] > 0:
+        raise ModelError(f"X {list(x.shape)} has an image without values; wanted none in a batch of 0 only")

@@ -12,10 +12,10 @@ Dim = int | str | None
 
 
 def conv_output_size(size: int, kernel: int, stride: int, begin: int, end: int, dilation: int) -> int:
-    """Output places of a convolution along one direction, as ONNX Conv.
+    """Output places of a convolution along one direction, as ONNX Conv: one at least.
 
     Args:
-        size: Input places.
+        size: Input places; may be 0.
         kernel: Kernel taps.
         stride: Step between outputs.
         begin: Padding before the input.
@@ -26,7 +26,7 @@ def conv_output_size(size: int, kernel: int, stride: int, begin: int, end: int, 
         ModelError: The kernel is larger than the padded input.
     """
     reach = (kernel - 1) * dilation + 1
-    if size < 1 or size + begin + end < reach:
+    if size < 0 or size + begin + end < reach:
         raise ModelError(
             f"convolution input has {size} places and {begin} + {end} of padding in one direction; "
             f"wanted at least {reach}, the reach of the kernel"
@@ -35,12 +35,14 @@ def conv_output_size(size: int, kernel: int, stride: int, begin: int, end: int, 
 
 
 def pool_output_size(size: int, kernel: int, stride: int, begin: int, end: int, ceil: bool) -> int:
-    """Output places of a max pooling along one direction, as ONNX MaxPool.
+    """Output places of a max pooling along one direction, as MaxPool of ONNX Runtime from 1.21 on.
 
-    In ceil mode a last window that would start beyond the input and its leading padding is dropped.
+    Quotients are rounded towards 0: a window that reaches less than a stride beyond the padded input counts,
+    and one that reaches a whole stride beyond it leaves an empty output. In ceil mode a last window that
+    would start beyond the input and its leading padding is dropped.
 
     Args:
-        size: Input places.
+        size: Input places; may be 0.
         kernel: Places of the window.
         stride: Step between windows.
         begin: Padding before the input.
@@ -48,18 +50,16 @@ def pool_output_size(size: int, kernel: int, stride: int, begin: int, end: int, 
         ceil: Whether the number of windows is rounded up.
 
     Raises:
-        ModelError: Not one window fits.
+        ModelError: The window reaches two strides or more beyond the padded input.
     """
     room = size + begin + end - kernel
-    count = (-(-room // stride) if ceil else room // stride) + 1
-    if ceil and (count - 1) * stride >= size + begin:
-        count -= 1
-    if size < 1 or count < 1:
+    count = (-(-room // stride) if ceil or room < 0 else room // stride) + 1
+    if size < 0 or count < 0:
         raise ModelError(
             f"pooling input has {size} places and {begin} + {end} of padding in one direction; "
-            f"wanted at least {kernel}, the size of the window"
+            f"wanted less than two strides ({stride} each) below {kernel}, the size of the window"
         )
-    return count
+    return count - 1 if ceil and (count - 1) * stride >= size + begin else count
 
 
 def conv_direction(direction: int, size: int, kernel: Sequence[int], geometry: ConvGeometry) -> int:

@@ -50,7 +50,7 @@ def test_every_instruction_set_gives_the_same_bits() -> None:
 
 
 def test_an_image_without_pixels_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\[1,0,2,3\]: an image without pixels"):
+    with pytest.raises(ValueError, match=r"\[1,0,2,3\]: an image without values"):
         _kernels.global_average(np.ones((1, 0, 2, 3), np.float32))
 
 

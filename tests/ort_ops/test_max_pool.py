@@ -114,7 +114,8 @@ def test_the_node_refuses_what_does_not_fit(plugin: None) -> None:
     session = create_session(node_model(**pool_attributes(Pooling((3, 3)))))
     for shape, text in (
         ((2, 3), r"\[2,3\], wanted \[N,H,W,C\]"),
-        ((1, 2, 9, 1), "larger than the padded image"),
+        ((1, 1, 9, 1), "larger than the padded image"),
+        ((1, 0, 9, 1), "an image without values"),
     ):
         with pytest.raises(Exception, match=text):
             run(session, {"x": np.ones(shape, np.float32)})

@@ -172,7 +172,7 @@ X, W, B = np.ones((2, 5, 5, 4), np.float32), np.ones((6, 3, 3, 2), np.float32), 
         ({"b": np.ones(5, np.float32)}, r"B has shape \[5\]; wanted \[6\]"),
         ({"r": np.ones((1, 3, 3, 6), np.float32)}, r"\[1, 3, 3, 6\]; wanted \[2, 3, 3, 6\]"),
         ({"s": np.zeros((2, 3, 3, 6), np.uint8)}, r"\[2, 3, 3, 6\]; wanted uint8 \[2, 2, 2, 6\]"),
-        ({"pooling": Pooling((4, 1))}, "3 places.*wanted at least 4"),
+        ({"pooling": Pooling((5, 1))}, "3 places.*wanted less than two strides .* below 5"),
     ],
 )
 def test_srmm_refuses_what_does_not_fit(changes, message):

@@ -54,5 +54,5 @@ def test_other_inputs_are_refused(x):
 def test_global_average():
     x = np.arange(12, dtype=np.float32).reshape(1, 2, 3, 2)
     assert global_average(x).tolist() == [[[[5, 6]]]]
-    with pytest.raises(ModelError, match=r"\[2, 0, 3, 4\] has images without pixels"):
+    with pytest.raises(ModelError, match=r"\[2, 0, 3, 4\] has an image without values"):
         global_average(np.ones((2, 0, 3, 4), np.float32))

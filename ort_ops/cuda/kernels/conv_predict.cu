@@ -179,6 +179,7 @@ size_t conv_predict_scratch(const ConvShape& shape, bool packed) {
 
 Status conv_predict(const ConvShape& shape, const ConvPredict& call, void* scratch, Stream stream) {
   if (const Status status = check_conv(shape)) return status;
+  if (shape.outputs() == 0) return 0;
   const bool packed = call.packed != nullptr;
   const Room room(shape, packed, scratch);
   Predict p{};

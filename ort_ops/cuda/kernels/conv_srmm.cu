@@ -233,6 +233,7 @@ size_t conv_srmm_scratch(const ConvShape& shape, bool selects) {
 
 Status conv_srmm(const ConvShape& shape, const ConvSrmm& call, void* scratch, Stream stream) {
   if (const Status status = check_conv(shape)) return status;
+  if (shape.outputs() == 0) return 0;
   Srmm p{};
   p.c = conv_sizes(shape, shape.Cg, is_wide(call.x) && is_wide(call.w));
   p.x = reinterpret_cast<const uint32_t*>(call.x);
@@ -246,7 +247,7 @@ Status conv_srmm(const ConvShape& shape, const ConvSrmm& call, void* scratch, St
 }
 
 Status check_conv(const ConvShape& s) {
-  if (s.N < 0 || s.O < 1 || s.kH < 1 || s.kW < 1 || s.Cg < 1 || s.pH < 1 || s.pW < 1)
+  if (s.N < 0 || s.O < 1 || s.kH < 1 || s.kW < 1 || s.Cg < 1 || s.pH < 0 || s.pW < 0)
     return kBadSizes;
   const int64_t image = s.H * s.W * s.C, conv = s.oH * s.oW * s.O, most = INT32_MAX;
   const int64_t tiles = ceil_div(s.Og(), kOutputs) * s.at.group;

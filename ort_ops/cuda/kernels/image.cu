@@ -148,7 +148,8 @@ Status best_places(const ConvShape& shape, const float* scores, bool select_all,
 }
 
 Status global_average(const int64_t d[4], const float* x, float* y, Stream stream) {
-  if (d[0] < 0 || d[1] < 1 || d[2] < 1 || d[3] < 0) return kBadSizes;
+  if (d[0] < 0 || d[1] < 0 || d[2] < 0 || d[3] < 0) return kBadSizes;
+  if (d[0] > 0 && d[1] * d[2] == 0) return kBadSizes;
   return for_elements(global_average_kernel, d[0] * d[3], stream, x, d[0] * d[3], d[1], d[2], d[3],
                       y);
 }

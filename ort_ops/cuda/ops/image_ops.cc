@@ -38,11 +38,14 @@ class MaxPoolNode final : public Kernel {
 
   void compute(const ort::Context& context) const override {
     const ort::Tensor x = image_input(context);
+    std::vector<int64_t> out(4);
+    require_empty(max_pool_shape(attributes_, x.dims.data(), out.data()));
+    float* y = static_cast<float*>(context.output(out));
+    if (is_empty(out.data())) return;
     // As behind a convolution that changes nothing.
     const int64_t weights[4] = {x.dims[3], 1, 1, x.dims[3]};
     ConvShape shape;
     require_empty(make_shape(attributes_, x.dims.data(), weights, &shape));
-    float* y = static_cast<float*>(context.output({shape.N, shape.pH, shape.pW, shape.O}));
     require_queued(max_pool(shape, x.as<float>(), y, stream_of(context)));
   }
 
@@ -56,8 +59,7 @@ class GlobalAverageNode final : public Kernel {
 
   void compute(const ort::Context& context) const override {
     const ort::Tensor x = image_input(context);
-    if (x.dims[1] < 1 || x.dims[2] < 1)
-      throw ort::InvalidArgument(described("X", x) + ": an image without pixels");
+    require_empty(check_pooled_images(x.dims.data()));
     float* y = static_cast<float*>(context.output({x.dims[0], 1, 1, x.dims[3]}));
     require_queued(global_average(x.dims.data(), x.as<float>(), y, stream_of(context)));
   }

@@ -18,11 +18,11 @@ std::vector<const OrtCustomOp*> make_ops(const std::vector<OpSpec>& specs, bool 
 }  // namespace
 }  // namespace spl::cuda
 
-extern "C" __attribute__((visibility("default"))) void spl_onnx_cuda_ops_1(const OrtApi* api,
-                                                                           bool infer_shapes,
-                                                                           spl::CudaOps* out) {
+extern "C" __attribute__((visibility("default"))) void spl_onnx_cuda_ops_2(
+    const OrtApi* api, const spl::ort::Runtime& runtime, spl::CudaOps* out) {
   using namespace spl::cuda;
-  spl::ort::use_api(api);
+  spl::ort::use_api(api, runtime);
+  const bool infer_shapes = runtime.infers_shapes;
   allow_stream_memory(infer_shapes);  // both are asked for from ONNX Runtime 1.24 on
   static const auto& conv = *new auto(make_ops(conv_ops(), infer_shapes));
   static const auto& gemm = *new auto(make_ops(gemm_ops(infer_shapes), infer_shapes));

@@ -4,7 +4,8 @@
 #include "ops/cuda_library.h"
 #include "ops/ort_call.h"
 
-extern "C" void spl_onnx_cuda_ops_1(const OrtApi* api, bool infer_shapes, spl::CudaOps* out);
+extern "C" void spl_onnx_cuda_ops_2(const OrtApi* api, const spl::ort::Runtime& runtime,
+                                    spl::CudaOps* out);
 
 namespace {
 
@@ -21,7 +22,8 @@ void add_domain(OrtSessionOptions* options, const char* name, const spl::Foreign
 
 extern "C" OrtStatus* RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
   spl::CudaOps ops;
-  spl_onnx_cuda_ops_1(base->GetApi(spl::ort::kApiVersion), true, &ops);
+  spl_onnx_cuda_ops_2(base->GetApi(spl::ort::kApiVersion),
+                      spl::ort::runtime_of(base->GetVersionString()), &ops);
   return spl::ort::guarded([&] {
     add_domain(options, "ai.spl.conv", ops.conv);
     add_domain(options, "ai.spl.gemm", ops.gemm);

@@ -244,6 +244,63 @@ def test_empty_batches(run: Runner) -> None:
     assert got.shape == (0, 5, 5, 20)
 
 
+#: Behind the 3 x 3 convolution an image of one row has one row, and this window reaches beyond two.
+WINDOW = Pooling((4, 2), (3, 1))
+
+
+def test_windows_larger_than_the_image(run: Runner) -> None:
+    case = Images()
+    x = case.x[:, :1]
+    place = {"geometry": GEOMETRY, "pooling": WINDOW}
+    s = run(DOMAIN_CONV, PREDICT, {"X": x, "Wp": case.w, "Bp": case.b}, predict_attributes(GEOMETRY, WINDOW))
+    assert s.shape == conv_predict(x, case.w, case.b, **place).shape == (2, 0, 9, 20)
+    attributes = srmm_attributes(GEOMETRY, WINDOW, Activation.relu())
+    for selection in (None, s):
+        y = run(DOMAIN_CONV, SRMM, {"X": x, "W": case.w, "B": case.b, "S": selection}, attributes)
+        assert y.shape == s.shape
+    assert run(DOMAIN_CONV, MAX_POOL, {"X": x}, pool_attributes(WINDOW)).shape == (2, 0, 9, 6)
+
+
+def test_images_of_padding_only(run: Runner) -> None:
+    case, geometry = Images(), ConvGeometry(pads=(2, 1, 2, 1))
+    x, wp = case.x[:, :0], quantize_weights(case.w)
+    attributes = srmm_attributes(geometry, None, Activation.none())
+    y = run(DOMAIN_CONV, SRMM, {"X": x, "W": case.w, "B": case.b}, attributes)
+    np.testing.assert_array_equal(y, np.broadcast_to(case.b, (2, 2, 10, 20)))
+    inputs = {"X": x, "Wp": wp[0], "Bp": case.b, "Wscale": wp[1]}
+    s = run(DOMAIN_CONV, PREDICT, inputs, predict_attributes(geometry, None))
+    np.testing.assert_array_equal(s, np.broadcast_to(case.b > 0, (2, 2, 10, 20)))
+
+
+def test_images_without_values(run: Runner) -> None:
+    x = Images().x
+    assert run(DOMAIN_CONV, LRN, {"X": x[:, :0]}, lrn_attributes(ResponseNorm(5))).shape == (2, 0, 10, 6)
+    assert run(DOMAIN_CONV, GLOBAL_AVERAGE, {"X": x[:0, :0]}, {}).shape == (0, 1, 1, 6)
+    for name, attributes in ((MAX_POOL, pool_attributes(POOLING)), (GLOBAL_AVERAGE, {})):
+        with pytest.raises(Exception, match=r"X \[2,0,10,6\]: an image without values"):
+            run(DOMAIN_CONV, name, {"X": x[:, :0]}, attributes)
+
+
+@pytest.mark.parametrize("dims", [(None, 3, 40), ("N", 3, 40), (-1, 3, 40)])
+@pytest.mark.parametrize("kind", [np.float32, np.float16])
+def test_sizes_that_are_not_known(emulated_plugin: str, kind: Any, dims: tuple[Any, ...]) -> None:
+    """A matrix of numbers of either type, and a reader that would fold a wrong shape into a constant."""
+    case = Matrices(kind)
+    attributes = srmm_attributes(None, None, Activation.relu())
+    model = node_model(DOMAIN_GEMM, SRMM, {"X": case.x, "W": case.w, "B": case.b}, attributes, ("W", "B"))
+    element = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    model.graph.input[0].CopyFrom(helper.make_tensor_value_info("X", element, dims))
+    model.graph.value_info.append(helper.make_tensor_value_info("out", element, [None] * 3))
+    model.graph.node.append(helper.make_node("Shape", ["out"], ["shape"]))
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info("shape", TensorProto.INT64, None))
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    options.register_custom_ops_library(emulated_plugin)
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    assert session.run(None, {"X": case.x})[0].tolist() == [2, 3, 70]
+
+
 GOOD = Matrices()
 WP, WSCALE = quantize_weights(GOOD.w)
 
