@@ -8,11 +8,11 @@ namespace spl {
 namespace {
 
 // Bounds far beyond any real model; they keep every product of sizes and attributes below 2^63.
-// That of the weights of an output also keeps counts within it, which are 32 bits, below 2^31 when
-// they are rounded up to whole vectors and tiles.
+// Those of outputs and of the weights of one keep counts of them, which have 32 bits, below 2^31
+// when they are rounded up to whole vectors and tiles.
 constexpr int64_t kMaxAttribute = 1 << 20;
 constexpr int64_t kMaxElements = int64_t{1} << 40;
-constexpr int64_t kMaxOutputWeights = 1 << 26;
+constexpr int64_t kMaxOutputs = 1 << 30, kMaxOutputWeights = 1 << 26;
 
 std::string check_range(const char* name, const int64_t* values, int count, int64_t low) {
   for (int i = 0; i < count; i++)
@@ -122,9 +122,10 @@ std::string make_shape(const ConvAttributes& at, const int64_t x[4], const int64
   if (!tensor_fits(x) || !tensor_fits(w)) return both() + ": too large";
   for (int i = 0; i < 4; i++)
     if (w[i] < 1) return both() + ": weights must not be empty";
-  if (w[1] * w[2] * w[3] > kMaxOutputWeights)
-    return both() + ": " + std::to_string(w[1] * w[2] * w[3]) +
-           " weights per output, wanted at most " + std::to_string(kMaxOutputWeights);
+  if (w[0] > kMaxOutputs || w[1] * w[2] * w[3] > kMaxOutputWeights)
+    return both() + ": too large: got " + std::to_string(w[0]) + " outputs and " +
+           std::to_string(w[1] * w[2] * w[3]) + " weights per output, wanted at most " +
+           std::to_string(kMaxOutputs) + " and " + std::to_string(kMaxOutputWeights);
   if (w[3] * at.group != x[3])
     return both() + ": X has " + std::to_string(x[3]) + " channels, wanted " +
            std::to_string(w[3] * at.group) + " (" + std::to_string(w[3]) + " per group, " +
