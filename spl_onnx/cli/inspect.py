@@ -38,8 +38,10 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import sites_table
     from spl_onnx.report.summary import summarise
+    from spl_onnx.rewrite.local_functions import describe_unseen
     from spl_onnx.rewrite.model_io import check_unprotected, read_model
     from spl_onnx.rewrite.rewriter import rewrite_model
+    from spl_onnx.rewrite.rules.registry import ANCHORS
 
     terminal = Terminal(args.quiet or is_stdout(args.json))
     original = read_model(args.model)
@@ -54,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     summary = summarise(original.model)
     terminal.line(f"{args.model}: {summary.describe()}; {summary.nodes} nodes, {_work_text(measured)}")
     terminal.table(sites_table(sites))
+    for note in describe_unseen(original.model, ANCHORS):
+        terminal.line(f"note: {note}")
     if args.json:
         content = {"model": args.model, "summary": summary.as_dict(), "sites": sites, "versions": versions()}
         write_json(content, args.json)

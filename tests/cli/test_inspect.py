@@ -10,6 +10,8 @@ import pytest
 
 from spl_onnx.spec.attributes import ConvGeometry, Pooling
 from spl_onnx.spec.reference import conv_predict
+from tests.rewrite.test_local_functions import layers
+from tests.rewrite.test_local_functions import model as model_with
 from tests.small_models import small_cnn, small_images
 
 
@@ -57,6 +59,12 @@ def test_unknown_image_size(call, tmp_path):
     assert "FLOP per sample" in out
     code, _, err = call("inspect", tmp_path / "free.onnx", "--input-shape", "x:1,3,16,16")
     assert code == 4 and "got input 'x'" in err
+
+
+def test_layers_inside_functions_are_named(call, tmp_path):
+    onnx.save(model_with(layers()), tmp_path / "functions.onnx")
+    code, out, _ = call("inspect", tmp_path / "functions.onnx")
+    assert code == 0 and "note: layers in functions" in out and "my.Layers" in out
 
 
 def test_a_rewritten_model_is_refused(call, rewritten):
