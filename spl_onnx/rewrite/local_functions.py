@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import onnx
 
-from spl_onnx.rewrite.own_nodes import all_nodes
+from spl_onnx.rewrite.own_nodes import all_nodes, function_nodes
 
 
 def describe_unseen(model: onnx.ModelProto, operators: Collection[str]) -> list[str]:
@@ -21,7 +21,7 @@ def describe_unseen(model: onnx.ModelProto, operators: Collection[str]) -> list[
         f"{function.domain}.{function.name}"
         for function in model.functions
         if (function.domain, function.name) in called
-        and any(node.op_type in operators and node.domain in ("", "ai.onnx") for node in function.node)
+        and any(node.op_type in operators and node.domain in ("", "ai.onnx") for node in function_nodes(function))
     ]
     if not found:
         return []

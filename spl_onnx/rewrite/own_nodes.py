@@ -20,11 +20,16 @@ def all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     for graph in all_graphs(model.graph):
         yield from graph.node
     for function in model.functions:
-        yield from function.node
-        for node in function.node:
-            for inner in subgraphs(node):
-                for graph in all_graphs(inner):
-                    yield from graph.node
+        yield from function_nodes(function)
+
+
+def function_nodes(function: onnx.FunctionProto) -> Iterator[onnx.NodeProto]:
+    """Every node of `function`, those of its inner graphs included."""
+    for node in function.node:
+        yield node
+        for inner in subgraphs(node):
+            for graph in all_graphs(inner):
+                yield from graph.node
 
 
 def own_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:

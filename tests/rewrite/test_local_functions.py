@@ -23,6 +23,16 @@ def layers() -> onnx.FunctionProto:
     return block("Layers", conv, helper.make_node("Relu", ["C"], ["Y"]))
 
 
+def chooses() -> onnx.FunctionProto:
+    """A layer in a branch of an If."""
+    value = helper.make_tensor_value_info("C", 1, None)
+    conv = helper.make_node("Conv", ["X", "W"], ["C"], pads=[1, 1, 1, 1])
+    branch = helper.make_graph([conv], "branch", [], [value])
+    true = helper.make_node("Constant", [], ["yes"], value=helper.make_tensor("yes", 9, [], [True]))
+    both = {"then_branch": branch, "else_branch": branch}
+    return block("Chooses", true, helper.make_node("If", ["yes"], ["Y"], **both))
+
+
 def model(*functions: onnx.FunctionProto) -> onnx.ModelProto:
     """A site, and behind it a call of the first of `functions`."""
     made = Net()
@@ -53,11 +63,12 @@ def test_their_layers_are_named_in_a_note():
     ("functions", "named"),
     [
         ((layers(),), ["Layers"]),
+        ((chooses(),), ["Chooses"]),
         ((block("Plain", helper.make_node("Relu", ["X"], ["Y"]), inputs=("X",)),), []),
         ((block("Plain", helper.make_node("Relu", ["X"], ["Y"]), inputs=("X",)), layers()), []),
         ((block("Outer", helper.make_node("Layers", ["X", "W"], ["Y"], domain="my")), layers()), ["Layers"]),
     ],
-    ids=["layer", "no layer", "not called", "called by a function"],
+    ids=["layer", "layer in a branch", "no layer", "not called", "called by a function"],
 )
 def test_which_functions_are_named(functions, named):
     (note,) = describe_unseen(model(*functions), {"Conv", "Gemm"}) or [""]
