@@ -20,8 +20,7 @@ def describe_unseen(model: onnx.ModelProto, operators: Collection[str]) -> list[
     found = [
         f"{function.domain}.{function.name}"
         for function in model.functions
-        if (function.domain, function.name) in called
-        and any(node.op_type in operators and node.domain in ("", "ai.onnx") for node in function_nodes(function))
+        if (function.domain, function.name) in called and _holds(function, operators)
     ]
     if not found:
         return []
@@ -29,3 +28,8 @@ def describe_unseen(model: onnx.ModelProto, operators: Collection[str]) -> list[
         f"layers in functions of the model are left as they are ({', '.join(found)}); "
         "onnx.inliner.inline_local_functions makes plain nodes of them"
     ]
+
+
+def _holds(function: onnx.FunctionProto, operators: Collection[str]) -> bool:
+    nodes = function_nodes(function)
+    return any(node.op_type in operators and node.domain in ("", "ai.onnx") for node in nodes)
