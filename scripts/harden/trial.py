@@ -21,6 +21,7 @@ from scripts.harden.bases import REWRITTEN, base
 from scripts.harden.damage import damaged
 from spl_onnx.cli.main import main as command_line
 from spl_onnx.errors import SplError
+from spl_onnx.rewrite.boundary import UNFORESEEN
 
 #: A process that asks for more has taken a made-up size for a real one.
 _MEMORY_BYTES = 12 << 30
@@ -66,7 +67,7 @@ def examine(content: bytes, file: Path, number: int, stage: Callable[[str], None
     if refusal is not None:
         return {"outcome": "refused", "detail": refusal}
     stage("check of an accepted model")
-    complaint = None if options.get("no_verify") else refused_by_all(content)
+    complaint = None if options.get("no_verify") else refused_by_all(file)
     if complaint is not None:
         return {"outcome": "invalid", "detail": complaint}
     return {"outcome": "clean", "detail": ""}
@@ -77,6 +78,8 @@ def _rewrite(file: Path, options: dict[str, Any], stage: Callable[[str], None]) 
     try:
         result = spl_onnx.rewrite(file, **options)
     except SplError as error:
+        if str(error).startswith(UNFORESEEN):
+            raise LeakError(f"{error} @ {_places(error.__cause__ or error)}") from error
         return _one_line(error)
     except Exception as error:
         raise LeakError(_traced(error)) from error
@@ -98,7 +101,7 @@ def _command(command: str, file: Path) -> None:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = command_line([command, str(file), *flags])
     lines = err.getvalue().splitlines()
-    if len(lines) > 1 or (code and not lines) or "unexpected" in err.getvalue():
+    if len(lines) > 1 or (code and not lines) or UNFORESEEN in err.getvalue():
         raise LeakError(f"{command} ended with {code}: {err.getvalue()[:400]}")
     printed = out.getvalue() + err.getvalue()
     if not printed.replace("\n", "").isprintable():
@@ -106,29 +109,32 @@ def _command(command: str, file: Path) -> None:
 
 
 def _traced(error: BaseException) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]} @ {_places(error)}"
+
+
+def _places(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)[::-1][:6]
-    places = " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]} @ {places}"
+    return " < ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames)
 
 
-def refused_by_all(content: bytes) -> str | None:
+def refused_by_all(file: Path) -> str | None:
     """What ONNX Runtime says of a model that it and onnx.checker refuse; None when one of them takes it."""
     try:
-        onnx.checker.check_model(content)
+        onnx.checker.check_model(str(file))
     except Exception:
         try:
-            _session(content)
+            _session(str(file))
         except Exception as error:
             return " ".join(str(error).split())[:300]
     return None
 
 
-def _session(content: bytes) -> ort.InferenceSession:
+def _session(model: bytes | str) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = 1
     spl_onnx.register(options)
-    return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def run(content: bytes) -> None:

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from spl_onnx.data.reader import Reader
 from spl_onnx.errors import DataError
 from spl_onnx.measure.confidence import Confidence, Values
-from spl_onnx.measure.evaluate import Progress, Runner, batches, check_labels, is_classes, silent
+from spl_onnx.measure.evaluate import (
+    Progress,
+    Runner,
+    batches,
+    check_labels,
+    first_output,
+    is_classes,
+    silent,
+)
 from spl_onnx.measure.metrics import TABLE, Metric, agreement, check_metric, top_k
 
 
@@ -145,11 +153,12 @@ def compare(
 
     Raises:
         DataError: the data is empty, or labels or outputs do not fit.
+        ModelError: a first output cannot be judged.
         UsageError: the metric is unknown.
     """
     check_metric(metric)
     pairs = _Pairs(metric)
     for feeds, labels, samples in batches(reader):
-        pairs.add(before(feeds)[0], after(feeds)[0], labels)
+        pairs.add(first_output(before(feeds)), first_output(after(feeds)), labels)
         progress(samples)
     return pairs.result()

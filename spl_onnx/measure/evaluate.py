@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.data.reader import Feeds, Reader
-from spl_onnx.errors import DataError
+from spl_onnx.errors import DataError, ModelError
 from spl_onnx.measure.confidence import Values, bootstrap_interval
 from spl_onnx.measure.metrics import psnr, top_k
 
@@ -21,6 +21,10 @@ Runner = Callable[[Feeds], list[NDArray[Any]]]
 Progress = Callable[[int], None]
 #: Opens the progress of one stage of long work: what it does, and how much there is to do (None = unknown).
 Stages = Callable[[str, int | None], AbstractContextManager[Progress]]
+
+
+#: Kinds of NumPy types that can be judged: truth values, whole numbers, floating point.
+_NUMBERS = "biuf"
 
 
 def silent(samples: int) -> None:
@@ -53,9 +57,27 @@ def is_classes(labels: NDArray[Any] | None, outputs: NDArray[Any]) -> bool:
     return labels is not None and labels.ndim == 1 and outputs.ndim >= 2
 
 
+def first_output(outputs: list[NDArray[Any]]) -> NDArray[Any]:
+    """What is judged of the outputs for a batch.
+
+    Raises:
+        ModelError: there is none, or it does not hold numbers, in one row for each sample.
+    """
+    if not outputs:
+        raise ModelError("the model has no outputs, wanted one that can be judged")
+    first = outputs[0]
+    if first.dtype.kind not in _NUMBERS or first.ndim == 0 or first.size == 0:
+        raise ModelError(
+            f"the first output is {first.dtype} {list(first.shape)}, wanted numbers, one row for each sample"
+        )
+    return first
+
+
 def check_labels(labels: NDArray[Any], outputs: NDArray[Any]) -> None:
     """Labels must be classes of this network or reference outputs of its shape."""
     if labels.shape == outputs.shape:
+        if labels.dtype.kind not in _NUMBERS:
+            raise DataError(f"labels have type {labels.dtype}, wanted numbers like the outputs")
         return
     if labels.shape != (len(outputs),):
         raise DataError(
@@ -89,10 +111,11 @@ def evaluate(run: Runner, reader: Reader, progress: Progress = silent) -> Evalua
 
     Raises:
         DataError: the data is empty or has no labels, or they do not fit.
+        ModelError: the first output cannot be judged.
     """
     values: dict[str, list[Values]] = {}
     for feeds, labels, samples in batches(reader):
-        outputs = run(feeds)[0]
+        outputs = first_output(run(feeds))
         if labels is None:
             raise DataError(
                 "the data has no labels: add 'y' to the .npz or labels.csv to the folder, or use compare"

@@ -11,6 +11,7 @@ import onnx
 from spl_onnx.files import write_text
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.apply import Applied, Decided, carry_out, decide
+from spl_onnx.rewrite.boundary import model_boundary
 from spl_onnx.rewrite.local_functions import describe_unseen
 from spl_onnx.rewrite.model_io import LoadedModel, check_unprotected, read_model, save_model
 from spl_onnx.rewrite.own_nodes import require_original
@@ -55,6 +56,7 @@ class RewriteResult:
         return save_model(self.model, path, self.external_data, self.threshold, self.protected)
 
 
+@model_boundary("rewriting the model")
 def rewrite_model(
     model: onnx.ModelProto | str | Path | LoadedModel,
     options: RewriteOptions | None = None,

@@ -7,8 +7,8 @@ import pytest
 
 from spl_onnx.data.inputs import InputSpec
 from spl_onnx.data.npz import NpzReader
-from spl_onnx.errors import DataError
-from spl_onnx.measure.evaluate import check_labels, evaluate, is_classes
+from spl_onnx.errors import DataError, ModelError
+from spl_onnx.measure.evaluate import check_labels, evaluate, first_output, is_classes
 
 SPEC = InputSpec("x", np.dtype(np.float32), (None, 3))
 
@@ -76,3 +76,23 @@ def test_what_are_classes():
     assert is_classes(np.zeros(2, int), np.zeros((2, 3)))
     assert not is_classes(None, np.zeros((2, 3)))
     assert not is_classes(np.zeros((2, 3)), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        ([], "the model has no outputs"),
+        ([np.array(["cat"])], r"the first output is <U3 \[1\], wanted numbers"),
+        ([np.array([{"a": 1}])], r"the first output is object \[1\]"),
+        ([np.float32(3)], r"the first output is float32 \[\], wanted numbers, one row"),
+        ([np.zeros((2, 0), np.float32)], r"the first output is float32 \[2, 0\]"),
+    ],
+)
+def test_outputs_that_cannot_be_judged(outputs, message):
+    with pytest.raises(ModelError, match=message):
+        first_output(outputs)
+
+
+def test_reference_outputs_must_be_numbers():
+    with pytest.raises(DataError, match="labels have type <U1, wanted numbers"):
+        check_labels(np.array([["a"]]), np.zeros((1, 1), np.float32))

@@ -56,6 +56,11 @@ def read_conv(scope: Scope, node: gs.Node) -> ConvShape:
             f"{label(node)} is depthwise (one channel per group): too little work per output to predict"
         )
     x = scope.shape(node.inputs[0])
+    if x is not None and (len(x) != w.ndim or (isinstance(x[1], int) and x[1] != w.shape[1] * group)):
+        raise Refused(
+            f"input of {label(node)} has shape {list(x)}, wanted {w.ndim} dimensions and "
+            f"{w.shape[1] * group} channels, as its weights {list(w.shape)} say"
+        )
     window = read_window(node, tuple(w.shape[2:]), None if x is None else x[2:])
     return ConvShape(spatial, tuple(w.shape), _geometry(node, window, group))
 

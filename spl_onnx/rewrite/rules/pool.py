@@ -51,6 +51,8 @@ def read_pool(scope: Scope, node: gs.Node | None, spatial: int) -> Pooling:
     if given.integer("storage_order", 0) != 0:
         raise Refused(f"{label(node)} stores columns first")
     shape = scope.shape(node.inputs[0])
+    if shape is not None and len(shape) != spatial + 2:
+        raise Refused(f"input of {label(node)} has rank {len(shape)}, wanted {spatial + 2}")
     sizes = None if shape is None else shape[2:]
     window = read_window(node, kernel, sizes).lifted()
     if window.kernel[0] * window.kernel[1] > MAX_WINDOW:

@@ -8,7 +8,7 @@ import pytest
 from spl_onnx.rewrite.rules.base import Refused
 from spl_onnx.rewrite.rules.conv_node import folded_weights, read_conv
 from spl_onnx.spec.attributes import ConvGeometry
-from tests.rewrite.builders import EPS, Net
+from tests.rewrite.builders import EPS, Net, rewritten
 from tests.rewrite.rules.matches import node_of, scope_of
 
 
@@ -59,3 +59,13 @@ def test_a_bias_of_the_wrong_size_is_refused(shape):
     scope = scope_of(made, "c")
     with pytest.raises(Refused, match="bias of Conv 'c_node' has shape"):
         read_conv(scope, node_of(scope, "c"))
+
+
+@pytest.mark.parametrize("shape", [[1, 3, 8], [1, 3, 8, 8, 8], [1, 4, 8, 8]])
+def test_refuses_an_input_that_does_not_fit_the_weights(shape):
+    made = Net()
+    made.node(
+        "Relu", [made.conv(made.input("x", shape), "c", 4, 3, auto_pad="SAME_UPPER", strides=[2, 2])], "y"
+    )
+    site = rewritten(made.broken("y"), no_verify=True).plan.sites[0]
+    assert site.choice == "dense" and "wanted 4 dimensions and 3 channels" in site.reason

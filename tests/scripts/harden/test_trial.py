@@ -37,6 +37,14 @@ def test_other_exceptions_are_leaks(outcome, monkeypatch):
     assert outcome(base("residual")) == "leak"
 
 
+def test_the_last_line_of_defence_is_a_leak(outcome, monkeypatch):
+    def fail(*args, **kwargs):
+        raise ModelError("unexpected KeyError while rewriting the model: 'pads'")
+
+    monkeypatch.setattr(spl_onnx, "rewrite", fail)
+    assert outcome(base("residual")) == "leak"
+
+
 def test_control_characters_are_leaks(outcome, monkeypatch):
     def fail(*args, **kwargs):
         error = ModelError("")
@@ -47,18 +55,20 @@ def test_control_characters_are_leaks(outcome, monkeypatch):
     assert outcome(base("residual")) == "leak"
 
 
-def test_an_invalid_model_must_not_be_accepted(outcome, monkeypatch):
+def test_an_invalid_model_must_not_be_accepted(outcome, monkeypatch, tmp_path):
     model = onnx.load_from_string(base("residual"))
     model.graph.node[0].input[0] = "nowhere"
-    assert refused_by_all(model.SerializeToString()) is not None
+    onnx.save(model, tmp_path / "broken.onnx")
+    assert refused_by_all(tmp_path / "broken.onnx") is not None
     sound = spl_onnx.rewrite(onnx.load_from_string(base("residual")), no_verify=True)
     monkeypatch.setattr(spl_onnx, "rewrite", lambda *args, **kwargs: sound)
     assert outcome(model.SerializeToString()) == "invalid"
 
 
-def test_one_who_takes_a_model_is_enough(plugin_path):
+def test_one_who_takes_a_model_is_enough(plugin_path, tmp_path):
     """A custom operator that nobody here knows: ONNX Runtime refuses it, the checker does not."""
     model = onnx.load_from_string(base("residual"))
     model.graph.node[0].domain = "elsewhere"
     model.opset_import.add(domain="elsewhere", version=1)
-    assert refused_by_all(model.SerializeToString()) is None
+    onnx.save(model, tmp_path / "custom.onnx")
+    assert refused_by_all(tmp_path / "custom.onnx") is None
