@@ -81,5 +81,6 @@ def _norm_terms(scope: Scope, node: gs.Node, channels: int) -> tuple[Float64, Fl
             raise Refused(f"{what} of {label(node)} has shape {list(values.shape)}, wanted [{channels}]")
         parameters.append(values.astype(np.float64))
     scale, shift, mean, variance = parameters
-    factor = scale / np.sqrt(variance + given.number("epsilon", 1e-5))
-    return factor, shift - mean * factor
+    with np.errstate(all="ignore"):  # a variance below 0 gives weights that are not finite, which is said
+        factor = scale / np.sqrt(variance + given.number("epsilon", 1e-5))
+        return factor, shift - mean * factor
