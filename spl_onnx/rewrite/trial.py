@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def run(source: bytes | str, feeds: Feeds, *, optimised: bool = True, plugin: bo
 
 
 def trial_inputs(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]], seed: int) -> Iterator[Feeds]:
-    """Seeded inputs for `model`, once per size of `FREE_SIZES` (once in all when no dimension is free).
+    """Seeded inputs for `model`: all that differ of each place of the batch and size of `FREE_SIZES`.
 
     Args:
         model: The model.
@@ -84,21 +85,29 @@ def trial_inputs(model: onnx.ModelProto, shapes: dict[str, tuple[int, ...]], see
     if unknown:
         names = ", ".join(value.name for value in inputs)
         raise UsageError(f"--input-shape: unknown input {', '.join(unknown)}; the model has {names}")
-    last: dict[str, tuple[int, ...]] = {}
-    for size in FREE_SIZES:
+    tried: list[dict[str, tuple[int, ...]]] = []
+    for batch_behind, size in product((False, True), FREE_SIZES):
         symbols: dict[str, int] = {}
-        current = {value.name: shapes.get(value.name) or _shape(value, size, symbols) for value in inputs}
-        if current != last:
+        current = {v.name: shapes.get(v.name) or _shape(v, batch_behind, size, symbols) for v in inputs}
+        if current not in tried:
             rng = np.random.default_rng(seed)
             yield {value.name: _values(value, current[value.name], rng) for value in inputs}
-        last = current
+        tried.append(current)
 
 
-def _shape(value: onnx.ValueInfoProto, size: int, symbols: dict[str, int]) -> tuple[int, ...]:
-    """Numbers for all dimensions: 1 for a free batch, `size` for other free ones, equal symbols equal."""
+def _shape(
+    value: onnx.ValueInfoProto, batch_behind: bool, size: int, symbols: dict[str, int]
+) -> tuple[int, ...]:
+    """Numbers for all dimensions: 1 for a free batch, `size` for other free ones, equal symbols equal.
+
+    The batch is the first dimension, or, `batch_behind`, the first free one, as in states of recurrent layers.
+    """
+    declared = value.type.tensor_type.shape.dim
+    free_ones = [position for position, dim in enumerate(declared) if declared_size(dim) is None]
+    batch = free_ones[0] if batch_behind and free_ones else 0
     dims = []
-    for position, dim in enumerate(value.type.tensor_type.shape.dim):
-        free = 1 if position == 0 else size
+    for position, dim in enumerate(declared):
+        free = 1 if position == batch else size
         known = declared_size(dim)
         if known is not None:
             dims.append(max(known, 1))

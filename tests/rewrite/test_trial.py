@@ -22,6 +22,14 @@ def test_free_dimensions_are_tried_in_turn():
     assert shapes == [(1, 3, size, size) for size in FREE_SIZES]
 
 
+def test_the_batch_of_a_state_is_behind_a_fixed_dimension():
+    """As in recurrent layers: [layers, batch, features], whose batch is that of the other input."""
+    made = net(["N", "T"])
+    made.input("state", [2, None, 128])
+    shapes = [feeds["state"].shape for feeds in trial_inputs(made.model("y"), {}, 0)]
+    assert shapes == [*((2, size, 128) for size in FREE_SIZES), *[(2, 1, 128)] * len(FREE_SIZES)]
+
+
 def test_fixed_shapes_are_tried_once():
     assert [f["x"].shape for f in trial_inputs(net([2, 3]).model("y"), {}, 0)] == [(2, 3)]
     assert [f["x"].shape for f in trial_inputs(net([2, "K"]).model("y"), {"x": (2, 5)}, 0)] == [(2, 5)]
