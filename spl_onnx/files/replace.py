@@ -96,25 +96,37 @@ def _put(target: Path, head: Temporary, data: Temporary | None, place: Path | No
     """
     old = data_names(target) if alone else set()
     names = old if place is None else old | {place.name}
-    with _listed(target.parent, names) if names else nullcontext():
+    with _listed(target.parent, names) if names else nullcontext() as listed:
         try:
-            if data is not None and place is not None and not os.path.lexists(place):
-                data.move_to(place)
-                sync_folder(target.parent)  # before the file that needs it
-            _refuse_other_kinds(target)
-            head.move_to(target)
+            _move(target, head, data, place)
         except BaseException:
-            if data is not None and place is not None and data.is_at(place) and not head.is_at(target):
-                place.unlink()
+            if listed is not None:
+                listed.kept = False
             raise
         sync_folder(target.parent)
         if alone:
             remove_unused(target.parent, old)
             remove_litter(target.parent)
+        if listed is not None:
+            listed.kept = False
+
+
+def _move(target: Path, head: Temporary, data: Temporary | None, place: Path | None) -> None:
+    """The data file first; it goes again where the file that needs it does not come."""
+    try:
+        if data is not None and place is not None and not os.path.lexists(place):
+            data.move_to(place)
+            sync_folder(target.parent)  # before the file that needs it
+        _refuse_other_kinds(target)
+        head.move_to(target)
+    except BaseException:
+        if data is not None and place is not None and data.is_at(place) and not head.is_at(target):
+            place.unlink()
+        raise
 
 
 def _listed(folder: Path, names: set[str]) -> Temporary:
-    """The list of names that must be in use, or go."""
+    """The list of names that must be in use, or go. It stays until that is so, however this run ends."""
     made = Temporary(folder, ending=NAMES)
     try:
         made.file.write("\n".join(sorted(names)).encode("utf-8"))
@@ -122,6 +134,7 @@ def _listed(folder: Path, names: set[str]) -> Temporary:
     except BaseException:
         made.__exit__(None, None, None)
         raise
+    made.kept = True
     return made
 
 

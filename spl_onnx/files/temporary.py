@@ -38,6 +38,8 @@ class Temporary:
 
     def __init__(self, folder: Path, old: os.stat_result | None = None, ending: str = CONTENT) -> None:
         self._old = old
+        #: Whether it stays under this name, for a later run, when this one is left.
+        self.kept = False
         self.path, descriptor = _create(folder, ending, 0o666 if old is None else 0o600)
         self.file: BinaryIO = os.fdopen(descriptor, "w+b")
 
@@ -50,7 +52,7 @@ class Temporary:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.is_at(self.path):
+        if not self.kept and self.is_at(self.path):
             with suppress(OSError):
                 self.path.unlink()
         with suppress(OSError):  # what was not written does not matter any more

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from spl_onnx.files import locks
+from spl_onnx.files import locks, replace
 from spl_onnx.files.output import resolve_output
 from spl_onnx.files.replace import write_file, write_pair
 from tests.files.writers import killed_at, names, save, value_of
@@ -198,6 +198,22 @@ def test_a_failure_at_every_step(tmp_path, monkeypatch, pair, owner, call, kind)
     assert number >= 1 + pair and value_of(path) == 2 and len(names(tmp_path)) == 1 + pair
 
 
+def test_interrupted_while_the_old_files_are_removed(tmp_path, monkeypatch):
+    """The new files are in place; the next run finishes."""
+
+    def interrupt(folder, names):
+        raise KeyboardInterrupt
+
+    save(tmp_path / "f", 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(replace, "remove_unused", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            save(tmp_path / "f", 2)
+    assert value_of(tmp_path / "f") == 2 and len(names(tmp_path)) == 4
+    save(tmp_path / "other", 3, pair=False)
+    assert value_of(tmp_path / "f") == 2 and len(names(tmp_path)) == 3
+
+
 @contextmanager
 def largest_file(size):
     """No file of this process can become larger."""
@@ -227,7 +243,7 @@ def small_disk(tmp_path):
     command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode:
-        pytest.skip(f"no small disk can be mounted: {made.stderr.strip()}")
+        pytest.skip(f"no small disk can be mounted: {made.stderr.splitlines()[0]}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 
