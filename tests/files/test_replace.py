@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import tempfile
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,16 @@ from spl_onnx.files import locks, replace
 from spl_onnx.files.output import resolve_output
 from spl_onnx.files.replace import write_file, write_pair
 from tests.files.writers import killed_at, names, save, value_of
+
+
+@pytest.fixture
+def memory(tmp_path):
+    """A folder in memory, where waiting for the disk takes no time."""
+    if not os.access("/dev/shm", os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder)
 
 
 def test_a_file_and_its_data(tmp_path):
@@ -96,11 +107,11 @@ def test_names_as_long_as_can_be(tmp_path, length):
     ("old", "pair"),
     [("none", True), ("file", False), ("file", True), ("pair", False), ("pair", True), ("same", True)],
 )
-def test_killed_at_every_step(tmp_path, pair, old):
+def test_killed_at_every_step(memory, pair, old):
     """The old or the new content is there, whole; and the next run leaves nothing but its own files."""
     step, reached = 0, True
     while reached:
-        folder = tmp_path / str(step)
+        folder = memory / str(step)
         folder.mkdir()
         path = folder / "f"
         if old != "none":
@@ -116,26 +127,26 @@ def test_killed_at_every_step(tmp_path, pair, old):
     assert step > (12 if pair else 6), "steps were counted"
 
 
-def test_killed_twice(tmp_path):
+def test_killed_twice(memory):
     """What the first left is not lost sight of by the second."""
     for first in range(0, 30, 5):
         for second in range(1, 30, 6):
-            path = tmp_path / "f"
+            path = memory / "f"
             save(path, 1)
             killed_at(first, lambda path=path: save(path, 2))
             killed_at(second, lambda path=path: save(path, 3))
             assert value_of(path) in (1, 2, 3)
             files = save(path, 4)
-            assert names(tmp_path) == {file.name for file in files}
+            assert names(memory) == {file.name for file in files}
 
 
-def test_threads_of_one_name(tmp_path):
+def test_threads_of_one_name(memory):
     failed = []
 
     def work(first):
         try:
             for value in range(first, first + 20):
-                save(tmp_path / "f", value)
+                save(memory / "f", value)
         except OSError as error:
             failed.append(error)
 
@@ -144,7 +155,7 @@ def test_threads_of_one_name(tmp_path):
         thread.start()
     for thread in threads:
         thread.join()
-    assert failed == [] and value_of(tmp_path / "f") % 100 == 19 and len(names(tmp_path)) == 2
+    assert failed == [] and value_of(memory / "f") % 100 == 19 and len(names(memory)) == 2
 
 
 def test_a_writer_that_stands_still_is_told(tmp_path, monkeypatch):
@@ -170,9 +181,9 @@ def test_without_locks_nothing_is_removed(tmp_path, monkeypatch):
 @pytest.mark.parametrize("pair", [False, True])
 @pytest.mark.parametrize(("owner", "call"), [(os, "fsync"), (Path, "replace")])
 @pytest.mark.parametrize("kind", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()])
-def test_a_failure_at_every_step(tmp_path, monkeypatch, pair, owner, call, kind):
+def test_a_failure_at_every_step(memory, monkeypatch, pair, owner, call, kind):
     """The old files are whole, or the new ones are in place; no other file is there."""
-    path, function, number = tmp_path / "f", getattr(owner, call), 0
+    path, function, number = memory / "f", getattr(owner, call), 0
     while True:
         save(path, 1)
         left = [number]
@@ -193,9 +204,9 @@ def test_a_failure_at_every_step(tmp_path, monkeypatch, pair, owner, call, kind)
         value = value_of(path)
         assert value == 1 or (value == 2 and call == "fsync"), "the folder could not be synced afterwards"
         if value == 1:
-            assert len(names(tmp_path)) == 2
+            assert len(names(memory)) == 2
         number += 1
-    assert number >= 1 + pair and value_of(path) == 2 and len(names(tmp_path)) == 1 + pair
+    assert number >= 1 + pair and value_of(path) == 2 and len(names(memory)) == 1 + pair
 
 
 def test_interrupted_while_the_old_files_are_removed(tmp_path, monkeypatch):
