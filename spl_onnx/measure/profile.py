@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import onnx
 
 from spl_onnx.data.reader import Feeds
+from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.measure.sessions import create_session, run
 
 _SUFFIX = "_kernel_time"
@@ -51,8 +51,8 @@ def profile_nodes(
     Returns:
         All nodes, the slowest first.
     """
-    with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
-        prefix = str(Path(folder) / "profile")
+    with ScratchFolder() as folder:
+        prefix = str(folder / "profile")
         session = create_session(model, threads=threads, profile=prefix, provider=provider)
         for i in range(len(batches) + runs):
             run(session, batches[i % len(batches)])

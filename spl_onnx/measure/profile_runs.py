@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import onnx
 
 from spl_onnx.data.reader import Feeds
+from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import create_session, run
 
@@ -76,11 +76,9 @@ def profile_in_turn(
     Returns:
         For each model its runs, one per batch.
     """
-    with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
+    with ScratchFolder() as folder:
         sessions = [
-            create_session(
-                model, threads=threads, profile=str(Path(folder) / f"profile{i}"), provider=provider
-            )
+            create_session(model, threads=threads, profile=str(folder / f"profile{i}"), provider=provider)
             for i, model in enumerate(models)
         ]
         for feeds in [*[batches[0]] * warmup, *batches]:

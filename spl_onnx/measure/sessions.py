@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from spl_onnx.errors import ModelError, PluginError, UsageError
+from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.options import PROVIDERS
 from spl_onnx.plugin import get_cuda_library_path, register
 from spl_onnx.rewrite.model_io import save_model
@@ -115,8 +115,8 @@ def _open(
         return _session(str(model), options, providers)
     if total_bytes(model) < IN_MEMORY_LIMIT:
         return _session(model.SerializeToString(), options, providers)
-    with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
-        path = Path(folder) / "model.onnx"
+    with ScratchFolder() as folder:
+        path = folder / "model.onnx"
         save_model(model, path)
         return _session(str(path), options, providers)
 

@@ -8,12 +8,11 @@ checker refuses, because it takes many models that break a rule of the standard.
 from __future__ import annotations
 
 import contextlib
-import tempfile
-from pathlib import Path
 
 import onnx
 
 from spl_onnx.errors import ModelError, PluginError
+from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.rewrite.external_data import is_external
 from spl_onnx.rewrite.forked import survives
 from spl_onnx.rewrite.model_io import LoadedModel
@@ -33,8 +32,8 @@ def require_valid(loaded: LoadedModel) -> None:
     complaint = _checker(loaded.model)
     if complaint is None:
         return
-    with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
-        refusal = _runtime(Trial(Path(folder)).source(loaded.model, loaded.path))
+    with ScratchFolder() as folder:
+        refusal = _runtime(Trial(folder).source(loaded.model, loaded.path))
     if refusal is not None:
         raise ModelError(
             f"{loaded.where}: is not a valid model: {complaint[:_SHOWN]} (onnx.checker); {refusal[:_SHOWN]} "

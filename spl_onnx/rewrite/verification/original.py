@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 
 import onnx
 
 from spl_onnx.errors import VerificationError
+from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, LoadedModel
 from spl_onnx.rewrite.tensors import all_graphs, total_bytes
@@ -52,9 +51,9 @@ class Original:
         self.findings: dict[tuple[str, str], Finding | None] = {}
         self.sites_skipped = ""
         self._runner = Runner()
-        self._folder = tempfile.TemporaryDirectory(prefix="spl-onnx-")
+        self._folder = ScratchFolder()
         try:
-            self.source = Trial(Path(self._folder.name)).source(loaded.model, loaded.path)
+            self.source = Trial(self._folder.path).source(loaded.model, loaded.path)
             self.feeds, self.expected = self._first_run()
             self.bounds = self._bounds()
         except BaseException:
@@ -81,8 +80,8 @@ class Original:
     @contextmanager
     def as_source(model: onnx.ModelProto) -> Iterator[bytes | str]:
         """Another model as the runner takes it; its file is removed afterwards."""
-        with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
-            yield Trial(Path(folder)).source(model)
+        with ScratchFolder() as folder:
+            yield Trial(folder).source(model)
 
     def run(self, source: bytes | str, *, plugin: bool = False) -> list[Array]:
         """Outputs of a model for the same input.
