@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from spl_onnx.errors import UsageError
+from spl_onnx.option_types import check_shapes, check_types
 
 PREDICTORS = ("auto", "int8", "pruned")
 PROVIDERS = ("cpu", "cuda")
@@ -98,6 +99,8 @@ class RewriteOptions:
         Raises:
             UsageError: A value is unknown or out of range, or two options contradict each other.
         """
+        check_types(self)
+        check_shapes(self.input_shape)
         _one_of("predictor", self.predictor, PREDICTORS)
         _one_of("objective", self.objective, OBJECTIVES)
         _one_of("provider", self.provider, PROVIDERS)

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from spl_onnx.errors import UsageError
+from spl_onnx.option_types import check_shapes
 from spl_onnx.options import PROVIDERS
 
 
@@ -93,6 +94,7 @@ def input_shape(text: str) -> tuple[str, tuple[int, ...]]:
         shape = tuple(int(size) for size in sizes.split(","))
     except ValueError:
         shape = ()
-    if not name or not shape or min(shape) < 1:
+    if not name or not shape:
         raise UsageError(f"--input-shape: got {text!r}, wanted name:1,3,224,224")
+    check_shapes({name: shape})
     return name, shape

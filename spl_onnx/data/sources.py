@@ -14,6 +14,7 @@ from spl_onnx.data.preprocess import PRESETS, Preprocess
 from spl_onnx.data.reader import DataReader, ForeignReader, Reader
 from spl_onnx.data.testsets import PATTERN, TestSetReader
 from spl_onnx.errors import DataError, UsageError
+from spl_onnx.option_types import check_types
 
 DEFAULT_BATCH = 8
 
@@ -46,6 +47,7 @@ class DataOptions:
         Raises:
             UsageError: a number is below 1 or a preset unknown.
         """
+        check_types(self)
         for name in ("limit", "batch"):
             value = getattr(self, name)
             if value is not None and value < 1:

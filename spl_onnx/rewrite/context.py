@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
 
+from spl_onnx.errors import RuleError
 from spl_onnx.rewrite.element_types import TypeTable, infer_types
 from spl_onnx.rewrite.roundtrip import import_model
 from spl_onnx.rewrite.symbolic import Shape, infer_shapes
@@ -115,7 +116,13 @@ class Scope:
         return None
 
     def announce(self, tensor: gs.Tensor, shape: Shape) -> None:
-        """Make the shape of a new tensor known."""
+        """Make the shape of a new tensor known.
+
+        Raises:
+            RuleError: A size is below 0.
+        """
+        if any(isinstance(dim, int) and dim < 0 for dim in shape):
+            raise RuleError(f"tensor '{tensor.name}' would get the shape {list(shape)}, wanted sizes from 0")
         self.model.shapes[self.path, tensor.name] = shape
 
     def qualified(self, name: str) -> str:

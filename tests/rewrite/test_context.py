@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnx_graphsurgeon as gs
 import pytest
 from onnx import helper
 
+from spl_onnx.errors import RuleError
 from spl_onnx.rewrite.context import ModelContext
 from tests.rewrite.builders import Net
 
@@ -135,3 +137,36 @@ def test_the_model_is_not_changed():
     changed = ModelContext(model)
     changed.graph.nodes.clear()
     assert model == before
+
+
+def test_no_size_below_zero_is_announced():
+    made = Net()
+    made.node("Relu", [made.input("x", ["N", 3])], "y")
+    scope = ModelContext(made.model("y")).scopes[0]
+    tensor = gs.Variable("new")
+    scope.announce(tensor, ("N", 0, None, 3))
+    assert scope.shape(tensor) == ("N", 0, None, 3)
+    with pytest.raises(RuleError, match=r"tensor 'new' would get the shape \['N', -1\]"):
+        scope.announce(tensor, ("N", -1))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("value", "INT"), ("value_ints", "FLOATS"), ("value_float", "STRING"), ("value_int", "UNDEFINED")],
+)
+def test_constants_of_another_type_are_none(name, kind):
+    made = Net()
+    made.node("Add", [made.input("x", [2]), "k"], "y")
+    constant = onnx.helper.make_node("Constant", [], ["k"])
+    constant.attribute.add(name=name, type=getattr(onnx.AttributeProto, kind))
+    made.nodes.insert(0, constant)
+    scope = ModelContext(made.broken("y")).scopes[0]
+    assert scope.constant(scope.graph.nodes[1].inputs[1]) is None
+
+
+def test_copies_in_a_circle_are_no_constant():
+    made = Net()
+    for x, y in (("b", "a"), ("a", "b")):
+        made.node("Identity", [x], y)
+    scope = ModelContext(made.broken("a")).scopes[0]
+    assert scope.constant(scope.graph.nodes[0].outputs[0]) is None

@@ -16,7 +16,7 @@ EXCEPTIONS = {
 
 #: Parts of the package, lowest row first: a part may import rows before its own, and not its neighbours.
 LAYERS = (
-    ("errors", "files", "options", "plugin", "text"),
+    ("errors", "files", "option_types", "options", "plugin", "text"),
     ("spec",),
     ("data", "predictors"),
     ("rewrite", "calibrate"),
