@@ -100,7 +100,7 @@ def _shape(
 ) -> tuple[int, ...]:
     """Numbers for all dimensions: 1 for a free batch, `size` for other free ones, equal symbols equal.
 
-    The batch is the first dimension, or with `batch_behind` the first free one, as in states of recurrent nets.
+    The batch is the first dimension, or with `batch_behind` the first free one: states of recurrent nets.
     """
     declared = value.type.tensor_type.shape.dim
     free_ones = [position for position, dim in enumerate(declared) if declared_size(dim) is None]
