@@ -1,4 +1,4 @@
-"""Mean, root mean square and range of a layer's input, channel by channel, summed while data streams by."""
+"""Mean and root mean square of a layer's input, channel by channel, summed while data streams by."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ class InputStatistics:
     def __init__(self, channels: int) -> None:
         self._sum, self._squares = np.zeros(channels), np.zeros(channels)
         self._values = 0
-        self._low = self._high = 0.0
 
     def add(self, x: NDArray[Any]) -> None:
         """Count one batch, float32 [..., channels].
@@ -44,10 +43,8 @@ class InputStatistics:
                 "an input of this site is not finite on the calibration data; check the data, "
                 "or leave the site dense"
             )
-        self._low = min(self._low, float(x.min(initial=0)))
-        self._high = max(self._high, float(x.max(initial=0)))
 
-    def finish(self) -> tuple[Vector, Vector, float, float]:
-        """Mean [channels], root mean square [channels], least value (at most 0), largest (at least 0)."""
+    def finish(self) -> tuple[Vector, Vector]:
+        """Mean [channels] and root mean square [channels]."""
         count = max(1, self._values)
-        return self._sum / count, np.sqrt(self._squares / count), self._low, self._high
+        return self._sum / count, np.sqrt(self._squares / count)

@@ -63,12 +63,10 @@ class ThresholdPerChannel(Limits):
     Args:
         seen: What becomes of the sampled windows.
         noise: [O] root mean square of the predictor's error.
-        with_floor: Whether outputs that are computed for nothing become 0, up to the same squared error.
     """
 
-    def __init__(self, seen: Outcomes, noise: NDArray[np.float64], with_floor: bool) -> None:
+    def __init__(self, seen: Outcomes, noise: NDArray[np.float64]) -> None:
         super().__init__(seen)
-        self._with_floor = with_floor
         gain = seen.gain
         self._curves = Curves(seen.score, gain, noise)
         window, place = np.empty_like(seen.score), np.empty_like(seen.place_score)
@@ -79,8 +77,6 @@ class ThresholdPerChannel(Limits):
             curves = Curves(seen.score[fitted], gain[fitted], noise)
             window[judged] = curves.levels(seen.score[judged])
             place[asked] = curves.levels(seen.place_score[asked])
-        if with_floor:
-            window = np.minimum(window, np.square(seen.value))
         self._levels = Levels(seen, window, place)
 
     def choose(self, error: float | None) -> tuple[Settings, Effect]:
@@ -88,10 +84,7 @@ class ThresholdPerChannel(Limits):
         if error is None:
             return self._at_zero()
         limit = self._levels.limit(error) or 0.0
-        settings: Settings = {"threshold": short_list(self._curves.thresholds(limit))}
-        if self._with_floor and limit > 0:
-            settings["floor"] = float(np.float32(np.sqrt(limit)))
-        return settings, self._levels.effect(limit)
+        return {"threshold": short_list(self._curves.thresholds(limit))}, self._levels.effect(limit)
 
 
 def short_list(values: NDArray[Any]) -> list[float]:

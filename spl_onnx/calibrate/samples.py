@@ -45,8 +45,6 @@ class SiteSamples:
         image: [n] number of the sample the block is from.
         input_mean: [C] mean of each input channel over all data.
         input_rms: [C] root mean square of each input channel over all data.
-        low: least input of all data, at most 0.
-        high: largest input of all data, at least 0.
     """
 
     patches: Float
@@ -59,18 +57,9 @@ class SiteSamples:
     image: Ints
     input_mean: NDArray[np.float64]
     input_rms: NDArray[np.float64]
-    low: float
-    high: float
 
     def __len__(self) -> int:
         return len(self.patches)
-
-    @property
-    def static_scale(self) -> list[float]:
-        """[scale, zero point] that fit the range of all data, as a plan holds them."""
-        ends = np.array([self.low, self.high], np.float32)
-        scale, zero_point = dynamic_scale(ends, (0,))
-        return [float(scale[0]), float(zero_point[0])]
 
     def halves(self) -> tuple[Mask, Mask]:
         """[n] and [n]: the blocks of every other image, and the rest; of one image, every other block."""
@@ -165,7 +154,7 @@ class SampleCollector:
             raise DataError("no calibration data reached this site; wanted at least one sample")
         residual = None if self._residual is None else _in_order(self._residual, order)
         scale = self._scale[:, order]
-        mean, rms, low, high = self._statistics.finish()
+        mean, rms = self._statistics.finish()
         return SiteSamples(
             patches=_in_order(self._patches, order),
             inside=self._inside[order],
@@ -177,8 +166,6 @@ class SampleCollector:
             image=self._reservoir.images(order),
             input_mean=mean,
             input_rms=rms,
-            low=low,
-            high=high,
         )
 
     def _sizes(self, x: Array) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -49,17 +49,12 @@ class PredictorSpec:
         weighted: whether a weight's importance counts its input: |w| times the input's root mean square.
         fitted: whether weights are fitted to the inputs (`reconstruct`) where the calibrator has such
             weights; that goes before `weighted`.
-        static: whether int8 inputs have one scale for all samples, set from data.
-        floor: whether outputs that turn out small become 0 also where thresholds differ by channel; it costs
-            a part of the error, and the next layer gets more zeros.
     """
 
     predictor: str
     keep: float = 1.0
     weighted: bool = False
     fitted: bool = False
-    static: bool = False
-    floor: bool = False
 
 
 @dataclass(frozen=True)
@@ -164,8 +159,6 @@ class SiteCalibrator:
             settings["input_rms"] = short_list(self._samples.input_rms)
         if spec.keep < 1.0:
             settings["correction"] = short_list(self._dropped_mean(settings))
-        if spec.static and spec.predictor == "int8":
-            settings["xscale"] = self._samples.static_scale
         return settings
 
     def _dropped_mean(self, settings: Settings) -> Array:
@@ -180,7 +173,7 @@ class SiteCalibrator:
             return AllSelected(seen)
         if spec.predictor == "int8" and spec.keep == 1.0:
             return OneThreshold(seen)
-        return ThresholdPerChannel(seen, self._noise(scores), spec.floor)
+        return ThresholdPerChannel(seen, self._noise(scores))
 
     def _noise(self, scores: Float) -> Array:
         """[O] root mean square of the predictor's error over the places inside the layer."""
@@ -188,19 +181,6 @@ class SiteCalibrator:
         off = (scores - self._exact)[inside]
         least = _LEAST_NOISE * scores[inside].std(axis=0, dtype=np.float64) + np.finfo(np.float32).tiny
         return np.asarray(np.maximum(np.sqrt(np.square(off, dtype=np.float64).mean(axis=0)), least))
-
-
-def calibrate_site(
-    samples: SiteSamples,
-    w: Array,
-    b: Array | None,
-    activation: Activation,
-    pooling: Pooling | None,
-    spec: PredictorSpec,
-    error: float | None,
-) -> Calibration:
-    """Settings of one predictor for one error; see `SiteCalibrator`."""
-    return calibrate_errors(samples, w, b, activation, pooling, spec, [error])[0]
 
 
 def calibrate_errors(
@@ -214,15 +194,3 @@ def calibrate_errors(
 ) -> list[Calibration]:
     """Settings of one predictor for several errors; see `SiteCalibrator`."""
     return SiteCalibrator(samples, w, b, activation, pooling).predict(spec, errors)
-
-
-def calibrate_floor(
-    samples: SiteSamples,
-    w: Array,
-    b: Array | None,
-    activation: Activation,
-    pooling: Pooling | None,
-    error: float,
-) -> Calibration:
-    """The floor of choice "truncate" for one error; see `SiteCalibrator`."""
-    return SiteCalibrator(samples, w, b, activation, pooling).truncate([error])[0]

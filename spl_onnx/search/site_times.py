@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from spl_onnx.measure.profile_runs import NodeEvent, Run
+from spl_onnx.measure.profile import NodeTime, Run
 from spl_onnx.search.site_nodes import NodeNames, SiteNodes
 
 #: Conversions between layouts: what they cost depends on the neighbours, so no site owns them.
@@ -70,10 +70,10 @@ def layout_ms(runs: Iterable[Run]) -> float:
     return _median(sum(event.ms for event in run if event.op_type in LAYOUT) for run in runs)
 
 
-Events = dict[str, list[NodeEvent]]
+Events = dict[str, list[NodeTime]]
 
 
-def _by_key(run: Run, key: Callable[[NodeEvent], str | None]) -> Events:
+def _by_key(run: Run, key: Callable[[NodeTime], str | None]) -> Events:
     grouped: Events = {}
     for event in run:
         if event.op_type not in LAYOUT and (name := key(event)) is not None:
@@ -81,7 +81,7 @@ def _by_key(run: Run, key: Callable[[NodeEvent], str | None]) -> Events:
     return grouped
 
 
-def _site_of(event: NodeEvent, names: NodeNames) -> str | None:
+def _site_of(event: NodeTime, names: NodeNames) -> str | None:
     """Nodes of a converted site are named `<site>/<part>`; the node behind joined branches keeps its name."""
     if names.find(event.name) is not None:
         return None

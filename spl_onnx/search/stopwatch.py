@@ -13,7 +13,7 @@ from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.bench import Timing, time_interleaved
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.memory import give_back
-from spl_onnx.measure.profile_runs import Run, profile_in_turn
+from spl_onnx.measure.profile import Run, profile_in_turn
 from spl_onnx.measure.sessions import create_session
 
 #: Smaller differences are not believed, however quiet the machine was: 0.5 %.

@@ -1,4 +1,4 @@
-"""Sizes of convolution and pooling outputs, also for dimensions that are only known by name."""
+"""Sizes of convolution and pooling outputs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from collections.abc import Sequence
 
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import ConvGeometry, Pooling
-
-#: A dimension: a number, the name of a dynamic one, or None when nothing is known.
-Dim = int | str | None
 
 
 def conv_output_size(size: int, kernel: int, stride: int, begin: int, end: int, dilation: int) -> int:
@@ -84,31 +81,3 @@ def pool_direction(direction: int, size: int, pooling: Pooling) -> int:
         pooling.pads[direction + 2],
         pooling.ceil,
     )
-
-
-def image_output_shape(
-    x_shape: Sequence[Dim], w_shape: Sequence[int], geometry: ConvGeometry, pooling: Pooling
-) -> tuple[Dim, ...]:
-    """Shape `[N,pH,pW,O]` of S and Y, None for a height or width that is not a number.
-
-    Args:
-        x_shape: `[N,H,W,C]`, numbers, names or None.
-        w_shape: `[O,kH,kW,C/group]`.
-        geometry: The convolution.
-        pooling: The window behind it.
-
-    Raises:
-        ModelError: Kernel or window do not fit.
-    """
-    sizes = [
-        pool_direction(i, conv_direction(i, size, w_shape[1:3], geometry), pooling)
-        if isinstance(size, int)
-        else None
-        for i, size in enumerate(x_shape[1:3])
-    ]
-    return (x_shape[0], *sizes, w_shape[0])
-
-
-def matrix_output_shape(x_shape: Sequence[Dim], w_shape: Sequence[int]) -> tuple[Dim, ...]:
-    """Shape `[...,O]` of S and Y for a matrix `[...,K]` and weights `[O,K]`."""
-    return (*x_shape[:-1], w_shape[0])

@@ -37,7 +37,7 @@ def test_one_threshold_is_never_below_zero():
 
 
 def test_thresholds_per_channel_reach_the_error():
-    limits = ThresholdPerChannel(seen(NOISE), NOISE * np.linspace(0.2, 2, 6), with_floor=False)
+    limits = ThresholdPerChannel(seen(NOISE), NOISE * np.linspace(0.2, 2, 6))
     found = [limits.choose(error) for error in (0.02, 0.05, 0.1, 0.2, 0.4)]
     assert [made.error for _, made in found] == pytest.approx([0.02, 0.05, 0.1, 0.2, 0.4], rel=0.05)
     assert (np.diff([made.density for _, made in found]) < 0).all()
@@ -48,7 +48,7 @@ def test_thresholds_per_channel_reach_the_error():
 
 def test_thresholds_per_channel_beat_one_for_all():
     """Judged on other data: a skipped output costs most where channels are large."""
-    limits = ThresholdPerChannel(seen(NOISE), NOISE * np.linspace(0.2, 2, 6), with_floor=False)
+    limits = ThresholdPerChannel(seen(NOISE), NOISE * np.linspace(0.2, 2, 6))
     settings, made = limits.choose(0.2)
     other = seen(NOISE, seed=1)
     threshold = np.array(settings["threshold"])
@@ -64,16 +64,6 @@ def test_thresholds_per_channel_beat_one_for_all():
     assert judged(other.score <= one)[0] > error
 
 
-def test_a_floor_takes_its_part_of_the_error():
-    without, with_floor = (
-        ThresholdPerChannel(seen(NOISE), NOISE * np.linspace(0.2, 2, 6), floor).choose(0.2)
-        for floor in (False, True)
-    )
-    assert "floor" not in without[0] and with_floor[0]["floor"] > 0
-    assert with_floor[1].zeros > without[1].zeros and with_floor[1].density > without[1].density
-    assert with_floor[1].error <= 0.2
-
-
 def test_outputs_below_zero_are_all_computed():
     outcomes = seen()
     settings, made = AllSelected(outcomes).choose(0.5)
@@ -82,7 +72,7 @@ def test_outputs_below_zero_are_all_computed():
 
 def test_a_single_window_is_enough():
     one = seen(NOISE, count=1)
-    settings, _ = ThresholdPerChannel(one, np.full(6, NOISE), with_floor=False).choose(0.1)
+    settings, _ = ThresholdPerChannel(one, np.full(6, NOISE)).choose(0.1)
     assert np.isfinite(settings["threshold"]).all()
 
 

@@ -101,13 +101,6 @@ def test_halves_of_one_image():
     assert first.sum() == second.sum() == 15
 
 
-def test_static_scale_covers_the_range():
-    x = floats(np.random.default_rng(0), 2, 8, 8, 4)
-    scale, zero_point = collected([x]).static_scale
-    assert scale == pytest.approx(float(x.max() - x.min()) / 255, rel=1e-6)
-    assert zero_point == round(float(-x.min()) / scale)
-
-
 def test_one_element_residual_is_added_everywhere():
     collector = SampleCollector(ConvGeometry(), None, (2, 1, 1, 3))
     collector.add(np.ones((1, 2, 2, 3), np.float32), np.full((1, 1, 1, 1), 7, np.float32))

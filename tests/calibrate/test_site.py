@@ -14,8 +14,6 @@ from spl_onnx.calibrate.site import (
     PredictorSpec,
     SiteCalibrator,
     calibrate_errors,
-    calibrate_floor,
-    calibrate_site,
 )
 from spl_onnx.errors import RuleError, UsageError
 from spl_onnx.measure.sites import computed_outputs
@@ -30,8 +28,7 @@ INT8, PRUNED = PredictorSpec("int8"), PredictorSpec("pruned", 0.3)
 SPECS = [
     INT8,
     PRUNED,
-    PredictorSpec("int8", static=True),
-    PredictorSpec("int8", 0.3, floor=True),
+    PredictorSpec("int8", 0.3),
     PredictorSpec("pruned", 0.3, weighted=True),
 ]
 POOLED = Pooling((3, 3), (2, 2), (1, 1, 1, 1))
@@ -103,7 +100,7 @@ def test_settings_apply_again_without_data(spec):
 def test_threshold_zero_of_all_outputs_is_the_operator(case):
     """All windows sampled, odd shapes, groups, residuals: density and error are those of the whole layer."""
     activation = Activation.relu()
-    made = calibrate_site(everything(case), case.w, case.b, activation, case.pooling, INT8, 0.0)
+    (made,) = calibrate_errors(everything(case), case.w, case.b, activation, case.pooling, INT8, [0.0])
     assert made.settings == {"predictor": "int8"}
     p = predictor_weights(case.w, case.b, made.settings)
     layer = {"geometry": case.geometry, "pooling": case.pooling}
@@ -121,7 +118,7 @@ def test_threshold_zero_of_all_outputs_is_the_operator(case):
 @settings(deadline=None, max_examples=30)
 @given(gemm_cases())
 def test_threshold_zero_of_all_rows_is_the_operator(case):
-    made = calibrate_site(every_row(case), case.w, case.b, Activation.relu(), None, INT8, None)
+    (made,) = calibrate_errors(every_row(case), case.w, case.b, Activation.relu(), None, INT8, [None])
     p = predictor_weights(case.w, case.b, {"predictor": "int8"})
     assert made.density == gemm_predict(case.x, p.wp, p.bp, p.wscale, r=case.r).mean()
 
@@ -129,7 +126,9 @@ def test_threshold_zero_of_all_rows_is_the_operator(case):
 @settings(deadline=None, max_examples=30)
 @given(conv_cases())
 def test_outputs_below_zero_need_every_window(case):
-    made = calibrate_site(everything(case), case.w, case.b, Activation.none(), case.pooling, PRUNED, 0.5)
+    (made,) = calibrate_errors(
+        everything(case), case.w, case.b, Activation.none(), case.pooling, PRUNED, [0.5]
+    )
     assert "threshold" not in made.settings and "floor" not in made.settings
     p = predictor_weights(case.w, case.b, made.settings)
     layer = {"geometry": case.geometry, "pooling": case.pooling}
@@ -162,7 +161,7 @@ def test_no_predictor_is_better_than_nearly_exact_scores():
 def test_mean_correction_is_the_mean_of_what_is_dropped():
     case = synthetic()
     samples = collected(case, Pooling.none(), count=1 << 14)
-    made = calibrate_site(samples, case.w, case.b, case.activation, None, PRUNED, None)
+    (made,) = calibrate_errors(samples, case.w, case.b, case.activation, None, PRUNED, [None])
     without = {key: value for key, value in made.settings.items() if key != "correction"}
     p = predictor_weights(case.w, case.b, without)
     exact = conv_scores(case.x, case.w, case.b, geometry=case.geometry)
@@ -174,7 +173,7 @@ def test_mean_correction_is_the_mean_of_what_is_dropped():
 def test_weighted_importance_uses_the_input():
     case = synthetic()
     samples = collected(case, Pooling.none())
-    made = calibrate_site(samples, case.w, case.b, case.activation, None, SPECS[4], None)
+    (made,) = calibrate_errors(samples, case.w, case.b, case.activation, None, SPECS[3], [None])
     rms = np.sqrt(np.square(case.x, dtype=np.float64).mean(axis=(0, 1, 2)))
     np.testing.assert_allclose(made.settings["input_rms"], rms, rtol=1e-5)
 
@@ -185,7 +184,6 @@ def test_floors():
     calibrator = SiteCalibrator(samples, case.w, case.b, case.activation, POOLED)
     found = calibrator.truncate([0.0, 0.1, 0.3])
     assert found[0].settings == {"floor": 0.0} and found[0].error == 0
-    assert calibrate_floor(samples, case.w, case.b, case.activation, POOLED, 0.3) == found[2]
     for made, error in zip(found[1:], (0.1, 0.3), strict=True):
         validate_settings("here", "truncate", made.settings)
         energy, lost, density = applied(case, POOLED, made)
@@ -200,10 +198,10 @@ def test_floors():
 def test_a_floor_of_outputs_below_zero_is_refused():
     case = synthetic()
     with pytest.raises(RuleError, match="clipped at -inf; wanted 0"):
-        calibrate_floor(collected(case, POOLED), case.w, case.b, Activation.none(), POOLED, 0.1)
+        SiteCalibrator(collected(case, POOLED), case.w, case.b, Activation.none(), POOLED).truncate([0.1])
 
 
 def test_bad_ratio_is_refused():
     case, spec = synthetic(), PredictorSpec("pruned", 0.0)
     with pytest.raises(UsageError, match="keep is 0"):
-        calibrate_site(collected(case, POOLED), case.w, case.b, case.activation, POOLED, spec, 0.1)
+        calibrate_errors(collected(case, POOLED), case.w, case.b, case.activation, POOLED, spec, [0.1])

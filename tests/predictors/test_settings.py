@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from spl_onnx.errors import ModelError, RuleError, UsageError
 from spl_onnx.predictors.int8 import build_int8
 from spl_onnx.predictors.packed import pack, unpack
-from spl_onnx.predictors.pruned import build_pruned
+from spl_onnx.predictors.pruned import prune
 from spl_onnx.predictors.settings import predictor_weights, spread_inputs
+from spl_onnx.predictors.weights import PredictorWeights
 
 F = np.float32
 W = np.random.default_rng(0).standard_normal((6, 3, 3, 4)).astype(np.float32)
@@ -29,12 +30,12 @@ def test_plain_settings_are_the_builders(threshold):
         predictor_weights(W, B, {"predictor": "int8", "threshold": threshold}), build_int8(W, B, threshold)
     )
     made = predictor_weights(W, B, {"predictor": "pruned", "keep": 0.3, "threshold": threshold})
-    assert_same(made, build_pruned(W, B, 0.3, threshold=threshold))
+    assert_same(made, PredictorWeights(prune(W, 0.3), B - np.asarray(threshold, np.float32)))
 
 
 def test_int8_is_pruned_first():
     made = predictor_weights(W, B, {"predictor": "int8", "keep": 0.25})
-    kept = build_pruned(W, B, 0.25).wp
+    kept = prune(W, 0.25)
     assert_same(made, build_int8(kept, B))
     assert (made.wp[kept == 0] == 0).all()
 

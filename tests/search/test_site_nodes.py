@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spl_onnx.measure.profile_runs import profile_in_turn
+from spl_onnx.measure.profile import profile_in_turn
 from spl_onnx.options import RewriteOptions
 from spl_onnx.search.site_nodes import NodeNames, named_nodes, site_nodes
 from tests import datasets

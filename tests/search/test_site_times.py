@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from spl_onnx.measure.profile_runs import NodeEvent
+from spl_onnx.measure.profile import NodeTime
 from spl_onnx.search.site_nodes import NodeNames, SiteNodes
 from spl_onnx.search.site_times import layout_ms, site_times
 
@@ -24,7 +24,7 @@ BRANCH = SiteNodes(
 
 
 def event(name, op, ms):
-    return NodeEvent(name, op, ms)
+    return NodeTime(name, op, ms)
 
 
 def no_fallback(site):

@@ -7,7 +7,7 @@ import functools
 import numpy as np
 import pytest
 
-from spl_onnx.measure.profile_runs import NodeEvent
+from spl_onnx.measure.profile import NodeTime
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import read_model
@@ -48,7 +48,7 @@ class FloorWatch(FakeWatch):
     def _run(self, model):
         floors = {_site(n): _floor(n) for n in model.graph.node if n.op_type == SRMM}
         feeding = producers(model) if floors else {}
-        return [NodeEvent(n.name, n.op_type, self._ms(n, floors, feeding)) for n in model.graph.node]
+        return [NodeTime(n.name, n.op_type, self._ms(n, floors, feeding)) for n in model.graph.node]
 
     @staticmethod
     def _ms(node, floors, feeding):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spl_onnx.measure.bench import Timing
-from spl_onnx.measure.profile_runs import NodeEvent
+from spl_onnx.measure.profile import NodeTime
 from spl_onnx.spec.attributes import PREDICT, SRMM
 
 
@@ -37,7 +37,7 @@ class FakeWatch:
         return [[self._run(model)] * 3 for model in models]
 
     def _run(self, model):
-        return [NodeEvent(node.name, node.op_type, self.cost(node)) for node in model.graph.node]
+        return [NodeTime(node.name, node.op_type, self.cost(node)) for node in model.graph.node]
 
 
 def costs(dense: dict[str, float], srmm: dict[str, float], predict: dict[str, float], transpose: float = 0.0):

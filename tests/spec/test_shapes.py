@@ -6,11 +6,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from spl_onnx.errors import ModelError
-from spl_onnx.spec.attributes import ConvGeometry, Pooling
 from spl_onnx.spec.shapes import (
     conv_output_size,
-    image_output_shape,
-    matrix_output_shape,
     pool_output_size,
 )
 
@@ -89,13 +86,3 @@ def test_window_larger_than_padded_input():
 
 def test_a_convolution_of_padding_alone():
     assert conv_output_size(0, 3, 1, 2, 2, 1) == 2
-
-
-def test_image_shape_keeps_names_and_knows_unknowns():
-    geometry, pooling = ConvGeometry((2, 1), (1, 1, 1, 1)), Pooling((2, 3), (2, 3))
-    assert image_output_shape(("N", 32, None, 3), (8, 3, 3, 3), geometry, pooling) == ("N", 8, None, 8)
-    assert image_output_shape((4, "H", 7, 3), (8, 3, 3, 3), geometry, Pooling.none()) == (4, None, 7, 8)
-
-
-def test_matrix_shape_replaces_the_last_dimension():
-    assert matrix_output_shape(("N", None, 5), (7, 5)) == ("N", None, 7)
