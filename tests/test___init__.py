@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib import resources
 
 import numpy as np
 import onnx
@@ -28,6 +29,10 @@ def python(program):
 def test_importing_is_light():
     heavy = "[n for n in ('onnx', 'onnxruntime', 'numpy', 'rich', 'PIL') if n in sys.modules]"
     assert python(f"import sys, spl_onnx; print({heavy})") == "[]"
+
+
+def test_type_checkers_may_use_the_annotations():
+    assert resources.files("spl_onnx").joinpath("py.typed").is_file()
 
 
 def test_rewrite_stays_a_function_whatever_is_imported():

@@ -88,14 +88,12 @@ class Metric:
         name: as on the command line.
         measure: (outputs, truth) to one value per sample.
         sign: 1 when more is better, -1 when less is.
-        perfect: value of a network compared with itself.
         decides: whether the value of a sample is 0 or 1.
     """
 
     name: str
     measure: Callable[[NDArray[Any], NDArray[Any]], Values]
     sign: int
-    perfect: float
     decides: bool = False
 
     def drop(self, before: Values, after: Values) -> Values:
@@ -114,11 +112,11 @@ class Metric:
 
 
 TABLE = {
-    "top1": Metric("top1", top1, 1, 1.0, decides=True),
-    "agreement": Metric("agreement", agreement, 1, 1.0, decides=True),
-    "mse": Metric("mse", mse, -1, 0.0),
-    "cosine": Metric("cosine", cosine, 1, 1.0),
-    "psnr": Metric("psnr", psnr, 1, float("inf")),
+    "top1": Metric("top1", top1, 1, decides=True),
+    "agreement": Metric("agreement", agreement, 1, decides=True),
+    "mse": Metric("mse", mse, -1),
+    "cosine": Metric("cosine", cosine, 1),
+    "psnr": Metric("psnr", psnr, 1),
 }
 
 

@@ -25,7 +25,6 @@ from spl_onnx.search.stopwatch import Stopwatch
 from spl_onnx.search.time_model import TIMED, TimeModel
 
 #: Settings of every site with the error they were made for, least first.
-Truncations = Mapping[str, list[tuple[float, Setting]]]
 
 
 class TimeSearch:
