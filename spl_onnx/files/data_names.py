@@ -77,9 +77,13 @@ def unused(folder: Path, names: set[str]) -> set[str]:
     """Those of `names` that no model in `folder` refers to, for a model may have been copied or renamed."""
     if not names:
         return set()
-    others = [name for name in _listed(folder) if not (is_data_name(name) or PATTERN.fullmatch(name))]
-    models = [folder / name for name in others if name.endswith(".onnx") or _is_model(folder / name)]
+    models = _models(folder)
     return {name for name in names if not any(_mentions(path, name, unreadable=True) for path in models)}
+
+
+def naming(folder: Path, name: str) -> list[Path]:
+    """Models in `folder` in which `name` stands, whatever for."""
+    return [path for path in _models(folder) if _mentions(path, name)]
 
 
 def _stem(target: Path) -> str:
@@ -97,6 +101,11 @@ def _listed(folder: Path) -> list[str]:
         return [path.name for path in folder.iterdir()]
     except OSError:
         return []
+
+
+def _models(folder: Path) -> list[Path]:
+    names = [name for name in _listed(folder) if not (is_data_name(name) or PATTERN.fullmatch(name))]
+    return [folder / name for name in names if name.endswith(".onnx") or _is_model(folder / name)]
 
 
 def _is_model(path: Path) -> bool:

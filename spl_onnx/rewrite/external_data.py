@@ -15,8 +15,8 @@ import onnx
 from onnx import numpy_helper
 
 from spl_onnx.errors import MissingDataError, ModelError
-from spl_onnx.files import open_inside
-from spl_onnx.files.data_names import HashedFile
+from spl_onnx.files import open_inside, resolve_output
+from spl_onnx.files.data_names import HashedFile, naming
 from spl_onnx.rewrite.tensors import SMALL_TENSOR_BYTES, byte_size, element_count, model_tensors
 from spl_onnx.spec.messages import array_of
 
@@ -166,6 +166,30 @@ def _expected_bytes(tensor: onnx.TensorProto) -> int:
     if any(dim < 0 for dim in tensor.dims):
         raise ModelError(f"weights '{tensor.name}': got shape {list(tensor.dims)}, wanted no negative sizes")
     return byte_size(tensor)
+
+
+def user_of(path: Path) -> Path | None:
+    """A model whose weights are in the file at `path`, beside it; None where there is none."""
+    try:
+        output = resolve_output(path)
+    except OSError:
+        return None
+    if output.is_stream or output.old is None:
+        return None
+    folder, name = output.path.parent, output.path.name
+    found = (model for model in naming(folder, name) if name in _locations(model))
+    return next(found, None)
+
+
+def _locations(path: Path) -> set[str]:
+    """Where a model file has its weights; nothing where it is no model."""
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(path.read_bytes())
+    except Exception:  # of the system, or protobuf's DecodeError, whose module has no types
+        return set()
+    entries = (entry for tensor in model_tensors(model) for entry in tensor.external_data)
+    return {entry.value for entry in entries if entry.key == "location"}
 
 
 def safe_location(location: str, folder: Path, name: str) -> Path:

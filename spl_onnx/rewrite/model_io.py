@@ -14,6 +14,7 @@ from spl_onnx.rewrite.external_data import (
     has_external_data,
     load_external_data,
     set_location,
+    user_of,
     write_large_tensors,
 )
 from spl_onnx.rewrite.readable import require_readable
@@ -187,18 +188,21 @@ def needs_data_file(model: onnx.ModelProto, external_data: bool | None, threshol
 
 
 def check_unprotected(path: str | Path, protected: Iterable[Path], flag: str = "") -> None:
-    """Refuse an output that is a file the input was read from.
+    """Refuse an output that is a file which the input, or a model beside it, was or will be read from.
 
     Raises:
-        UsageError: It is one of `protected`, or has a name that no file can have.
+        UsageError: It is one of `protected` or holds weights of a model, or has a name that no file can have.
     """
     shown = f"{flag} {path}" if flag else str(path)
     try:
         taken = next((file for file in protected if is_same_file(path, file)), None)
+        user = user_of(Path(path))
     except OSError as error:
         raise UsageError(f"{shown}: {error.strerror}, wanted the name of a file") from error
     if taken is not None:
         raise UsageError(f"{shown}: holds the input model or its weights ({taken}), wanted another file")
+    if user is not None:
+        raise UsageError(f"{shown}: holds the weights of {user}, wanted another file")
 
 
 def _serialised(model: onnx.ModelProto) -> bytes:

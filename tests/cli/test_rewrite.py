@@ -233,6 +233,15 @@ def test_weights_of_the_input_are_no_output(call, external, tmp_path, flag):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.parametrize("flag", ["output", "--json", "--html", "--plan-out", "--resume"])
+def test_weights_of_another_model_are_no_output(call, model, external, tmp_path, flag):
+    before = (tmp_path / "ext.data").read_bytes()
+    words = [tmp_path / "ext.data"]
+    code, out, err = call("rewrite", model, *(words if flag == "output" else [tmp_path / "o", flag, *words]))
+    assert code == 2 and f"holds the weights of {external}" in err and out == ""
+    assert (tmp_path / "ext.data").read_bytes() == before
+
+
 def test_weights_need_a_place(call, external, tmp_path):
     """That is said before the work starts."""
     os.mkfifo(tmp_path / "pipe")

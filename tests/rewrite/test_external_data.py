@@ -11,6 +11,7 @@ import pytest
 
 from spl_onnx.errors import MissingDataError, ModelError
 from spl_onnx.rewrite import external_data
+from spl_onnx.rewrite.external_data import user_of
 from spl_onnx.rewrite.model_io import load_model, read_model, save_model
 from tests.rewrite.test_model_io import data_file, small, split
 
@@ -291,3 +292,16 @@ def test_data_that_does_not_belong_to_its_shape(tmp_path, raw):
     with pytest.raises(ModelError, match=r"^weights 'c\.w': got \d+ bytes of data that fit, wanted 4608"):
         save_model(model, tmp_path / "m.onnx", external_data=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whose_weights_are_in_a_file(tmp_path):
+    _, path = split(tmp_path)
+    data = data_file(path)
+    (tmp_path / "other.onnx").write_bytes(b"\x08" + data.name.encode())
+    (tmp_path / "link").symlink_to(data.name)
+    assert user_of(data) == user_of(tmp_path / "link") == path
+    (tmp_path / "m.data").write_text("of nobody")
+    for name in ("m.data", "m.onnx", "other.onnx", "none", "."):
+        assert user_of(tmp_path / name) is None
+    path.rename(tmp_path / "model.of.another.kind")
+    assert user_of(data) == tmp_path / "model.of.another.kind"

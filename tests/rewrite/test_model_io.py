@@ -294,3 +294,15 @@ def test_weights_beside_a_pipe_are_not_looked_for(tmp_path):
     _, path = split(tmp_path)
     with path.open("rb") as file, pytest.raises(ModelError, match=r"/dev/fd/\d+: .*pass its path"):
         read_model(f"/dev/fd/{file.fileno()}")
+
+
+def test_weights_of_another_model_are_no_output(tmp_path):
+    """Not of the input, but of a model that is there too."""
+    onnx.save(small(), tmp_path / "a.onnx", save_as_external_data=True, location="a.data", size_threshold=0)
+    before = (tmp_path / "a.data").read_bytes()
+    for external in (False, True):
+        with pytest.raises(UsageError, match=r"a\.data: holds the weights of .*a\.onnx, wanted another file"):
+            save_model(changed(), tmp_path / "a.data", external_data=external)
+    assert (tmp_path / "a.data").read_bytes() == before
+    (tmp_path / "a.onnx").unlink()
+    save_model(changed(), tmp_path / "a.data")
