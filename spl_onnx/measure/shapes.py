@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.data.inputs import InputSpec
 from spl_onnx.rewrite.tensors import element_count
-from spl_onnx.spec.messages import known_sizes
+from spl_onnx.spec.messages import free_negative_sizes, known_sizes
 
 Shape = tuple[int, ...]
 
@@ -106,6 +106,7 @@ def _without_weights(model: onnx.ModelProto) -> onnx.ModelProto:
             graph.input.append(
                 helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
             )
+    free_negative_sizes(graph)
     return light
 
 

@@ -6,7 +6,7 @@ import contextlib
 
 import onnx
 
-from spl_onnx.rewrite.tensors import copy_without_data, graph_path
+from spl_onnx.rewrite.tensors import copy_for_inference, graph_path
 
 #: Values of onnx.TensorProto.DataType by (path of the graph, tensor name).
 TypeTable = dict[tuple[str, str], int]
@@ -14,7 +14,7 @@ TypeTable = dict[tuple[str, str], int]
 
 def infer_types(model: onnx.ModelProto) -> TypeTable:
     """Types of the tensors of every graph; those that are not known are missing."""
-    light = copy_without_data(model)
+    light = copy_for_inference(model)
     # A failure of the inference leaves us with fewer types, never with wrong ones.
     with contextlib.suppress(Exception):
         light = onnx.shape_inference.infer_shapes(light, strict_mode=False)

@@ -15,7 +15,7 @@ import onnx
 
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.attributes import Attributes
-from spl_onnx.rewrite.tensors import copy_without_data, graph_path
+from spl_onnx.rewrite.tensors import copy_for_inference, graph_path
 from spl_onnx.spec.messages import declared_shape
 
 #: A dimension: a number, a symbol, or None when nothing is known.
@@ -63,7 +63,7 @@ def infer_shapes(model: onnx.ModelProto) -> ShapeTable:
 
     A model that does not pass shape inference gives only what its own value_info says.
     """
-    light = copy_without_data(model)
+    light = copy_for_inference(model)
     # A failure of the inference leaves us with fewer shapes, never with wrong ones.
     with contextlib.suppress(Exception):
         light = onnx.shape_inference.infer_shapes(light, strict_mode=False, data_prop=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, MutableSequence
 
 import onnx
 
-from spl_onnx.spec.messages import element_type, value_count
+from spl_onnx.spec.messages import element_type, free_negative_sizes, value_count
 
 #: Tensors of at most this many bytes may matter for shapes (Reshape targets, axes); larger ones never do.
 SMALL_TENSOR_BYTES = 1024
@@ -156,4 +156,14 @@ def copy_without_data(model: onnx.ModelProto, limit: int = SMALL_TENSOR_BYTES) -
             setattr(light, field.name, value)
         else:
             getattr(light, field.name).extend(value)
+    return light
+
+
+def copy_for_inference(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of `model` without large data that the shape inference of onnx can work on.
+
+    It takes a size of -1 for a number, and where a Slice follows, it aborts.
+    """
+    light = copy_without_data(model)
+    free_negative_sizes(light.graph)
     return light

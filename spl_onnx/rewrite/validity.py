@@ -16,7 +16,7 @@ from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.rewrite.external_data import is_external
 from spl_onnx.rewrite.forked import survives
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.tensors import copy_without_data
+from spl_onnx.rewrite.tensors import copy_for_inference, copy_without_data
 from spl_onnx.rewrite.trial import Trial
 
 _ERRORS_ONLY = 4
@@ -47,7 +47,7 @@ def require_inferable(model: onnx.ModelProto) -> None:
     Raises:
         ModelError: It does not.
     """
-    light = copy_without_data(model)
+    light = copy_for_inference(model)
     if not survives(lambda: _infer(light)):
         raise ModelError(
             "the shape inference of onnx aborts on this model, or never comes to an end: its sizes, pads or "

@@ -24,6 +24,15 @@ def declared_size(dim: onnx.TensorShapeProto.Dimension) -> int | None:
     return int(dim.dim_value)
 
 
+def free_negative_sizes(graph: onnx.GraphProto) -> None:
+    """Make sizes below 0 that a graph declares free ones: the shape inference of onnx counts with them."""
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        if value.type.tensor_type.HasField("shape"):
+            for dim in value.type.tensor_type.shape.dim:
+                if declared_size(dim) is None and dim.HasField("dim_value"):
+                    dim.ClearField("dim_value")
+
+
 def declared_shape(value: onnx.ValueInfoProto) -> tuple[int | str | None, ...] | None:
     """Sizes and symbols that a tensor declares; None where it declares no shape or is no tensor."""
     if not value.type.HasField("tensor_type") or not value.type.tensor_type.HasField("shape"):

@@ -112,3 +112,19 @@ def test_a_model_that_makes_onnx_abort_ends_nothing(no_verify):
         rewrite_model(aborting(), RewriteOptions(no_verify=no_verify))
     except ModelError as error:
         assert "shape inference" in str(error)
+
+
+def test_a_part_of_free_sizes_that_are_written_as_minus_one():
+    """The shape inference of onnx aborts on it, unless it is told that the sizes are free."""
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 3, None, None]), "c", 4, 3)], "r")
+    sizes = made.node("Shape", ["r"], "sizes")
+    bounds = (made.const("first", np.array([0])), made.const("last", np.array([-1])))
+    part = made.node("Slice", ["x", *bounds, made.const("axis", np.array([3]))], "part")
+    outputs = (part, made.node("Cast", [sizes], "numbers", to=TensorProto.FLOAT), "r")
+    model = made.model(*outputs)
+    for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dim.dim_value = -1
+    result = rewrite_model(model, RewriteOptions(rules="all", lossless=True))
+    assert result.report["rewritten"] == 1
+    assert result.model.graph.input == model.graph.input

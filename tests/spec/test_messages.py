@@ -12,6 +12,7 @@ from spl_onnx.spec.messages import (
     declared_shape,
     declared_size,
     element_type,
+    free_negative_sizes,
     known_sizes,
     value_count,
 )
@@ -24,6 +25,17 @@ def test_declared_shape(dims, shape):
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, dims)
     assert declared_shape(value) == shape
     assert known_sizes(value) == tuple(dim if isinstance(dim, int) else None for dim in shape)
+
+
+def test_sizes_below_zero_of_a_graph_become_free():
+    values = [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape) for shape in ([-1, 3, "H"], None)]
+    graph = helper.make_graph([], "g", values, values)
+    free_negative_sizes(graph)
+    for value in (graph.input[0], graph.output[0]):
+        dims = value.type.tensor_type.shape.dim
+        assert not dims[0].HasField("dim_value")
+        assert (dims[1].dim_value, dims[2].dim_param) == (3, "H")
+    assert graph.input[1] == values[1], "a tensor without a shape gets none"
 
 
 def test_no_shape():

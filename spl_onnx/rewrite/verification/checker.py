@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from spl_onnx.rewrite.tensors import copy_without_data
+from spl_onnx.rewrite.tensors import copy_for_inference
 from spl_onnx.rewrite.verification.child import one_line
 
 
@@ -18,7 +18,7 @@ def problem_of(model: onnx.ModelProto, source: bytes | str) -> str:
     try:
         onnx.checker.check_model(source)
         onnx.shape_inference.infer_shapes(
-            copy_without_data(model), check_type=True, strict_mode=True, data_prop=True
+            copy_for_inference(model), check_type=True, strict_mode=True, data_prop=True
         )
     except Exception as error:
         return one_line(error)
