@@ -25,7 +25,7 @@ _SETTLED = 60.0
 
 
 class ScratchFolder:
-    """An empty folder, which goes in the end with all that is in it. A context manager that gives its path.
+    """A new folder, which goes in the end with all that is in it. A context manager that gives its path.
 
     Attributes:
         path: The folder.

@@ -73,26 +73,26 @@ class _Files:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._last: tuple[str, BinaryIO] | None = None
+        self._last: tuple[str, Path, BinaryIO] | None = None
         #: All files that were opened, in order.
         self.paths: dict[Path, None] = {}
 
-    def open(self, location: str, name: str) -> BinaryIO:
-        """The file at `location` for the tensor `name`, opened for reading."""
+    def open(self, location: str, name: str) -> tuple[Path, BinaryIO]:
+        """The file at `location` for the tensor `name`, and the same opened for reading."""
         if self._last is not None and self._last[0] == location:
-            return self._last[1]
+            return self._last[1:]
         self.close()
         path = safe_location(location, self._folder, name)
         with _reported(path, name):
             file = open_inside(self._folder, path.relative_to(self._folder).parts)
-        self._last = (location, file)
+        self._last = (location, path, file)
         self.paths[path] = None
-        return file
+        return path, file
 
     def close(self) -> None:
         """Close the file that is open, if any."""
         if self._last is not None:
-            self._last[1].close()
+            self._last[2].close()
         self._last = None
 
 
@@ -117,8 +117,7 @@ def _reported(path: Path, name: str) -> Iterator[None]:
 
 def _load(tensor: onnx.TensorProto, files: _Files) -> None:
     place = _place(tensor)
-    file = files.open(place.location, tensor.name)
-    path = next(reversed(files.paths))
+    path, file = files.open(place.location, tensor.name)
     with _reported(path, tensor.name):
         # The size is compared first: what a model announces may be more than any memory.
         got = max(0, min(place.length, os.fstat(file.fileno()).st_size - place.offset))
@@ -126,12 +125,12 @@ def _load(tensor: onnx.TensorProto, files: _Files) -> None:
             file.seek(place.offset)
             data = file.read(place.length)
             got = len(data)
+            tensor.raw_data = data
     if got != place.length:
         raise MissingDataError(
             f"weights '{tensor.name}': {path} ends early, got {got} of {place.length} bytes at offset "
             f"{place.offset}; it is truncated or belongs to another model"
         )
-    tensor.raw_data = data
     tensor.ClearField("external_data")
     tensor.ClearField("data_location")
 

@@ -305,3 +305,21 @@ def test_whose_weights_are_in_a_file(tmp_path):
         assert user_of(tmp_path / name) is None
     path.rename(tmp_path / "model.of.another.kind")
     assert user_of(data) == tmp_path / "model.of.another.kind"
+
+
+def test_the_message_names_the_file_that_is_too_short(tmp_path):
+    """Tensors take turns between two files."""
+    _, path = split(tmp_path)
+    (tmp_path / "second").write_bytes(data_file(path).read_bytes()[:5000])
+    model = onnx.load(path, load_external_data=False)
+    external = [tensor for tensor in model.graph.initializer if tensor.external_data]
+    twice = onnx.TensorProto()
+    twice.CopyFrom(external[1])
+    twice.name = "again"
+    model.graph.initializer.append(twice)
+    for tensor, offset in ((external[0], "0"), (model.graph.initializer[-1], "4096")):
+        tensor.external_data[0].value = "second"
+        tensor.external_data[1].value = offset
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(MissingDataError, match=r"weights 'again': .*second ends early, got 904 of 4608"):
+        read_model(path)
