@@ -24,8 +24,6 @@ from spl_onnx.search.site_times import SiteTimes, site_times
 from spl_onnx.search.stopwatch import Stopwatch
 from spl_onnx.search.time_model import TIMED, TimeModel
 
-#: Settings of every site with the error they were made for, least first.
-
 
 class TimeSearch:
     """Finds levels of truncation for the sites of a network, for one budget after the other.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -128,3 +129,10 @@ def test_commands_are_executable_and_strict(path: Path) -> None:
 )
 def test_syntax(path: Path) -> None:
     subprocess.run(["bash", "-n", str(path)], check=True)
+
+
+def test_the_workflow_runs_what_developers_run() -> None:
+    workflow = (PROJECT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert re.findall(r"^ +- run: (.*)$", workflow, re.M) == [".ci/run"]
+    oldest = re.search(r'requires-python = ">=([\d.]+)"', (PROJECT / "pyproject.toml").read_text())
+    assert oldest is not None and f'["{oldest.group(1)}",' in workflow
