@@ -20,6 +20,7 @@ import spl_onnx
 from scripts.harden.bases import REWRITTEN, base
 from scripts.harden.damage import damaged
 from spl_onnx.cli.main import main as command_line
+from spl_onnx.data import input_specs
 from spl_onnx.errors import SplError
 from spl_onnx.rewrite.boundary import UNFORESEEN
 
@@ -33,7 +34,8 @@ _MODES: tuple[dict[str, Any], ...] = (
     {"lossless": True},
     {"rules": "all", "no_verify": True},
 )
-_COMMANDS = ("inspect", "bench", None, None)
+_COMMANDS = ("inspect", "bench", "compare", "eval", None, None)
+_ORIGINAL, _DATA = "original.onnx", "data.npz"
 _INPUT_TYPES = {"tensor(float)": np.float32, "tensor(bool)": np.bool_, "tensor(int64)": np.int64}
 
 
@@ -96,10 +98,16 @@ def _one_line(error: SplError) -> str:
 
 
 def _command(command: str, file: Path) -> None:
-    flags = ["--runs", "1", "--warmup", "0"] if command == "bench" else []
+    data = ["--data", str(file.with_name(_DATA)), "--threads", "1"]
+    words = {
+        "inspect": [str(file)],
+        "bench": [str(file), "--runs", "1", "--warmup", "0"],
+        "compare": [str(file.with_name(_ORIGINAL)), str(file), *data],
+        "eval": [str(file), *data],
+    }
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = command_line([command, str(file), *flags])
+        code = command_line([command, *words[command]])
     lines = err.getvalue().splitlines()
     if len(lines) > 1 or (code and not lines) or UNFORESEEN in err.getvalue():
         raise LeakError(f"{command} ended with {code}: {err.getvalue()[:400]}")
@@ -152,6 +160,15 @@ def _values(value: Any) -> np.ndarray:
     return np.random.default_rng(0).standard_normal(shape).astype(_INPUT_TYPES[value.type])
 
 
+def prepare(name: str, folder: Path) -> None:
+    """Write the sound model of a base and data for it, as far as its first input is an array of floats."""
+    model = onnx.load_from_string(base(name))
+    (folder / _ORIGINAL).write_bytes(base(name))
+    shape = input_specs(model)[0].shape or ()
+    x = np.random.default_rng(0).standard_normal((4, *(size or _FREE_SIZE for size in shape[1:])))
+    np.savez(folder / _DATA, x=x.astype(np.float32), y=np.arange(4))
+
+
 def main(folder: Path) -> None:
     """Answer each line of standard input, a case, with a line of JSON."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
@@ -165,6 +182,7 @@ def main(folder: Path) -> None:
     for line in sys.stdin:
         name, kind, number = json.loads(line)
         stage("damage")
+        prepare(name, folder)
         content = damaged(base(name), kind, number)
         if name.endswith(REWRITTEN):
             stage("run of the damaged model")

@@ -7,10 +7,10 @@ import pytest
 
 import spl_onnx
 from scripts.harden.bases import base
-from scripts.harden.trial import examine, refused_by_all
+from scripts.harden.trial import examine, prepare, refused_by_all
 from spl_onnx.errors import ModelError
 
-PLAIN = 8  # a number that chooses neither options nor a command
+PLAIN = 16  # a number that chooses neither options nor a command
 
 
 @pytest.fixture
@@ -23,6 +23,14 @@ def outcome(tmp_path):
 
 def test_a_sound_model_is_clean(outcome, plugin_path):
     assert outcome(base("residual")) == "clean"
+
+
+@pytest.mark.parametrize("number", range(0, 16, 4))
+@pytest.mark.parametrize("name", ["residual", "residual+spl"])
+def test_commands_take_a_sound_model(number, name, tmp_path, plugin_path):
+    prepare(name, tmp_path)
+    wanted = "clean" if name == "residual" else "refused"
+    assert examine(base(name), tmp_path / "m.onnx", number, print)["outcome"] == wanted
 
 
 def test_a_cut_model_is_refused(outcome):
