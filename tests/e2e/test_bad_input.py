@@ -170,3 +170,105 @@ def test_wrong_image_size_of_a_real_network(tmp_path, capsys):
     flags = ["--data", str(images), "--preprocess", "imagenet", "--resize", "100", "--limit", "8", "-q"]
     got = main(["rewrite", str(path), str(tmp_path / "out.onnx"), *flags])
     assert_refused(tmp_path, capsys, 4, got, "224x224")
+
+
+ESCAPES = "\x1b[2J\x1b]0;title\x07\u202e\x9b31m[red]"
+
+
+def escaping(model):
+    """The model with names that command a terminal."""
+    for number, node in enumerate(model.graph.node):
+        node.name = f"{ESCAPES}{number}"
+        for other in model.graph.node:
+            for names in (other.input, other.output):
+                names[:] = [f"{ESCAPES}{name}" if name == "pooled" else name for name in names]
+    return model
+
+
+@pytest.mark.parametrize("command", ["inspect", "rewrite", "dry", "bench"])
+def test_names_cannot_command_the_terminal(folder, capsys, command):
+    onnx.save(escaping(small_cnn()), folder / "esc.onnx")
+    path, out = str(folder / "esc.onnx"), str(folder / "new.onnx")
+    words = {
+        "inspect": ["inspect", path],
+        "rewrite": ["rewrite", path, out, "--rules", "all", "--no-verify"],
+        "dry": ["rewrite", path, "--dry-run", "--rules", "conv"],
+        "bench": ["bench", path, "--runs", "1", "--warmup", "0"],
+    }
+    assert main(words[command]) == 0
+    printed = "".join(capsys.readouterr())
+    assert "\\u001b[2J" in printed and printed.replace("\n", "").isprintable()
+
+
+def test_names_in_errors_and_traces_cannot_command_the_terminal(folder, capsys):
+    model = escaping(small_cnn())
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=f"../{ESCAPES}")
+    onnx.save(model, folder / "esc.onnx")
+    assert rewrite(folder, "-v", source="esc.onnx") == 3
+    printed = "".join(capsys.readouterr())
+    assert "is refused" in printed and printed.replace("\n", "").isprintable()
+
+
+def sequence_model(site):
+    """Rows that come as a sequence."""
+    model = small_cnn()
+    nodes = list(model.graph.node)[7:] if site else [onnx.helper.make_node("Abs", ["flat"], ["logits"])]
+    del model.graph.node[:], model.graph.input[:]
+    model.graph.node.append(onnx.helper.make_node("ConcatFromSequence", ["rows"], ["flat"], axis=0))
+    model.graph.node.extend(nodes)
+    model.graph.input.append(onnx.helper.make_tensor_sequence_value_info("rows", 1, [None, 16]))
+    model.graph.output[0].type.tensor_type.shape.dim[1].ClearField("dim_value")
+    return model
+
+
+@pytest.mark.parametrize("site", [True, False])
+def test_inputs_that_are_sequences(folder, capsys, site, plugin_path):
+    path = folder / "seq.onnx"
+    onnx.save(sequence_model(site), path)
+    assert main(["inspect", str(path)]) == 0
+    assert "rows a sequence ->" in capsys.readouterr().out
+    assert main(["rewrite", str(path), str(folder / "new.onnx"), "--no-verify", "-q"]) == 0
+    if site:
+        got = rewrite(folder, source="seq.onnx")
+        assert_refused(folder, capsys, 2, got, "'rows'", "--no-verify")
+    else:
+        assert rewrite(folder, "--dry-run", source="seq.onnx") == 0
+    assert_refused(folder, capsys, 2, main(["bench", str(path), "-q"]), "'rows' is a sequence")
+    flags = ["--data", folder / "data.npz", "--objective", "none", "--no-verify"]
+    assert_refused(folder, capsys, 4, rewrite(folder, *flags, source="seq.onnx"), "data.npz", "a sequence")
+
+
+@pytest.mark.parametrize("size", [-1, -(1 << 62)])
+def test_sizes_below_zero_are_free(folder, capsys, size, plugin_path):
+    model = small_cnn()
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_value = size
+    for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dim.dim_value = size
+    onnx.save(model, folder / "free.onnx")
+    path, out, data = (str(folder / name) for name in ("free.onnx", "new.onnx", "data.npz"))
+    for words in (
+        ["inspect", path],
+        ["rewrite", path, out],
+        ["rewrite", path, out, "--input-shape", "input:1,3,16,16"],
+        ["rewrite", path, out, "--no-verify", "--data", data, "--objective", "none", "--max-drop", "1"],
+        ["compare", path, path, "--data", data],
+        ["bench", path, "--runs", "1", "--warmup", "0"],
+    ):
+        assert main([*words, "-q"]) == 0, capsys.readouterr()
+    written = onnx.load(out)
+    sizes = [dim.dim_value for value in written.graph.value_info for dim in value.type.tensor_type.shape.dim]
+    assert min(sizes, default=0) >= 0
+
+
+def test_a_model_that_nobody_takes_is_refused_without_a_site_too(folder, capsys):
+    model = small_cnn()
+    del model.graph.node[:]
+    model.graph.node.append(onnx.helper.make_node("Abs", ["nowhere"], ["logits"]))
+    onnx.save(model, folder / "broken.onnx")
+    assert_refused(
+        folder, capsys, 3, rewrite(folder, source="broken.onnx"), "broken.onnx", "not a valid model"
+    )
