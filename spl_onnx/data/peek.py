@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spl_onnx.data.reader import Feeds, Reader
+from spl_onnx.data.reader import Feeds, Reader, samples_of
 from spl_onnx.errors import DataError
 
 
@@ -61,7 +61,7 @@ def peek(reader: Reader, samples: int) -> tuple[list[Feeds], Reader]:
     count = 0
     while count < samples and (feeds := reader.get_next()) is not None:
         kept.append((feeds, reader.last_labels))
-        count += _samples(feeds)
+        count += samples_of(feeds)
     if not kept:
         raise DataError("the data is empty: wanted at least one batch")
     batches = [feeds for feeds, _ in kept]
@@ -115,13 +115,7 @@ def _shapes(single: Feeds) -> tuple[tuple[int, ...], ...] | None:
 
 
 def _split(feeds: Feeds) -> list[Feeds]:
-    sizes = {len(array) if array.ndim else None for array in feeds.values()}
-    size = sizes.pop() if len(sizes) == 1 else None
-    if size is None:
+    count = samples_of(feeds)
+    if count == 1:
         return [feeds]
-    return [{name: array[i : i + 1] for name, array in feeds.items()} for i in range(size)]
-
-
-def _samples(feeds: Feeds) -> int:
-    first = next(iter(feeds.values()))
-    return len(first) if first.ndim else 1
+    return [{name: array[i : i + 1] for name, array in feeds.items()} for i in range(count)]

@@ -14,6 +14,13 @@ from spl_onnx.errors import DataError
 Feeds = dict[str, NDArray[Any]]
 
 
+def samples_of(feeds: Feeds) -> int:
+    """Samples of a batch; arrays without a common first dimension are one sample, which cannot be divided."""
+    sizes = {len(array) if array.ndim else None for array in feeds.values()}
+    size = sizes.pop() if len(sizes) == 1 else None
+    return 1 if size is None else size
+
+
 @runtime_checkable
 class DataReader(Protocol):
     """Anything with `get_next()`, as ONNX Runtime's CalibrationDataReader."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from spl_onnx.data.images import ImageFolderReader
 from spl_onnx.data.npz import NpzReader
 from spl_onnx.data.peek import Replay, peek
-from spl_onnx.data.reader import Feeds, Reader
+from spl_onnx.data.reader import Feeds, Reader, samples_of
 from spl_onnx.errors import DataError
 from spl_onnx.options import LEAST_SAMPLES
 
@@ -220,19 +220,12 @@ def _count(reader: Reader) -> int:
     return total
 
 
-def samples_of(feeds: Feeds) -> int:
-    """Samples of a batch; arrays without a common first dimension count as one."""
-    sizes = {len(array) if array.ndim else None for array in feeds.values()}
-    size = sizes.pop() if len(sizes) == 1 else None
-    return 1 if size is None else size
-
-
 def _sample(feeds: Feeds, labels: NDArray[Any] | None, index: int, count: int) -> Batch:
     """One sample of a batch of `count`, copied: the source may fill the same arrays again."""
-    if count == 1:
-        return {name: np.array(array) for name, array in feeds.items()}, _copy(labels)
     if labels is not None and len(labels) != count:
         raise DataError(f"labels: got {len(labels)} for a batch of {count} samples, wanted one for each")
+    if count == 1:
+        return {name: np.array(array) for name, array in feeds.items()}, _copy(labels)
     part = slice(index, index + 1)
     one = {name: np.array(array[part]) for name, array in feeds.items()}
     return one, None if labels is None else _copy(labels[part])

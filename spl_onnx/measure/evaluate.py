@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spl_onnx.data.reader import Feeds, Reader
+from spl_onnx.data.reader import Feeds, Reader, samples_of
 from spl_onnx.errors import DataError, ModelError
 from spl_onnx.measure.confidence import Values, bootstrap_interval
 from spl_onnx.measure.metrics import psnr, top_k
@@ -100,8 +100,7 @@ def batches(reader: Reader) -> Any:
     count = 0
     while (feeds := reader.get_next()) is not None:
         count += 1
-        first = next(iter(feeds.values()))
-        yield feeds, reader.last_labels, len(first) if first.ndim else 1
+        yield feeds, reader.last_labels, samples_of(feeds)
     if not count:
         raise DataError("the data is empty: wanted at least one batch")
 

@@ -9,7 +9,7 @@ from typing import Any
 import onnx
 from numpy.typing import NDArray
 
-from spl_onnx.data.reader import Feeds
+from spl_onnx.data.reader import Feeds, samples_of
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import RewriteOptions
@@ -50,7 +50,7 @@ class SearchData:
     @property
     def samples(self) -> int:
         """Number of samples."""
-        return sum(batch_size(feeds) for feeds in self.batches)
+        return sum(samples_of(feeds) for feeds in self.batches)
 
     def first(self, samples: int) -> SearchData:
         """The first batches that hold so many samples."""
@@ -58,19 +58,13 @@ class SearchData:
         count = 0
         while count < samples and len(kept) < len(self.batches):
             kept.append(self.batches[len(kept)])
-            count += batch_size(kept[-1])
+            count += samples_of(kept[-1])
         return SearchData(kept, None if self.labels is None else self.labels[:count])
 
     def without(self, first: SearchData) -> SearchData:
         """What is left behind the first batches."""
         labels = None if self.labels is None else self.labels[first.samples :]
         return SearchData(self.batches[len(first.batches) :], labels)
-
-
-def batch_size(feeds: Feeds) -> int:
-    """Samples of a batch."""
-    first = next(iter(feeds.values()))
-    return len(first) if first.ndim else 1
 
 
 @dataclass
@@ -126,7 +120,7 @@ class AccuracySearch:
 
     def _mark(self, reference: NDArray[Any]) -> str:
         """What qualities depend on: the samples and how they are cut into batches, the metric, the sites."""
-        sizes = [batch_size(feeds) for feeds in self._data.batches]
+        sizes = [samples_of(feeds) for feeds in self._data.batches]
         labels = [] if self._data.labels is None else [self._data.labels]
         judged = [self._options.metric, self._thorough]
         return fingerprint(["v2", judged, self._runner.sites, sizes], reference, *labels)

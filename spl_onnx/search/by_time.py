@@ -17,8 +17,7 @@ from typing import Any
 
 import onnx
 
-from spl_onnx.data.reader import Feeds
-from spl_onnx.data.split import samples_of
+from spl_onnx.data.reader import Feeds, samples_of
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.memory import give_back
 from spl_onnx.options import RewriteOptions, name_list

@@ -11,8 +11,7 @@ import onnx
 from spl_onnx.data import DataOptions, input_specs, open_data
 from spl_onnx.data.inputs import InputSpec, pin_shapes
 from spl_onnx.data.peek import batches_of, peek
-from spl_onnx.data.reader import Feeds
-from spl_onnx.data.split import samples_of
+from spl_onnx.data.reader import Feeds, samples_of
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
 

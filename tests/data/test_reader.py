@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spl_onnx.data.reader import DataReader, ForeignReader
+from spl_onnx.data.reader import DataReader, ForeignReader, samples_of
 from spl_onnx.data.sources import open_data
 from spl_onnx.errors import DataError
 from tests.data.specs import IMAGE_SPEC, VECTOR_SPEC
@@ -101,3 +101,9 @@ def test_length_of_a_reader_without_one_is_zero():
 def test_things_that_are_no_data():
     with pytest.raises(DataError, match="got int, wanted a path or an object with get_next"):
         open_data(3, [VECTOR_SPEC])
+
+
+def test_arrays_without_a_common_dimension_are_one_sample():
+    assert samples_of({"a": np.zeros((4, 2)), "b": np.zeros((4, 7))}) == 4
+    assert samples_of({"a": np.zeros((4, 2)), "b": np.zeros(3)}) == 1
+    assert samples_of({"a": np.zeros((4, 2)), "b": np.float32(0)}) == 1

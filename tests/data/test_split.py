@@ -9,7 +9,7 @@ from spl_onnx.data.inputs import InputSpec
 from spl_onnx.data.npz import NpzReader
 from spl_onnx.data.reader import ForeignReader
 from spl_onnx.data.sources import DataOptions, open_data
-from spl_onnx.data.split import MINIMUM, SplitReader, samples_of, split_if_enough, split_reader, spread
+from spl_onnx.data.split import MINIMUM, SplitReader, split_if_enough, split_reader, spread
 from spl_onnx.errors import DataError
 from tests.data.test_reader import Once
 
@@ -267,7 +267,9 @@ def test_images_of_two_sizes_are_not_joined():
     assert shapes == [(4, 3), (2, 3), (4, 5), (2, 5)]
 
 
-def test_arrays_without_a_common_dimension_are_one_sample():
-    assert samples_of({"a": np.zeros((4, 2)), "b": np.zeros((4, 7))}) == 4
-    assert samples_of({"a": np.zeros((4, 2)), "b": np.zeros(3)}) == 1
-    assert samples_of({"a": np.zeros((4, 2)), "b": np.float32(0)}) == 1
+def test_labels_of_what_cannot_be_divided():
+    """One sample with four answers: which ones belong together is not known."""
+    source = Again([{"a": np.zeros((4, 2)), "b": np.zeros(3)}] * 2)
+    source.last_labels = np.arange(4)
+    with pytest.raises(DataError, match="labels: got 4 for a batch of 1 samples, wanted one for each"):
+        SplitReader(foreign(source), np.ones(2, bool), 1).get_next()

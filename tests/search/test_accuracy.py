@@ -18,7 +18,6 @@ from spl_onnx.search.accuracy import (
     LOSS_SAMPLES,
     AccuracySearch,
     SearchData,
-    batch_size,
     predicted_everywhere,
 )
 from spl_onnx.search.problem import Option, SiteOptions, config_of, ladder
@@ -71,7 +70,6 @@ def test_the_first_samples_are_whole_batches():
         first = data.first(samples)
         assert first.samples == wanted and first.labels.tolist() == list(range(wanted))
     assert SearchData(batches).first(5).labels is None
-    assert batch_size({"x": np.float32(1)}) == 1
 
 
 @pytest.mark.parametrize("rules", ["default", "all", ("default",), "default,lrn"])

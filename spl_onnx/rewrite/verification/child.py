@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -22,6 +23,8 @@ Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
 
 _ERRORS_ONLY = 4
+#: Runs of a job that is repeated, however long they take: one alone could be a chance.
+_LEAST_RUNS = 2
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ class Job:
         plugin: Register the operator library; otherwise the fallback functions run.
         outputs: Names of the outputs that are wanted; None = all.
         repeat: How often it runs; a model with random nodes gives other numbers every time.
+        seconds: After so many no more runs begin, except the second.
     """
 
     model: bytes | str
@@ -43,6 +47,7 @@ class Job:
     plugin: bool = False
     outputs: tuple[str, ...] | None = None
     repeat: int = 1
+    seconds: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,11 @@ def execute(job: Job) -> list[list[Array]]:
         register(options)
     session = ort.InferenceSession(job.model, options, providers=["CPUExecutionProvider"])
     names = None if job.outputs is None else list(job.outputs)
-    return [[_array(value) for value in session.run(names, dict(job.feeds))] for _ in range(job.repeat)]
+    runs: list[list[Array]] = []
+    end = time.monotonic() + job.seconds
+    while len(runs) < job.repeat and (len(runs) < _LEAST_RUNS or time.monotonic() < end):
+        runs.append([_array(value) for value in session.run(names, dict(job.feeds))])
+    return runs
 
 
 def _array(value: Any) -> Array:

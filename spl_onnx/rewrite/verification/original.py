@@ -24,6 +24,8 @@ from spl_onnx.rewrite.verification.tolerance import Bound, bound
 
 #: Runs with noise: a single output may by chance move little in one of them.
 NOISY_RUNS = 4
+#: Large models run with noise no longer than this, but twice.
+_NOISY_SECONDS = 2.0
 #: The size of their output is a matter of values: a layer that is predicted may change it.
 _DATA_DEPENDENT = frozenset(("Compress", "Loop", "NonMaxSuppression", "NonZero", "Unique"))
 
@@ -92,11 +94,9 @@ class Original:
         """
         return self._runner.run(Job(source, self.feeds, plugin=plugin))[0]
 
-    def run_outputs(
-        self, source: bytes | str, outputs: tuple[str, ...], repeat: int, *, plugin: bool
-    ) -> list[list[Array]]:
-        """Some outputs of a model for the same input, several times; errors as `run`."""
-        job = Job(source, self.feeds, plugin=plugin, outputs=outputs, repeat=repeat)
+    def run_noisy(self, source: bytes | str, outputs: tuple[str, ...], *, plugin: bool) -> list[list[Array]]:
+        """Some outputs of a model that has noise of its own, of several runs; errors as `run`."""
+        job = Job(source, self.feeds, True, plugin, outputs, NOISY_RUNS, _NOISY_SECONDS)
         return list(self._runner.run(job))
 
     @cached_property
@@ -136,7 +136,7 @@ class Original:
         feeds = noisy_feeds(self.feeds, self.options.seed)
         if 2 * total_bytes(self.loaded.model) <= MAX_INLINE_BYTES:
             with self.as_source(noisy_model(self.loaded.model)) as source:
-                runs = self._tried(Job(source, feeds, repeat=NOISY_RUNS))
+                runs = self._tried(Job(source, feeds, repeat=NOISY_RUNS, seconds=_NOISY_SECONDS))
             if runs:
                 return runs
         seeds = range(self.options.seed, self.options.seed + NOISY_RUNS)

@@ -13,9 +13,6 @@ from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.runner import RunError
 from spl_onnx.rewrite.verification.side_by_side import Finding, findings, side_by_side
 
-#: Runs with noise of their own.
-_RUNS = 4
-
 #: Site and rule, which name an entry of a plan.
 Key = tuple[str, str]
 
@@ -87,9 +84,9 @@ def _compare(original: Original, plan: Plan) -> str:
 def _runs(original: Original, source: bytes | str, names: tuple[str, ...]) -> list[list[Array]]:
     """With the library, or with the dense bodies where it cannot be used."""
     try:
-        return original.run_outputs(source, names, _RUNS, plugin=True)
+        return original.run_noisy(source, names, plugin=True)
     except PluginError:
-        return original.run_outputs(source, names, _RUNS, plugin=False)
+        return original.run_noisy(source, names, plugin=False)
 
 
 def _key(finding: Finding) -> Key:

@@ -26,6 +26,11 @@ def test_outputs_of_every_run():
     assert [[value.tolist() for value in run] for run in runs] == [[[0, 0, 2], [0, 0, -2]]] * 2
 
 
+def test_runs_that_take_long_are_repeated_once():
+    assert len(execute(Job(relu(), X, repeat=5, seconds=0.0))) == 2
+    assert len(execute(Job(relu(), X, repeat=1, seconds=0.0))) == 1
+
+
 def test_some_outputs():
     assert [len(run) for run in execute(Job(relu(), X, outputs=("z",)))] == [1]
 

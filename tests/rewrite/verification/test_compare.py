@@ -37,7 +37,7 @@ def test_form_is_shape_and_finiteness(known):
     with pytest.raises(VerificationError, match=r"has shape \[1, 5, 4, 3\], wanted \[1, 5, 4, 4\]"):
         compare_form(known, [y[..., :3]], "so")
     with pytest.raises(VerificationError, match="is not finite"):
-        compare_form(known, [y * np.float32(np.inf)], "so")
+        compare_form(known, [np.full_like(y, np.inf)], "so")
     with pytest.raises(VerificationError, match="has type int64, wanted float32"):
         compare_form(known, [y.astype(np.int64)], "so")
 

@@ -63,14 +63,14 @@ def test_what_was_found_serves_smaller_plans(known, monkeypatch):
 
 
 def test_without_the_library_the_dense_bodies_are_compared(known, monkeypatch):
-    real = Original.run_outputs
+    real = Original.run_noisy
 
-    def run(self, source, outputs, repeat, *, plugin):
+    def run(self, source, outputs, *, plugin):
         if plugin:
             raise PluginError("not built")
-        return real(self, source, outputs, repeat, plugin=plugin)
+        return real(self, source, outputs, plugin=plugin)
 
-    monkeypatch.setattr(Original, "run_outputs", run)
+    monkeypatch.setattr(Original, "run_noisy", run)
     assert check_sites(known, plan_of(plain()))["compared"] == 2
 
 
@@ -82,7 +82,7 @@ def test_a_comparison_that_is_impossible_is_skipped_with_its_reason(known, monke
     if how == "large":
         monkeypatch.setattr(sites, "MAX_INLINE_BYTES", 0)
     else:
-        monkeypatch.setattr(*((Original, "run_outputs") if how == "run" else (sites, "side_by_side")), fail)
+        monkeypatch.setattr(*((Original, "run_noisy") if how == "run" else (sites, "side_by_side")), fail)
     wanted = (
         "skipped: the model is too large to hold its sites twice" if how == "large" else "skipped: no way"
     )
