@@ -45,11 +45,12 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.bench_tables import nodes_table, operators_table, times_table
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
-    from spl_onnx.rewrite.model_io import check_unprotected, read_model
+    from spl_onnx.rewrite.model_io import check_unprotected
+    from spl_onnx.rewrite.validity import read_sound_model
 
     terminal = Terminal(args.quiet or is_stdout(args.json))
     paths = [args.first] if args.second is None else [args.first, args.second]
-    loaded = [read_model(path) for path in paths]
+    loaded = [read_sound_model(path) for path in paths]
     if args.json:
         check_unprotected(args.json, [file for model in loaded for file in model.files], "--json")
     models = [model.model for model in loaded]

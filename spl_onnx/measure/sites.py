@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import helper, numpy_helper
 
+from spl_onnx.errors import ModelError
+from spl_onnx.rewrite.attributes import Attributes
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
@@ -21,6 +21,7 @@ from spl_onnx.spec.attributes import (
     parse_pooling,
     parse_transposed,
 )
+from spl_onnx.spec.messages import array_of
 from spl_onnx.spec.shapes import conv_direction
 
 _SUFFIX = "/srmm"
@@ -55,7 +56,16 @@ class ConvertedSite:
         return int(np.prod(w_shape[:1] if self.transposed else w_shape[1:], dtype=np.int64))
 
     def places(self, x_shape: tuple[int, ...], w_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Shape of the layer's result before pooling: [N, oH, oW, O] or [..., O]."""
+        """Shape of the layer's result before pooling: [N, oH, oW, O] or [..., O].
+
+        Raises:
+            ModelError: the shapes are not those of images or matrices, or the kernel does not fit.
+        """
+        wanted = 2 if self.geometry is None else 4
+        if len(w_shape) != wanted or len(x_shape) < 1 or (wanted == 4 and len(x_shape) != 4):
+            raise ModelError(
+                f"site {self.name}: X {list(x_shape)} and weights {list(w_shape)}, wanted {wanted} dimensions"
+            )
         if self.geometry is None:
             return (*x_shape[:-1], w_shape[1 if self.transposed else 0])
         size = [conv_direction(i, x_shape[1 + i], w_shape[1:3], self.geometry) for i in (0, 1)]
@@ -63,7 +73,11 @@ class ConvertedSite:
 
 
 def converted_sites(model: onnx.ModelProto) -> list[ConvertedSite]:
-    """The sites of the main graph, in graph order. Bodies of If and Loop are not looked into."""
+    """The sites of the main graph, in graph order. Bodies of If and Loop are not looked into.
+
+    Raises:
+        ModelError: a node of the operators lacks inputs or attributes, or they mean nothing.
+    """
     makers = {name: node for node in model.graph.node for name in node.output}
     return [_site(node, makers) for node in model.graph.node if is_operator(node, SRMM)]
 
@@ -74,11 +88,13 @@ def is_operator(node: onnx.NodeProto, op_type: str) -> bool:
 
 
 def _site(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> ConvertedSite:
-    attributes: dict[str, Any] = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+    if len(node.input) < 2 or not node.output:
+        raise ModelError(f"node {node.name!r} is no SRMM, wanted inputs X and W and an output")
+    attributes = Attributes.of(node).values
     image = node.domain == DOMAIN_CONV
     selection = node.input[3] if len(node.input) > 3 and node.input[3] else None
     predictor = makers.get(selection) if selection else None
-    known = predictor is not None and is_operator(predictor, PREDICT)
+    known = predictor is not None and is_operator(predictor, PREDICT) and len(predictor.input) > 1
     return ConvertedSite(
         name=node.name.rpartition(_SUFFIX)[0] or node.output[0],
         x=node.input[0],
@@ -125,5 +141,7 @@ def constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
 
 def nonzero_share(tensor: onnx.TensorProto) -> float:
     """Fraction of the values of a constant that are not zero."""
-    values = numpy_helper.to_array(tensor)
+    values = array_of(tensor)
+    if values is None:
+        raise ModelError(f"constant {tensor.name!r}: data, type and dimensions do not belong together")
     return float(np.count_nonzero(values)) / max(1, values.size)

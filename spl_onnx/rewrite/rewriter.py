@@ -77,9 +77,9 @@ def rewrite_model(
     options = options or RewriteOptions()
     loaded = model if isinstance(model, LoadedModel) else read_model(model)
     require_original(loaded.model, loaded.where)
+    require_inferable(loaded.model)
     if not options.no_verify:
         require_valid(loaded)
-    require_inferable(loaded.model)
     if plan is None and options.plan is not None:
         plan = Plan.read(options.plan)
     decided = decide(loaded.model, options, plan)

@@ -8,6 +8,7 @@ checker refuses, because it takes many models that break a rule of the standard.
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import onnx
 
@@ -15,12 +16,15 @@ from spl_onnx.errors import ModelError, PluginError
 from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.rewrite.external_data import is_external
 from spl_onnx.rewrite.forked import survives
-from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.model_io import LoadedModel, read_model
 from spl_onnx.rewrite.tensors import copy_for_inference, copy_without_data
 from spl_onnx.rewrite.trial import Trial
+from spl_onnx.rewrite.verification.child import Job
+from spl_onnx.rewrite.verification.runner import RunError, Runner
 
-_ERRORS_ONLY = 4
 _SHOWN = 400
+#: Seconds that ONNX Runtime may take to load a model.
+_LIMIT_S = 600.0
 
 
 def require_valid(loaded: LoadedModel) -> None:
@@ -39,6 +43,17 @@ def require_valid(loaded: LoadedModel) -> None:
             f"{loaded.where}: is not a valid model: {complaint[:_SHOWN]} (onnx.checker); {refusal[:_SHOWN]} "
             "(ONNX Runtime); export it again"
         )
+
+
+def read_sound_model(path: str | Path) -> LoadedModel:
+    """The model in a file, for a session in this process: it does not make shape inference abort.
+
+    Raises:
+        ModelError: It does, or it cannot be read.
+    """
+    loaded = read_model(path)
+    require_inferable(loaded.model)
+    return loaded
 
 
 def require_inferable(model: onnx.ModelProto) -> None:
@@ -89,20 +104,14 @@ def _with_inputs_for_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _runtime(source: bytes | str) -> str | None:
-    """What ONNX Runtime dislikes; None when it takes the model."""
-    import onnxruntime as ort
-
-    from spl_onnx.plugin import register
-
-    options = ort.SessionOptions()
-    options.log_severity_level = _ERRORS_ONLY
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    try:
-        register(options)
-    except PluginError:  # a model without our operators does not need them
-        options = ort.SessionOptions()
-    try:
-        ort.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has many exception types
-        return " ".join(str(error).split()) or type(error).__name__
+    """What ONNX Runtime dislikes, in a process of its own that it may end; None when it takes the model."""
+    with Runner(_LIMIT_S) as runner:
+        for plugin in (True, False):  # a model without our operators does not need them
+            try:
+                runner.run(Job(source, {}, optimised=False, plugin=plugin, repeat=0))
+            except PluginError:
+                continue
+            except RunError as error:
+                return str(error)
+            break
     return None

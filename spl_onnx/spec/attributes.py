@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,10 +35,21 @@ MAX_WINDOW = 254
 
 def _int_tuple(name: str, values: Iterable[int], length: int, least: int) -> tuple[int, ...]:
     """`values` as a tuple of `length` ints, none below `least`; ModelError otherwise."""
-    got = tuple(values)
-    if len(got) != length or any(int(v) != v or v < least for v in got):
-        raise ModelError(f"attribute {name} is {list(got)}; wanted {length} integers, each >= {least}")
-    return tuple(int(v) for v in got)
+    try:
+        got = () if isinstance(values, bytes) else tuple(operator.index(v) for v in values)
+    except TypeError:
+        got = ()
+    if len(got) != length or any(v < least for v in got):
+        raise ModelError(f"attribute {name} is {values}; wanted {length} integers, each >= {least}")
+    return got
+
+
+def _number(name: str, value: Any) -> float:
+    """`value` as a float; ModelError where it is no number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"attribute {name} is {value!r}; wanted a number") from error
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,8 @@ class Activation:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
+        for name in ("clip_min", "clip_max", "floor"):
+            _number(name, getattr(self, name))
         if not self.clip_min <= self.clip_max:
             raise ModelError(
                 f"clip_min {self.clip_min}, clip_max {self.clip_max}; wanted clip_min <= clip_max"
@@ -183,7 +197,7 @@ class ResponseNorm:
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", _int_tuple("size", (self.size,), 1, 1)[0])
         for name in ("alpha", "beta", "bias"):
-            value = float(getattr(self, name))
+            value = _number(name, getattr(self, name))
             if not math.isfinite(value):
                 raise ModelError(f"attribute {name} is {value}; wanted a finite number")
             object.__setattr__(self, name, value)
@@ -313,10 +327,11 @@ def parse_transposed(attributes: Mapping[str, Any]) -> bool:
     Raises:
         ModelError: w_perm is no order of two dimensions.
     """
-    perm = tuple(_get(attributes, "w_perm"))
+    given = _get(attributes, "w_perm")
+    perm = tuple(given) if isinstance(given, list | tuple) else ()
     if perm not in (ROWS_OF_OUTPUTS, ROWS_OF_INPUTS):
         raise ModelError(
-            f"attribute w_perm is {list(perm)}; wanted [1, 0] for weights [O,K] or [0, 1] for weights [K,O]"
+            f"attribute w_perm is {given}; wanted [1, 0] for weights [O,K] or [0, 1] for weights [K,O]"
         )
     return perm == ROWS_OF_INPUTS
 

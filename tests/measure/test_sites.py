@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spl_onnx.errors import ModelError
 from spl_onnx.measure.sites import computed_outputs, converted_sites
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.rewriter import rewrite_model
@@ -98,3 +100,35 @@ def test_work_of_a_matrix_in_either_order(options, w_shape):
 @pytest.mark.parametrize("options", [{}, {"lossless": True}])
 def test_weights_are_found(options):
     assert all(site.w and site.x for site in sites_of(**options).values())
+
+
+def changed(change):
+    model = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True)).model
+    change(next(node for node in model.graph.node if node.op_type == "SRMM" and node.domain == "ai.spl.conv"))
+    return model
+
+
+def attribute(name, **fields):
+    def change(node):
+        found = next(a for a in node.attribute if a.name == name)
+        found.CopyFrom(onnx.AttributeProto(name=name, **fields))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda node: node.ClearField("input"),
+        lambda node: node.ClearField("output"),
+        lambda node: node.ClearField("attribute"),
+        attribute("strides", type=onnx.AttributeProto.INT, i=2),
+        attribute("strides", type=onnx.AttributeProto.STRING, s=b"22"),
+        attribute("pads", type=onnx.AttributeProto.INTS, ints=[1]),
+        attribute("group", type=onnx.AttributeProto.FLOAT, f=1.5),
+        attribute("pool_kernel", type=onnx.AttributeProto.FLOATS, floats=[2.0, 2.0]),
+    ],
+)
+def test_nodes_that_mean_nothing(change):
+    with pytest.raises(ModelError, match=r"wanted|missing"):
+        converted_sites(changed(change))
