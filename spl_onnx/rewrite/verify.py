@@ -141,7 +141,8 @@ def _notes(original: Original, sites: dict[str, Any] | str) -> list[str]:
         why = f"change by {noise:.2g} of their largest value when the layers round otherwise"
     count = sites["compared"] if isinstance(sites, dict) else 0
     if count:
-        instead = f"{count} sites were compared one by one instead"
+        sites_were = "1 site was" if count == 1 else f"{count} sites were"
+        instead = f"{sites_were} compared one by one instead"
     else:
         instead = "nor do its sites one by one; compare it on data"
     return [f"on made-up input the outputs of this model {why}, so they prove nothing; {instead}"]

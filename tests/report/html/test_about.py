@@ -24,6 +24,7 @@ def test_models():
     for part in (
         "opset 17",
         "checked ONNX checker passed",
+        "sites beside what they replace 6 equal",
         "a note",
         "nodes 9 11",
         "Conv 4 0",
@@ -31,6 +32,10 @@ def test_models():
     ):
         assert part in shown
     assert "checked no" in words("model", bare())
+    skipped = full() | {"verification": {"skipped": "nothing was rewritten"}}
+    assert "checked no" in words("model", skipped) and "beside" not in words("model", skipped)
+    alone = full() | {"verification": {"checker": "passed", "sites": "skipped: too large"}}
+    assert "checker passed" in words("model", alone) and "beside" not in words("model", alone)
 
 
 def test_machine():
