@@ -18,6 +18,8 @@ TIMED_CHOICES = ("dense", "lossless", "predict")
 DEFAULT_KEEP = 0.25
 #: Samples that are needed to choose settings on: below, a drop of 3 % is less than one decision.
 LEAST_SAMPLES = 32
+#: Threads and runs above these are mistakes, and would take memory before anything else.
+_MOST_THREADS, _MOST_RUNS = 4096, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -133,8 +135,8 @@ class RewriteOptions:
                     "the outputs of lossless sites where that pays"
                 )
             _one_of("choices", choice, TIMED_CHOICES)
-        if self.threads < 0:
-            raise UsageError(f"--threads: got {self.threads}, wanted 0 (all) or more")
+        check_threads(self.threads)
+        check_seed(self.seed)
         if self.search_images < LEAST_SAMPLES:
             raise UsageError(f"--search-images: got {self.search_images}, wanted at least {LEAST_SAMPLES}")
         if self.time_images < 2:
@@ -193,6 +195,38 @@ class RewriteOptions:
         if unknown:
             raise UsageError(f"unknown option {', '.join(unknown)}; known are {', '.join(cls.names())}")
         return cls(**kwargs)
+
+
+def check_threads(threads: int) -> None:
+    """Refuse a number of threads that no machine has.
+
+    Raises:
+        UsageError: It is below 0, which stands for all, or too large.
+    """
+    if not 0 <= threads <= _MOST_THREADS:
+        raise UsageError(f"--threads: got {threads}, wanted 0 (all) or more, up to {_MOST_THREADS}")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that generators do not take.
+
+    Raises:
+        UsageError: It is below 0.
+    """
+    if seed < 0:
+        raise UsageError(f"--seed: got {seed}, wanted a whole number of at least 0")
+
+
+def check_runs(runs: int, warmup: int) -> None:
+    """Refuse numbers of timed runs and of those before them.
+
+    Raises:
+        UsageError: There is nothing to time, or no end of it.
+    """
+    if not (1 <= runs <= _MOST_RUNS and 0 <= warmup <= _MOST_RUNS):
+        raise UsageError(
+            f"--runs and --warmup: got {runs} and {warmup}, wanted at least 1 and 0, up to {_MOST_RUNS}"
+        )
 
 
 def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:

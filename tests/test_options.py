@@ -20,6 +20,8 @@ from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
         ),
         ({"choices": "dense,truncate"}, "--choices: got 'truncate', wanted lossless: a search"),
         ({"threads": -1}, "--threads: got -1"),
+        ({"threads": 1 << 40}, "--threads: got 1099511627776, wanted 0 .* up to 4096"),
+        ({"seed": -1}, "--seed: got -1, wanted a whole number"),
         ({"time_images": 1}, "--time-images: got 1"),
         ({"time_batch": 0}, "--time-batch: got 0"),
         ({"search_images": 31}, "--search-images: got 31, wanted at least 32"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -111,6 +112,8 @@ def check_feeds(feeds: Feeds, specs: list[InputSpec], where: str) -> None:
     Raises:
         DataError: a name is missing or unknown, or a type or shape does not fit.
     """
+    if not isinstance(feeds, Mapping):
+        raise DataError(f"{where}: got {type(feeds).__name__}, wanted arrays by input name")
     wanted = {spec.name: spec for spec in specs}
     if set(feeds) != set(wanted):
         raise DataError(f"{where}: got arrays {_names(feeds)}, wanted the model's inputs {_names(wanted)}")

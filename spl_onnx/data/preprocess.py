@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import dataclass
 from types import ModuleType
@@ -43,8 +44,10 @@ class Preprocess:
         if self.channel_order not in CHANNEL_ORDERS:
             wanted = " or ".join(CHANNEL_ORDERS)
             raise UsageError(f"--channel-order: got {self.channel_order!r}, wanted {wanted}")
-        if not all(value > 0 for value in self.std):
+        if not all(0 < value < math.inf for value in self.std):
             raise UsageError(f"--std: got {self.std}, wanted values above 0, on the 0..255 scale")
+        if not all(math.isfinite(value) for value in self.mean):
+            raise UsageError(f"--mean: got {self.mean}, wanted finite values, on the 0..255 scale")
         if self.resize is not None and self.resize < 1:
             raise UsageError(f"--resize: got {self.resize}, wanted a length in pixels above 0")
 

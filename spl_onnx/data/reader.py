@@ -82,7 +82,7 @@ class ForeignReader(Reader):
         while (feeds := self._source.get_next()) is not None:
             self._check(feeds)
             labels = getattr(self._source, "last_labels", None)
-            yield feeds, None if labels is None else np.asarray(labels)
+            yield feeds, None if labels is None else _array(labels)
 
     def rewind(self) -> None:
         """Start again.
@@ -100,3 +100,10 @@ class ForeignReader(Reader):
     def __len__(self) -> int:
         """Number of samples, where the object knows it; else 0."""
         return len(self._source) if isinstance(self._source, Sized) else 0
+
+
+def _array(labels: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(labels)
+    except ValueError as error:  # rows of different lengths
+        raise DataError(f"last_labels: {error}, wanted one array for all samples of a batch") from error

@@ -16,6 +16,7 @@ from spl_onnx.errors import DataError, ModelError, UsageError
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
+from spl_onnx.options import check_runs, check_seed
 from spl_onnx.rewrite.trial import FREE_SIZES
 from spl_onnx.spec.messages import MOST_VALUES, value_count
 
@@ -69,8 +70,7 @@ def time_interleaved(
     Raises:
         UsageError: there is nothing to time.
     """
-    if runs < 1 or warmup < 0:
-        raise UsageError(f"--runs and --warmup: got {runs} and {warmup}, wanted at least 1 and 0")
+    check_runs(runs, warmup)
     times = np.zeros((len(sessions), runs))
     for turn in range(-warmup, runs):
         feeds = batches[turn % len(batches)]
@@ -142,6 +142,7 @@ def random_batch(
     Raises:
         UsageError: a dimension stays free.
     """
+    check_seed(seed)
     generator = np.random.default_rng(seed)
     feeds: Feeds = {}
     filled = specs if free is None else [_filled(spec, free) for spec in specs]

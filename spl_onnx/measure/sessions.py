@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.errors import ModelError, PluginError, UsageError
 from spl_onnx.files.scratch import ScratchFolder
-from spl_onnx.options import PROVIDERS
+from spl_onnx.options import PROVIDERS, check_threads
 from spl_onnx.plugin import get_cuda_library_path, register
 from spl_onnx.rewrite.model_io import save_model
 from spl_onnx.rewrite.own_nodes import own_nodes
@@ -57,8 +57,7 @@ def create_session(
         PluginError: the library or the CUDA provider is needed and cannot be used.
         UsageError: a negative number of threads, or an unknown provider.
     """
-    if threads < 0:
-        raise UsageError(f"--threads: got {threads}, wanted 0 (all) or more")
+    check_threads(threads)
     if provider not in PROVIDERS:
         raise UsageError(f"--provider: got {provider!r}, wanted one of {', '.join(PROVIDERS)}")
     if provider == "cuda":

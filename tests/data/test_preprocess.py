@@ -151,3 +151,10 @@ def test_a_thread_is_not_scaled_to_a_giant(tmp_path):
 def test_a_file_name_that_no_file_can_have():
     with pytest.raises(DataError, match="cannot be read as an image"):
         load_pixels("a\0b.png", 3, (8, 8), None)
+
+
+@pytest.mark.parametrize("part", ["mean", "std"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_not_finite(part, value):
+    with pytest.raises(UsageError, match=f"--{part}: got "):
+        Preprocess(**{part: (1.0, value, 1.0)})

@@ -107,3 +107,18 @@ def test_arrays_without_a_common_dimension_are_one_sample():
     assert samples_of({"a": np.zeros((4, 2)), "b": np.zeros((4, 7))}) == 4
     assert samples_of({"a": np.zeros((4, 2)), "b": np.zeros(3)}) == 1
     assert samples_of({"a": np.zeros((4, 2)), "b": np.float32(0)}) == 1
+
+
+@pytest.mark.parametrize("batch", [3, [np.zeros(3)], "x"])
+def test_what_is_no_batch(batch):
+    reader = open_data(Once([batch]), [VECTOR_SPEC])
+    with pytest.raises(DataError, match=r"Once: got (int|list|str), wanted arrays by input name"):
+        reader.get_next()
+
+
+def test_labels_that_are_no_array():
+    source = Once([{VECTOR_SPEC.name: np.zeros((2, 3), np.float32)}])
+    source.last_labels = [[1], [2, 3]]
+    reader = ForeignReader(source, lambda feeds: None)
+    with pytest.raises(DataError, match=r"last_labels: .*wanted one array"):
+        reader.get_next()

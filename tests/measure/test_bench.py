@@ -72,6 +72,17 @@ def test_random_input_is_seeded_and_typed():
     assert (feeds["input"] != random_batch(specs, {}, seed=4)["input"]).any()
 
 
+@pytest.mark.parametrize(("runs", "warmup"), [(0, 0), (1, -1), (1 << 40, 0), (1, 1 << 40)])
+def test_runs_without_sense(runs, warmup):
+    with pytest.raises(UsageError, match="--runs and --warmup: got"):
+        time_interleaved([], [], runs, warmup)
+
+
+def test_a_seed_below_zero():
+    with pytest.raises(UsageError, match="--seed: got -1"):
+        random_batch([InputSpec("x", np.dtype(np.float32), (1, 2))], {}, seed=-1)
+
+
 def test_free_dimensions_must_be_given():
     specs = input_specs(small_cnn(size="S"))
     with pytest.raises(UsageError, match=r"'input' has a free shape .*--input-shape input:1"):
