@@ -2,7 +2,8 @@
 # Looks for faults: hostile uses of the operators, random networks, shared layers on many threads, damaged models,
 # writers that are killed or find the disk full; memory, arithmetic and threads under sanitizers.
 # Usage: scripts/harden.sh [--short] [--minutes N] [--record FILE] [STAGE...]      MINUTES=N is --minutes N, SHORT=1 --short
-# VENV names the virtual environment (default .venv-test). What is tried and how: docs/reliability.md
+# VENV names the virtual environment (default .venv-test); INSTALL=0 takes it as it is.
+# What is tried and how: docs/reliability.md
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 environment=$(realpath -m "${VENV:-$root/.venv-test}")
@@ -11,8 +12,10 @@ environment=$(realpath -m "${VENV:-$root/.venv-test}")
 cd "$root"
 use_environment "$environment"
 
-step "install"
-pip install --quiet '.[test]'
+if [ "${INSTALL:-1}" != 0 ]; then
+  step "install"
+  pip install --quiet '.[test]'
+fi
 # Tools of the sanitizer builds, where the system has none.
 command -v cmake >/dev/null || pip install --quiet cmake
 command -v ninja >/dev/null || pip install --quiet ninja

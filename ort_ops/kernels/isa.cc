@@ -15,6 +15,8 @@ namespace spl {
 SPL_DECLARE(portable)
 #ifdef SPL_HAVE_avx2
 SPL_DECLARE(avx2)
+#endif
+#ifdef SPL_HAVE_avx512
 SPL_DECLARE(avx512)
 SPL_DECLARE(avx512vnni)
 #endif
@@ -39,6 +41,8 @@ bool has_avx2() {
          __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
          __builtin_cpu_supports("popcnt") && has_lzcnt();
 }
+#endif
+#ifdef SPL_HAVE_avx512
 bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
@@ -50,6 +54,8 @@ const std::vector<Entry>& entries() {
       {&portable::table(), true},
 #ifdef SPL_HAVE_avx2
       {&avx2::table(), has_avx2()},
+#endif
+#ifdef SPL_HAVE_avx512
       {&avx512::table(), has_avx512()},
       {&avx512vnni::table(), has_avx512() && __builtin_cpu_supports("avx512vnni")},
 #endif

@@ -179,8 +179,6 @@ def judge(stage: str, verdicts: Iterable[Verdict], seconds: float = float("inf")
     return int(bad > 0)
 
 
-def summary(stage: str, tried: int, bad: int, skipped: str = "") -> str:
-    """The line that every stage ends with."""
-    if skipped:
-        return f"{stage}: skipped: {skipped}"
-    return f"{stage}: tried {tried}, clean {tried - bad}, bad {bad}"
+def summary(stage: str, tried: int, bad: int) -> str:
+    """The line that every stage ends with; an end before the first case is bad, too."""
+    return f"{stage}: tried {tried}, clean {max(0, tried - bad)}, bad {bad}"

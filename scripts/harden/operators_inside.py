@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from scripts.harden.answers import UnjudgedError, problem_of
+from spl_onnx.measure.statistics import extra_outputs
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
@@ -39,7 +40,11 @@ def operator_problem(
     """
     nodes = [node for node in model.graph.node if node.domain in (DOMAIN_CONV, DOMAIN_GEMM)]
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
-    session = open_session(_watched(model, nodes, set(constants)))
+    fed = {value.name for value in model.graph.input}
+    values = {name for node in nodes for name in (*node.input, *node.output) if name}
+    selections = {node.output[0] for node in nodes if node.op_type == PREDICT}
+    with extra_outputs(model, sorted(values - fed - set(constants)), selections):
+        session = open_session(model)
     names = [output.name for output in session.get_outputs()]
     for feed in feeds:
         tensors = {**feed, **dict(zip(names, session.run(None, dict(feed)), strict=True))}
@@ -48,19 +53,6 @@ def operator_problem(
             if problem:
                 return f"{node.name}: {problem}"
     return ""
-
-
-def _watched(model: onnx.ModelProto, nodes: Sequence[onnx.NodeProto], constants: set[str]) -> onnx.ModelProto:
-    """The model with everything that the nodes read and write as an output."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    selections = {node.output[0] for node in nodes if node.op_type == PREDICT}
-    known = constants | {value.name for value in (*model.graph.output, *model.graph.input)}
-    values = {name for node in nodes for name in (*node.input, *node.output) if name}
-    for name in sorted(values - known):
-        kind = TensorProto.UINT8 if name in selections else TensorProto.FLOAT
-        copy.graph.output.append(helper.make_tensor_value_info(name, kind, None))
-    return copy
 
 
 def _problem(node: onnx.NodeProto, constants: Mapping[str, TensorProto], tensors: Mapping[str, Array]) -> str:

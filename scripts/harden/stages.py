@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.harden.isolated import ROOT
+from scripts.harden.isolated import ROOT, summary
 from scripts.harden.record import record
 from scripts.harden.sanitizers import MissingToolError, memory_library, threads_program
 
@@ -87,9 +87,7 @@ class Outcome:
 
     def line(self, name: str) -> str:
         """The summary of a stage."""
-        if self.skipped:
-            return f"{name}: skipped: {self.skipped}"
-        return f"{name}: tried {self.tried}, clean {self.tried - self.bad}, bad {self.bad}"
+        return f"{name}: skipped: {self.skipped}" if self.skipped else summary(name, self.tried, self.bad)
 
 
 def _program(module: str, part: Round, *words: str, timed: bool = True) -> list[str]:

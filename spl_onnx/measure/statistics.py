@@ -114,10 +114,12 @@ def extra_outputs(model: onnx.ModelProto, names: list[str], selections: set[str]
     """
     before = len(model.graph.output)
     present = {value.name for value in model.graph.output}
+    # What the model says of a tensor must stay: an output without a rank is taken for one of rank 0.
+    known = {value.name: value for value in model.graph.value_info}
     for name in names:
         if name not in present:
             kind = TensorProto.UINT8 if name in selections else TensorProto.FLOAT
-            model.graph.output.append(helper.make_tensor_value_info(name, kind, None))
+            model.graph.output.append(known.get(name) or helper.make_tensor_value_info(name, kind, None))
     try:
         yield
     finally:

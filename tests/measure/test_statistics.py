@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 from onnx.reference import ReferenceEvaluator
 
-from spl_onnx.measure.sites import computed_outputs, converted_sites
+from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.measure.sites import computed_outputs, converted_sites, is_operator
 from spl_onnx.measure.statistics import CountingModel, SiteCounts, extra_outputs
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.spec.attributes import SRMM
 from spl_onnx.spec.reference_ops import reference_ops
+from tests.rewrite.builders import Net
 from tests.small_models import small_cnn, small_images
 
 
@@ -26,6 +29,27 @@ def test_extra_outputs_leave_no_trace():
         assert [v.name for v in model.graph.output] == ["logits", site.selection]
         raise RuntimeError
     assert model.SerializeToString() == before
+
+
+def test_a_watched_site_keeps_its_rank_for_those_who_read_its_sizes(plugin_path):
+    """Shape of an output that has no rank would be empty for ONNX Runtime, which then refuses the Resize."""
+    made = Net()
+    made.conv(made.input("x", [None, 3, None, None]), "c", 4, 3)
+    made.node("Relu", ["c"], "site")
+    made.node("Relu", [made.conv("site", "d", 4, 4, 1, 1)], "next")
+    made.node("MaxPool", ["next"], "small", kernel_shape=[2, 2], strides=[2, 2])
+    for name, (first, last), of in (("front", (0, 2), "small"), ("back", (2, 4), "site")):
+        made.node("Shape", [of], f"{name}.shape")
+        bounds = [made.const(f"{name}.{end}", np.array([end])) for end in (first, last)]
+        made.node("Slice", [f"{name}.shape", *bounds], name)
+    made.node("Concat", ["front", "back"], "sizes", axis=0)
+    made.node("Resize", ["small", "", "", "sizes"], "y", mode="nearest")
+    model = rewrite_model(made.model("y"), RewriteOptions(rules="all", no_verify=True, lossless=True)).model
+    watched = [node.output[0] for node in model.graph.node if is_operator(node, SRMM)]
+    assert watched
+    with extra_outputs(model, watched, set()):
+        session = create_session(model)
+    assert run(session, {"x": small_images(2)}, ["y"])[0].shape == (2, 4, 6, 6)
 
 
 def test_counts_are_those_of_the_reference(plugin_path):
