@@ -139,7 +139,7 @@ class SiteEmitter:
         # Evaluators of functions want as many inputs as the dense body has, so an absent Bs is named.
         inputs = [x, w, self._constant("B", site.b), s, r, self._constant("Bs", self.bias)]
         if not site.is_image:
-            give_rank(self.output, self.scope.rank(self.output), len(site.w))
+            give_rank(self.output, self.scope.rank(site.match.output), len(site.w))
             self._node(SRMM, "srmm", inputs, self.output, attrs)
             return
         y = self._variable("Y")

@@ -25,7 +25,8 @@ class MadeSite:
     output: gs.Tensor
 
     def write_to(self, output: gs.Tensor) -> None:
-        """Make the nodes write to another tensor, which nothing else writes."""
+        """Make the nodes write to another tensor, which nothing else writes; the same is known of it."""
+        output.dtype, output.shape = self.output.dtype, self.output.shape
         for node in self.nodes:
             for index, tensor in enumerate(node.outputs):
                 if tensor is self.output:

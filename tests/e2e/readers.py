@@ -1,7 +1,7 @@
 """Readers of a tensor of `CHANNELS` channels that notice when ONNX Runtime has a wrong idea of its sizes.
 
-Each adds nodes behind `y` to a network and returns the outputs. Images have their channels in place 1, matrices
-and sequences in the last one; the other sizes may be free.
+Each adds nodes behind `y` to a network and returns the outputs. Images have their channels in place 1,
+matrices and sequences in the last one; the other sizes may be free.
 """
 
 from __future__ import annotations
@@ -59,12 +59,13 @@ def _expand(made: Net, y: str, rank: int) -> list[str]:
 
 
 def _resize(made: Net, y: str, rank: int) -> list[str]:
-    """By factors, then added to what has the same size, as in networks that scale down and up; and to sizes."""
+    """By factors, then added to what has the same size, as networks do that scale up; and to sizes."""
     image = _as_image(made, y, rank)
     large = made.node("Resize", [image, "", made.const("scales", np.float32([1, 1, 2, 2]))], "large")
     joined = made.node("Add", [large, made.node("Sigmoid", [large], "soft")], "out")
-    twice = made.node("Mul", [made.node("Shape", [image], "shape"), _ints(made, "twice", 1, 1, 2, 2)], "sizes")
-    return [joined, made.node("Resize", [image, "", "", twice], "to_sizes")]
+    shape = made.node("Shape", [image], "shape")
+    sizes = made.node("Mul", [shape, _ints(made, "twice", 1, 1, 2, 2)], "sizes")
+    return [joined, made.node("Resize", [image, "", "", sizes], "to_sizes")]
 
 
 def _conv_transpose(made: Net, y: str, rank: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Pythons with other releases of ONNX Runtime, and nothing of this project.
 
-`SPL_ONNX_PYTHONS` names Pythons that have onnxruntime and numpy, with ":" between them. A release that none of
-them has is installed into an environment of its own, where that works.
+`SPL_ONNX_PYTHONS` names Pythons that have onnxruntime and numpy, with ":" between them. A release that none
+of them has is installed into an environment of its own, where that works.
 """
 
 from __future__ import annotations

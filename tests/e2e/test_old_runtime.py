@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 from tests.e2e import networks
+from tests.e2e.runtimes import OLDEST, python_with
 
-VERSION = "1.17.3"
 NETWORK = "mnist_lenet"
 IMAGES = 20
 
@@ -34,21 +33,8 @@ print(ort.__version__)
 
 @pytest.fixture(scope="module")
 def old_python(tmp_path_factory):
-    """Python of a new environment with the old runtime; skips where it cannot be installed."""
-    if sys.version_info >= (3, 13):
-        pytest.skip(
-            f"onnxruntime {VERSION} has no wheel for Python {sys.version_info[0]}.{sys.version_info[1]}"
-        )
-    folder = tmp_path_factory.mktemp("old") / "venv"
-    made = subprocess.run([sys.executable, "-m", "venv", str(folder)], capture_output=True, text=True)
-    if made.returncode:
-        pytest.skip(f"no virtual environment: {made.stderr.strip()[-200:]}")
-    python = folder / "bin" / "python"
-    call = [str(python), "-m", "pip", "install", "--quiet", "numpy<2", f"onnxruntime=={VERSION}"]
-    installed = subprocess.run(call, capture_output=True, text=True)
-    if installed.returncode:
-        pytest.skip(f"pip cannot install onnxruntime {VERSION}: {installed.stderr.strip()[-200:]}")
-    return python
+    """Python of an environment with the old runtime; skips where there is none."""
+    return python_with(OLDEST, tmp_path_factory.mktemp("old"))
 
 
 @pytest.mark.slow
@@ -59,7 +45,7 @@ def test_the_oldest_runtime_loads_and_runs_the_library(plugin_path, old_python, 
     call = [str(old_python), "-c", PROGRAM, plugin_path, str(tmp_path)]
     done = subprocess.run(call, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == VERSION
+    assert done.stdout.strip() == OLDEST
     original = networks.original_outputs(NETWORK, IMAGES)
     with np.load(tmp_path / "results.npz") as results:
         networks.assert_close_to_dense(results["fallback"], original)
