@@ -13,6 +13,15 @@ from spl_onnx.spec.functions import fallback_functions
 FUNCTIONS_IR_VERSION = 8
 
 
+def require_fallback(model: onnx.ModelProto) -> None:
+    """Refuse a model that no dense bodies can be written for, whatever its sites.
+
+    Raises:
+        ModelError: Its opset is too old.
+    """
+    fallback_functions(_opset(model))
+
+
 def finish_model(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.ModelProto:
     """Add to `model`, in place, what the operators in it need; a model without them is left as it is.
 
@@ -26,8 +35,7 @@ def finish_model(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.Mode
     used = {(node.domain, node.op_type) for node in own_nodes(model)}
     if not used:
         return model
-    opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
-    functions = [f for f in fallback_functions(opset) if (f.domain, f.name) in used]
+    functions = [f for f in fallback_functions(_opset(model)) if (f.domain, f.name) in used]
     keep_apart(functions, model)
     _replace_functions(model, functions)
     _import_domains(model, {domain for domain, _ in used})
@@ -35,6 +43,10 @@ def finish_model(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.Mode
         _drop_inputs(model.graph, {tensor.name for tensor in original.graph.initializer})
     model.ir_version = max(model.ir_version, FUNCTIONS_IR_VERSION)
     return model
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
 
 
 def _replace_functions(model: onnx.ModelProto, functions: list[onnx.FunctionProto]) -> None:

@@ -6,15 +6,16 @@ import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-from spl_onnx.errors import SplError, VerificationError
+from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.apply import Applied, Decided, apply, carry_out
+from spl_onnx.rewrite.finish import require_fallback
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.verification.child import one_line
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.sites import Key, WrongSites
-from spl_onnx.rewrite.verify import verify
+from spl_onnx.rewrite.verify import verify, verify_exact
 
 #: Rewritten models that are checked in the search for failing sites. One failing site of 60 takes 13, six of
 #: them about 50; where more fail, whole groups are left dense.
@@ -54,20 +55,19 @@ def checked(loaded: LoadedModel, options: RewriteOptions, decided: Decided) -> C
         UsageError: No input can be made up.
         ModelError: The model as a whole cannot be rewritten.
     """
-    try:
+    if not any(entry.is_rewritten for entry in decided.plan.sites):
         applied = carry_out(decided)
-    except (SplError, MemoryError):  # what the whole model lacks, such as a newer opset, no site can help
-        raise
-    except Exception as error:
-        with Original(loaded, options) as original:
-            return _Repair(original, decided.plan).rest(_failure(error))
-    if not any(entry.is_rewritten for entry in applied.plan.sites):
         return Checked(applied, verify(loaded, applied.model, options, applied.plan))
+    require_fallback(loaded.model)
     with Original(loaded, options) as original:
         try:
+            verify_exact(original, decided.plan)
+            applied = carry_out(decided)
             return Checked(applied, verify(loaded, applied.model, options, applied.plan, original))
-        except VerificationError as error:
-            return _Repair(original, applied.plan).rest(error)
+        except (UsageError, MemoryError):
+            raise
+        except Exception as error:
+            return _Repair(original, decided.plan).rest(_failure(error))
 
 
 def leave_dense(plan: Plan, refused: dict[Key, str]) -> Plan:
@@ -139,6 +139,7 @@ class _Repair:
         plan = Plan([copy.copy(e) for e in self._plan.sites if (e.site, e.rule) in wanted])
         loaded, options = self._original.loaded, self._original.options
         try:
+            verify_exact(self._original, plan)
             applied = apply(loaded.model, options, plan)
             report = verify(loaded, applied.model, options, applied.plan, self._original)
         except MemoryError:

@@ -42,6 +42,8 @@ class Original:
         source: The model as the runner takes it.
         findings: Of sites that were compared one by one, by site and rule; None where that is impossible.
         sites_skipped: Why no site was compared so, if there is a reason.
+        exact_differences: Of the outputs with some sites rewritten exactly, by these sites; None without the
+            library.
 
     Raises:
         VerificationError: It runs on no made-up input.
@@ -52,6 +54,7 @@ class Original:
         self.loaded, self.options = loaded, options
         self.findings: dict[tuple[str, str], Finding | None] = {}
         self.sites_skipped = ""
+        self.exact_differences: dict[frozenset[tuple[str, str]], float | None] = {}
         self._runner = Runner()
         self._folder = ScratchFolder()
         try:
