@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper
 
 from scripts.harden.networks import Network, Value
@@ -211,16 +213,16 @@ def branch(n: Network) -> None:
         helper.make_node("Relu", [f"{name}.c"], [f"{name}.r"], f"{name}.relu"),
     ]
     other = [helper.make_node("Neg", [value.name], [f"{name}.n"], f"{name}.neg")]
-    bodies = [
-        helper.make_graph(
-            body,
-            f"{name}.{which}",
-            [],
-            [helper.make_tensor_value_info(body[-1].output[0], TensorProto.FLOAT, None)],
-        )
-        for which, body in (("then", nodes), ("else", other))
-    ]
-    n.add(n.net.node("If", [condition], name, then_branch=bodies[0], else_branch=bodies[1]), value)
+    then, otherwise = _body(nodes), _body(other)
+    n.add(n.net.node("If", [condition], name, then_branch=then, else_branch=otherwise), value)
+
+
+def _body(nodes: Sequence[onnx.NodeProto]) -> onnx.GraphProto:
+    """A branch that gives an image, the last node's output."""
+    name = nodes[-1].output[0]
+    return helper.make_graph(
+        nodes, name, [], [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4)]
+    )
 
 
 STEPS = {
