@@ -7,6 +7,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.data.inputs import InputSpec
 from spl_onnx.rewrite.tensors import element_count
+from spl_onnx.rewrite.validity import try_inference
 from spl_onnx.spec.messages import free_negative_sizes, known_sizes
 
 Shape = tuple[int, ...]
@@ -60,6 +61,9 @@ def infer_shapes(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> dic
 
     Returns:
         Shapes by tensor name, initializers included; tensors with an unknown dimension are left out.
+
+    Raises:
+        ModelError: the shape inference of onnx does not survive the model.
     """
     light = _without_weights(model)
     for value in light.graph.input:
@@ -69,6 +73,7 @@ def infer_shapes(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> dic
     del light.graph.value_info[:]
     for value in light.graph.output:
         value.type.tensor_type.ClearField("shape")
+    try_inference(light, data_prop=True)
     inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
     shapes = {t.name: tuple(t.dims) for t in model.graph.initializer if all(dim >= 0 for dim in t.dims)}
     for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):

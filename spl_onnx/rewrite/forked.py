@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import os
 import resource
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 #: The copy is looked at so often while it works.
 _PAUSE_SECONDS = 0.002
+_MOST_BYTES = 2 << 30
 
 
 def survives(work: Callable[[], object], seconds: float = 60.0) -> bool:
-    """Whether `work` comes to an end, with a result or an exception, in a copy of this process.
+    """Whether `work` comes to an end in a copy of this process, with a result or an exception.
+
+    Without enough memory it does not, and it gets no more than `_MOST_BYTES` beside what is in use.
 
     The copy has no other threads, so `work` must not wait for one, and nothing of what it does remains. It is
     for native code that aborts on input which it should refuse.
@@ -40,11 +43,26 @@ def survives(work: Callable[[], object], seconds: float = 60.0) -> bool:
 
 def _run_and_leave(work: Callable[[], object]) -> None:
     """Run `work` and end the process without any clean-up, which belongs to the original."""
-    with contextlib.suppress(BaseException):
+    code = 0
+    try:
         faulthandler.disable()  # the end of this process is nobody's news
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _limit_memory()
         nothing = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nothing, stream)
         work()
-    os._exit(0)
+    except MemoryError:
+        code = 1
+    except BaseException:  # also of a signal: whatever it is, it is no end of the process
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _limit_memory() -> None:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    most = pages * resource.getpagesize() + _MOST_BYTES
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard == resource.RLIM_INFINITY or most < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (most, hard))

@@ -7,7 +7,6 @@ checker refuses, because it takes many models that break a rule of the standard.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import onnx
@@ -63,17 +62,21 @@ def require_inferable(model: onnx.ModelProto) -> None:
         ModelError: It does not.
     """
     light = copy_for_inference(model)
-    if not survives(lambda: _infer(light)):
+    for strict in (False, True):
+        try_inference(light, check_type=strict, strict_mode=strict, data_prop=True)
+
+
+def try_inference(light: onnx.ModelProto, **flags: bool) -> None:
+    """Try in a copy of this process what `onnx.shape_inference.infer_shapes` does with a model.
+
+    Raises:
+        ModelError: It ends the process, takes gigabytes, or never comes to an end.
+    """
+    if not survives(lambda: onnx.shape_inference.infer_shapes(light, **flags)):
         raise ModelError(
             "the shape inference of onnx aborts on this model, or never comes to an end: its sizes, pads or "
             "slices mean nothing; export it again"
         )
-
-
-def _infer(light: onnx.ModelProto) -> None:
-    for strict in (False, True):
-        with contextlib.suppress(Exception):
-            onnx.shape_inference.infer_shapes(light, check_type=strict, strict_mode=strict, data_prop=True)
 
 
 def _checker(model: onnx.ModelProto) -> str | None:

@@ -30,3 +30,8 @@ def test_nothing_remains(capfd):
     done = []
     assert survives(lambda: (done.append(1), os.write(1, b"out"), os.write(2, b"err")))
     assert done == [] and capfd.readouterr() == ("", "")
+
+
+def test_memory_without_end_is_no_end():
+    assert not survives(lambda: bytearray(1 << 40))
+    assert survives(lambda: bytearray(1 << 20))
