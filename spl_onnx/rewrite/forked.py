@@ -12,10 +12,11 @@ from pathlib import Path
 
 #: The copy is looked at so often while it works.
 _PAUSE_SECONDS = 0.002
-_MOST_BYTES = 2 << 30
+#: A model of 2 GB is in memory a few times while onnx works on it.
+_MOST_BYTES = 8 << 30
 
 
-def survives(work: Callable[[], object], seconds: float = 60.0) -> bool:
+def survives(work: Callable[[], object], seconds: float = 600.0) -> bool:
     """Whether `work` comes to an end in a copy of this process, with a result or an exception.
 
     Without enough memory it does not, and it gets no more than `_MOST_BYTES` beside what is in use.
@@ -27,18 +28,26 @@ def survives(work: Callable[[], object], seconds: float = 60.0) -> bool:
         work: What to try.
         seconds: It may take at most.
     """
-    child = os.fork()
+    try:
+        child = os.fork()
+    except OSError:  # no memory or no right for a copy: then nothing can be tried
+        return True
     if child == 0:
         _run_and_leave(work)
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        finished, status = os.waitpid(child, os.WNOHANG)
-        if finished:
-            return os.waitstatus_to_exitcode(status) == 0
-        time.sleep(_PAUSE_SECONDS)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return False
+    status = None
+    try:
+        deadline = time.monotonic() + seconds
+        while status is None and time.monotonic() < deadline:
+            finished, found = os.waitpid(child, os.WNOHANG)
+            if finished:
+                status = found
+            else:
+                time.sleep(_PAUSE_SECONDS)
+    finally:  # late, or interrupted
+        if status is None:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+    return status is not None and os.waitstatus_to_exitcode(status) == 0
 
 
 def _run_and_leave(work: Callable[[], object]) -> None:

@@ -6,6 +6,9 @@ import os
 import signal
 import time
 
+import pytest
+
+from spl_onnx.rewrite import forked
 from spl_onnx.rewrite.forked import survives
 
 
@@ -35,3 +38,26 @@ def test_nothing_remains(capfd):
 def test_memory_without_end_is_no_end():
     assert not survives(lambda: bytearray(1 << 40))
     assert survives(lambda: bytearray(1 << 20))
+
+
+def test_where_no_copy_can_be_made_nothing_is_tried(monkeypatch):
+    def refuse():
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    assert survives(os.abort)
+
+
+def test_an_interrupt_ends_the_copy(monkeypatch):
+    copies = []
+    fork = os.fork
+    monkeypatch.setattr(os, "fork", lambda: copies.append(fork()) or copies[-1])
+
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(forked.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        survives(lambda: os.read(os.pipe()[0], 1))
+    with pytest.raises(ProcessLookupError):
+        os.kill(copies[0], 0)
