@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from spl_onnx.rewrite.verify import verify, verify_exact
 #: Rewritten models that are checked in the search for failing sites. One failing site of 60 takes 13, six of
 #: them about 50; where more fail, whole groups are left dense.
 MOST_ATTEMPTS = 64
+#: Seconds of the search after which it looks no closer.
+MOST_SECONDS = 900.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class _Repair:
         self._kept: list[SitePlan] = []
         self._refused: dict[Key, str] = {}
         self._attempts = 0
+        self._end = time.monotonic() + MOST_SECONDS
         self._best: Checked | None = None
 
     def rest(self, error: VerificationError) -> Checked:
@@ -119,12 +123,16 @@ class _Repair:
         """Find what fails in a group that failed."""
         if isinstance(error, WrongSites) and (rest := self._without(group, error)) != group:
             self._add(rest)
-        elif len(group) == 1 or self._attempts >= MOST_ATTEMPTS:
+        elif len(group) == 1 or self._is_tired:
             self._refused |= {(entry.site, entry.rule): str(error) for entry in group}
         else:
             middle = len(group) // 2
             self._add(group[:middle])
             self._add(group[middle:])
+
+    @property
+    def _is_tired(self) -> bool:
+        return self._attempts >= MOST_ATTEMPTS or time.monotonic() > self._end
 
     def _without(self, group: list[SitePlan], error: WrongSites) -> list[SitePlan]:
         """`group` without the sites that `error` names, which are refused."""

@@ -38,7 +38,11 @@ class Trial:
         self._count = 0
 
     def source(self, model: onnx.ModelProto, path: Path | None = None) -> bytes | str:
-        """`model` for a session; `path` is the file it was read from, if any."""
+        """`model` for a session; `path` is the file it was read from, if any.
+
+        Raises:
+            UsageError: There is no room for temporary files.
+        """
         size = total_bytes(model)
         if size <= PIPE_BYTES:
             return bytes(model.SerializeToString())
@@ -46,10 +50,16 @@ class Trial:
             return str(path)
         self._count += 1
         target = self._folder / f"model{self._count}.onnx"
-        if size <= MAX_INLINE_BYTES:
-            target.write_bytes(model.SerializeToString())
-        else:
+        if size > MAX_INLINE_BYTES:
             save_model(model, target)
+            return str(target)
+        try:
+            target.write_bytes(model.SerializeToString())
+        except OSError as error:
+            raise UsageError(
+                f"{target}: the checks cannot write a temporary file ({error.strerror}); "
+                "set TMPDIR to a folder with room, or use --no-verify"
+            ) from error
         return str(target)
 
 

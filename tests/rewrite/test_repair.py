@@ -99,8 +99,9 @@ def test_when_everything_fails_the_original_stays(failing):
     ]
 
 
-def test_the_search_ends(failing, monkeypatch):
-    monkeypatch.setattr(repair, "MOST_ATTEMPTS", 3)
+@pytest.mark.parametrize(("name", "limit"), [("MOST_ATTEMPTS", 3), ("MOST_SECONDS", 0.0)])
+def test_the_search_ends(failing, monkeypatch, name, limit):
+    monkeypatch.setattr(repair, name, limit)
     calls = failing(if_any({"r0", "r2", "r4"}))
     result = rewritten(chain())
     assert len(calls) <= 6

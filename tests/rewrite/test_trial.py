@@ -54,6 +54,12 @@ def test_unknown_names():
         next(trial_inputs(net([2]).model("y"), {"z": (1,)}, 0))
 
 
+def test_no_room_for_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "PIPE_BYTES", -1)
+    with pytest.raises(UsageError, match=r"gone/model1\.onnx: the checks cannot write .* set TMPDIR"):
+        Trial(tmp_path / "gone").source(net([3]).model("y"))
+
+
 @pytest.mark.parametrize("largest", [8, 1000])
 def test_large_models_go_through_a_file(tmp_path, monkeypatch, largest):
     model = net([3]).model("y")

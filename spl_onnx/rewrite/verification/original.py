@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,6 +27,8 @@ from spl_onnx.rewrite.verification.tolerance import Bound, bound
 NOISY_RUNS = 4
 #: Large models run with noise no longer than this, but twice.
 _NOISY_SECONDS = 2.0
+#: Seconds that a rewritten model may take at least, and how many times those of the original.
+_LEAST_LIMIT_S, _TIMES_SLOWER = 120.0, 100.0
 #: The size of their output is a matter of values: a layer that is predicted may change it.
 _DATA_DEPENDENT = frozenset(("Compress", "Loop", "NonMaxSuppression", "NonZero", "Unique"))
 
@@ -115,10 +118,15 @@ class Original:
     def _first_run(self) -> tuple[Feeds, list[Array]]:
         problem = "it has no inputs"
         for feeds in trial_inputs(self.loaded.model, self.options.input_shape, self.options.seed):
+            begin = time.monotonic()
             try:
-                return feeds, self._runner.run(Job(self.source, feeds))[0]
+                outputs = self._runner.run(Job(self.source, feeds))[0]
             except RunError as error:  # a wrong size is one of many causes
                 problem = str(error)
+                continue
+            seconds = time.monotonic() - begin
+            self._runner.limit_s = max(_LEAST_LIMIT_S, _TIMES_SLOWER * seconds)
+            return feeds, outputs
         raise VerificationError(
             f"the original model does not run on a made-up input ({problem}); "
             "name a shape it accepts with --input-shape, or use --no-verify"

@@ -13,7 +13,8 @@ from typing import IO, Any
 from spl_onnx.errors import PluginError
 from spl_onnx.rewrite.verification.child import Answer, Array, Job, answer
 
-#: Seconds a job may take, its session included. A model of some gigabytes takes one or two minutes.
+#: Seconds a job may take, its session included, where nothing is known of the model. Some gigabytes take one
+#: or two minutes.
 LIMIT_S = 1800.0
 #: Characters of what a child that died wrote last.
 _LAST_WORDS = 200
@@ -33,12 +34,12 @@ class Runner:
     Where no child can be started (a frozen program, no right to make processes) jobs run in this process. It
     is a context manager; the child ends with it.
 
-    Args:
+    Attributes:
         limit_s: Seconds a job may take.
     """
 
     def __init__(self, limit_s: float = LIMIT_S) -> None:
-        self._limit = limit_s
+        self.limit_s = limit_s
         self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Any = None
         self._words: IO[bytes] | None = None
@@ -112,9 +113,9 @@ class Runner:
     def _ask(self, job: Job) -> Answer:
         try:
             self._pipe.send(job)
-            if not self._pipe.poll(self._limit):
+            if not self._pipe.poll(self.limit_s):
                 self.close()
-                return Answer(problem=f"ONNX Runtime did not finish within {self._limit:g} s")
+                return Answer(problem=f"ONNX Runtime did not finish within {self.limit_s:.3g} s")
             found: Answer = self._pipe.recv()
         except (EOFError, OSError):
             return Answer(problem=self._epitaph())

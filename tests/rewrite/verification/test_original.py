@@ -8,7 +8,7 @@ import pytest
 from spl_onnx.errors import VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.verification import original
+from spl_onnx.rewrite.verification import original, runner
 from spl_onnx.rewrite.verification.original import NOISY_RUNS, Original, data_dependent_outputs
 from spl_onnx.rewrite.verification.runner import RunError
 from spl_onnx.rewrite.verification.tolerance import LEAST_TOLERANCE
@@ -82,6 +82,21 @@ def test_other_models_run_on_the_same_input():
             assert [run[0].shape for run in runs] == [(1, 5, 4, 4)] * NOISY_RUNS
         with pytest.raises(RunError):
             known.run(b"no model")
+
+
+def test_a_rewritten_model_may_take_much_longer_but_not_for_ever(monkeypatch):
+    limits = []
+    real = runner.Runner.run
+
+    def run(self, job):
+        limits.append(self.limit_s)
+        return real(self, job)
+
+    monkeypatch.setattr(runner.Runner, "run", run)
+    with opened(plain()) as known:
+        known.run(known.source)
+    assert limits[0] == runner.LIMIT_S
+    assert 120 <= limits[-1] < runner.LIMIT_S
 
 
 def test_files_and_child_end_with_it(monkeypatch):
