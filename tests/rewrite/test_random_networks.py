@@ -53,6 +53,7 @@ def test_random_networks(network, lossless):
     model, feed = network
     result = rewritten(model, lossless=lossless, no_verify=True)
     onnx.checker.check_model(result.model)
+    assert result.refused == {}, "verification calls nothing a fault that is rounding"
     names = [node.name for node in result.model.graph.node]
     assert len(set(names)) == len(names)
     assert sum(made.op_type in (SRMM, LRN) for made in nodes(result.model)) == result.report["rewritten"]
