@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,7 +30,10 @@ def survives(work: Callable[[], object], seconds: float = 600.0) -> bool:
         seconds: It may take at most.
     """
     try:
-        child = os.fork()
+        with warnings.catch_warnings():
+            # Python 3.12 warns where there are threads: the copy takes no lock that one of them may hold.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
     except OSError:  # no memory or no right for a copy: then nothing can be tried
         return True
     if child == 0:
