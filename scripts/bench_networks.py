@@ -32,7 +32,7 @@ from spl_onnx.pipeline import measured_rewrite, rewrite_by_time
 from spl_onnx.report.build import write_json
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.rewriter import RewriteResult
-from spl_onnx.search.stopwatch import gain
+from spl_onnx.search.time.stopwatch import gain
 
 #: Choices for a site; "point" takes part where the images have labels.
 MODES = {"lossless": "dense,lossless", "int8": "dense,lossless,predict", "point": "dense,lossless,predict"}

@@ -19,13 +19,14 @@ import onnx
 
 from scripts.networks import NETWORKS, data_folder, load
 from spl_onnx.calibrate.site import PredictorSpec
+from spl_onnx.data.parts import SearchData
 from spl_onnx.measure.flops import model_work
 from spl_onnx.measure.machine import cpu_name
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.search.accuracy import AccuracySearch, SearchData
-from spl_onnx.search.calibration import SiteLayer
-from spl_onnx.search.site_options import ERRORS, KEEPS, flop_options
+from spl_onnx.search.budget.calibration import SiteLayer
+from spl_onnx.search.budget.search import BudgetSearch
+from spl_onnx.search.budget.site_options import ERRORS, KEEPS, flop_options
 
 #: The predictors of each row.
 KINDS = {
@@ -56,7 +57,7 @@ def savings(model: onnx.ModelProto, x: np.ndarray) -> dict[str, list[float]]:
     name = model.graph.input[0].name
     batches = [{name: x[i : i + _BATCH]} for i in range(0, len(x), _BATCH)]
     options = RewriteOptions(data="images", objective="flops", rules="all", no_verify=True)
-    search = AccuracySearch(read_model(model), options, SearchData(batches))
+    search = BudgetSearch(read_model(model), options, SearchData(batches))
     work = model_work(search.base, {name: (1, *x.shape[1:])})
     left = {kind: np.zeros(len(ERRORS)) for kind in KINDS}
     whole = 0.0

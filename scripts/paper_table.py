@@ -23,6 +23,7 @@ import onnx
 from scripts.bench_networks import feeds
 from scripts.networks import NETWORKS, data_folder, load
 from scripts.paper_times import KEYS, file_name, times
+from spl_onnx.data.parts import SearchData
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.confidence import of_decisions
 from spl_onnx.measure.flops import model_work, reduction
@@ -34,9 +35,9 @@ from spl_onnx.options import SCHEMES, RewriteOptions
 from spl_onnx.report.build import write_json
 from spl_onnx.rewrite.model_io import LoadedModel, read_model, save_model
 from spl_onnx.rewrite.rewriter import rewrite_model
-from spl_onnx.search.accuracy import AccuracySearch, SearchData
-from spl_onnx.search.flops_search import FlopsSearch, flops_plan
-from spl_onnx.search.tries import tries
+from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
+from spl_onnx.search.budget.search import BudgetSearch
+from spl_onnx.search.budget.tries import tries
 
 #: Labelled networks; the classes of the others mean nothing or there are none.
 NAMES = tuple(name for name, source in NETWORKS.items() if source.labels is not None)
@@ -67,7 +68,7 @@ class Experiment:
         data = SearchData(self._batches(x[::2]), labels[::2])
         self._single = {self._name: x[:1]}
         shape = {self._name: (1, *x.shape[1:])}
-        self._search = AccuracySearch(self.original, self.options, data)
+        self._search = BudgetSearch(self.original, self.options, data)
         self._flops = FlopsSearch(self._search, self.options, dict(shape))
         self._shape = shape
         before = create_session(model)

@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from functools import partial
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 
-from spl_onnx.data import DataOptions, input_specs, open_data
-from spl_onnx.data.inputs import InputSpec, pin_shapes
-from spl_onnx.data.reader import Feeds, Reader
-from spl_onnx.data.split import MINIMUM, split_if_enough
-from spl_onnx.errors import DataError, ModelError, UsageError, VerificationError
+from spl_onnx.data import DataOptions
+from spl_onnx.data.parts import Parts, split_data
+from spl_onnx.data.timing import timing_data
+from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.files import write_text
-from spl_onnx.measure.compare import Comparison, compare
-from spl_onnx.measure.evaluate import Progress, Stages, silent, silent_stages
-from spl_onnx.measure.flops import ModelWork, Reduction, model_work, reduction
+from spl_onnx.measure.compare import Comparison
+from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.metrics import check_metric
-from spl_onnx.measure.sessions import create_session, run
-from spl_onnx.measure.shapes import Shape, single_sample_shapes
-from spl_onnx.measure.statistics import CountingModel
+from spl_onnx.measure.rewritten import Measured, measure, measure_on, note_densities
+from spl_onnx.measure.shapes import single_sample_shapes
 from spl_onnx.options import RewriteOptions
 from spl_onnx.report.build import build_report, settings_entry, write_json
 from spl_onnx.report.html import write_html
 from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.model_io import LoadedModel, check_unprotected, read_model
-from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
-from spl_onnx.search.accuracy import SearchData
-from spl_onnx.search.budget import attempts, search_data, timed_result
-from spl_onnx.search.by_time import choose_by_time
+from spl_onnx.search.budget.attempts import attempts
 from spl_onnx.search.sound import note_left_out, sound_options
-from spl_onnx.search.timing_data import fixed_batch, timed_batches, timing_data
-from spl_onnx.spec.messages import known_sizes
+from spl_onnx.search.time.by_time import rewrite_by_time
 
 #: Differences of means of 0s and 1s carry rounding; a drop equal to the limit is within it.
 _ROUNDING = 1e-9
@@ -122,61 +114,6 @@ def _write_files(result: RewriteResult, options: RewriteOptions) -> None:
         write_html(result.report, options.html)
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Data in its two parts.
-
-    Attributes:
-        search: samples that settings are chosen on.
-        report: samples that the result is measured on.
-        timed: single samples of the first part, for timing.
-        specs: inputs of the model.
-    """
-
-    search: SearchData
-    report: Reader
-    timed: list[Feeds]
-    specs: list[InputSpec]
-
-
-def split_data(model: onnx.ModelProto, options: RewriteOptions, reading: DataOptions) -> Parts | Reader:
-    """The data of the options in two parts; all of it where nothing can be searched on.
-
-    That is with too few samples, or with outputs that do not have one shape.
-
-    Raises:
-        DataError: the data does not fit the model.
-    """
-    specs = pin_shapes(input_specs(model), options.input_shape)
-    reader = open_data(options.data, specs, reading)
-    multiple = fixed_batch(specs) or 1
-    found = split_if_enough(reader, options.search_images, multiple)
-    if isinstance(found, Reader):
-        if options.objective == "flops":
-            raise DataError(
-                f"data: got fewer than {2 * MINIMUM} samples, wanted at least {MINIMUM} to choose settings "
-                f"on and {MINIMUM} others to measure the drop on (--objective flops)"
-            )
-        return found
-    search, report = found
-    data = search_data(search)
-    if not _has_one_shape(model, data):
-        if options.objective == "flops":
-            raise DataError(
-                "data: the samples have several shapes and so have the outputs, wanted one shape to compare "
-                "them all at once (--objective flops)"
-            )
-        return search.source
-    return Parts(data, report, timed_batches(data.batches, options, specs), specs)
-
-
-def _has_one_shape(model: onnx.ModelProto, data: SearchData) -> bool:
-    """Whether the first output has one shape for all samples, their number aside."""
-    sizes = (known_sizes(model.graph.output[0]) or ())[1:]
-    shapes = {tuple((name, array.shape[1:]) for name, array in feeds.items()) for feeds in data.batches}
-    return len(shapes) == 1 or (len(sizes) > 0 and None not in sizes)
-
-
 def _within_budget(
     original: LoadedModel, options: RewriteOptions, parts: Parts, stages: Stages
 ) -> tuple[RewriteResult, Measured]:
@@ -200,99 +137,6 @@ def _within_budget(
             break
     last[0].report["search"] |= {"images": {"search": parts.search.samples, "report": len(parts.report)}}
     return last
-
-
-def rewrite_by_time(
-    original: LoadedModel, options: RewriteOptions, batches: list[Feeds], stages: Stages = silent_stages
-) -> RewriteResult:
-    """Choose by measured time and rewrite, giving nothing away but what a prediction costs.
-
-    Args:
-        original: the model, which is not changed.
-        options: what to do.
-        batches: samples that times are measured on.
-        stages: shows the progress.
-
-    Returns:
-        The result; its report has the entry `search`.
-    """
-    return timed_result(original, options, choose_by_time(original, options, batches, stages))
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What is known of a rewritten model.
-
-    Attributes:
-        comparison: its accuracy against the original; None without data.
-        counting: the model that counted densities; None without data.
-        work: its operations; None where no shape could be inferred.
-    """
-
-    comparison: Comparison | None
-    counting: CountingModel | None
-    work: ModelWork | None
-
-    @property
-    def reduction(self) -> Reduction | None:
-        """Its work with the measured densities, for reports; None where the shapes are not all known."""
-        if self.work is None or not self.work.complete:
-            return None
-        return reduction(self.work, self.counting.counts if self.counting else {})
-
-
-def measure(
-    original: onnx.ModelProto,
-    rewritten: onnx.ModelProto,
-    options: RewriteOptions,
-    reading: DataOptions,
-    progress: Progress = silent,
-) -> Measured:
-    """Accuracy, densities and work of a rewritten model.
-
-    Raises:
-        DataError: the data does not fit the model.
-        PluginError: there is data and the operator library cannot be used.
-    """
-    specs = pin_shapes(input_specs(original), options.input_shape)
-    if options.data is None:
-        return Measured(None, None, work_of(rewritten, single_sample_shapes(specs, options.input_shape)))
-    reader = open_data(options.data, specs, reading)
-    return measure_on(original, rewritten, options, specs, reader, progress)
-
-
-def measure_on(
-    original: onnx.ModelProto,
-    rewritten: onnx.ModelProto,
-    options: RewriteOptions,
-    specs: list[InputSpec],
-    reader: Reader,
-    progress: Progress = silent,
-) -> Measured:
-    """Accuracy, densities and work on the samples of a reader."""
-    reader.rewind()
-    counting = CountingModel(rewritten)
-    comparison = compare(partial(run, create_session(original)), counting, reader, options.metric, progress)
-    shapes = single_sample_shapes(specs, options.input_shape, counting.seen)
-    return Measured(comparison, counting, work_of(rewritten, shapes))
-
-
-def work_of(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> ModelWork | None:
-    """Operations of a model, None where shape inference fails."""
-    try:
-        return model_work(model, inputs)
-    except (onnx.shape_inference.InferenceError, ModelError, RuntimeError, ValueError):
-        return None
-
-
-def note_densities(plan: Plan, measured: Measured) -> None:
-    """Write measured densities and zeros into the plan."""
-    if measured.counting is None:
-        return
-    for site in plan.sites:
-        counts = measured.counting.counts.get(site.site)
-        if counts is not None and site.is_rewritten:
-            site.density, site.zeros = counts.density, counts.zero_share
 
 
 def _report(

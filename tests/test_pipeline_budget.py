@@ -19,7 +19,7 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import measured_rewrite, rewrite_and_measure
 from spl_onnx.report.build import plain_report
 from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.search.tries import tries
+from spl_onnx.search.budget.tries import tries
 from tests import datasets
 from tests.rewrite.builders import Net, ops
 from tests.search.network.networks import SAME, no_site, relu_conv
@@ -61,7 +61,7 @@ def watch(monkeypatch):
         return times.get(node.op_type, 0.0)
 
     made = FakeWatch(cost)
-    for where in ("budget", "by_time"):
+    for where in ("budget.attempts", "time.by_time"):
         monkeypatch.setattr(f"spl_onnx.search.{where}.SessionStopwatch", lambda *args: made)
     return made
 
@@ -229,7 +229,7 @@ def test_times_are_those_of_the_batch_asked_for(plugin_path, monkeypatch, watch,
         seen.extend(len(feeds["input"]) for feeds in batches)
         return watch
 
-    for where in ("budget", "by_time"):
+    for where in ("budget.attempts", "time.by_time"):
         monkeypatch.setattr(f"spl_onnx.search.{where}.SessionStopwatch", made)
     options = {"time_batch": 8, "max_drop": max_drop, "no_verify": True}
     result = rewrite_and_measure(small_cnn(), str(tmp_path / "data.npz"), options)

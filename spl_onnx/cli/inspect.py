@@ -11,8 +11,8 @@ from spl_onnx.cli.outputs import check_outputs, is_stdout
 if TYPE_CHECKING:
     import onnx
 
+    from spl_onnx.measure.rewritten import Measured
     from spl_onnx.options import RewriteOptions
-    from spl_onnx.pipeline import Measured
     from spl_onnx.rewrite.rewriter import RewriteResult
 
 #: Position of S among the inputs of SRMM.
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Find the sites by converting all of them in memory, then print."""
     check_outputs([("--json", args.json)], [args.model, args.data])
     from spl_onnx.measure.machine import versions
-    from spl_onnx.pipeline import measure
+    from spl_onnx.measure.rewritten import measure
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import sites_table
@@ -94,7 +94,7 @@ def _keep_ties(model: onnx.ModelProto) -> None:
 
 def site_entries(result: RewriteResult, measured: Measured) -> list[dict[str, Any]]:
     """The sites for report and table; a site that can be converted has the choice "convertible"."""
-    from spl_onnx.pipeline import note_densities
+    from spl_onnx.measure.rewritten import note_densities
     from spl_onnx.report.build import site_entry
 
     note_densities(result.plan, measured)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
-from spl_onnx.search.by_time import inner_options
+from spl_onnx.search.trials import trial_options
 
 
 def sound_options(original: LoadedModel, options: RewriteOptions) -> tuple[RewriteOptions, dict[str, str]]:
@@ -25,7 +25,7 @@ def sound_options(original: LoadedModel, options: RewriteOptions) -> tuple[Rewri
     """
     if options.no_verify:
         return options, {}
-    exact = replace(inner_options(options), lossless=True, predictor="auto", keep=None, no_verify=False)
+    exact = replace(trial_options(options), lossless=True, predictor="auto", keep=None, no_verify=False)
     made = rewrite_model(original, exact)
     refused = {site.layer: site.reason for site in made.plan.sites if (site.site, site.rule) in made.refused}
     if not refused:

@@ -55,7 +55,7 @@ def clock(monkeypatch):
 
     def use(srmm, predict):
         watch = FakeWatch(costs({"c1": 5.0, "c2": 5.0, "g1": 5.0}, srmm, predict))
-        monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch", lambda *_: watch)
+        monkeypatch.setattr("spl_onnx.search.time.by_time.SessionStopwatch", lambda *_: watch)
 
     return use
 
@@ -94,7 +94,7 @@ def test_interrupting_the_search_is_one_line(plugin_path, call, model, data, tmp
     def interrupted(*words):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spl_onnx.search.by_time.SessionStopwatch.times", interrupted)
+    monkeypatch.setattr("spl_onnx.search.time.by_time.SessionStopwatch.times", interrupted)
     code, out, err = call("rewrite", model, tmp_path / "out.onnx", "--data", data)
     assert (code, out, err) == (130, "", "spl-onnx: error: interrupted\n")
     assert not (tmp_path / "out.onnx").exists()

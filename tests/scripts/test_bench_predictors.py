@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from scripts.bench_predictors import KINDS, savings
-from spl_onnx.search.site_options import ERRORS
+from spl_onnx.search.budget.site_options import ERRORS
 from tests.small_models import small_cnn, small_images
 
 

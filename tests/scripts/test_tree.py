@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import pytest
+
 from tests.datasets import PROJECT
 
 #: Files without a test file of their own: steps of something that is tested as a whole, and where that is.
@@ -14,8 +16,10 @@ EXCEPTIONS = {
     "spl_onnx/spec/checks.py": "tests/spec/test_reference_conv.py",
 }
 
+Rows = tuple[tuple[str, ...], ...]
+
 #: Parts of the package, lowest row first: a part may import rows before its own, and not its neighbours.
-LAYERS = (
+LAYERS: Rows = (
     ("errors", "files", "option_types", "options", "plugin", "text"),
     ("spec",),
     ("data", "predictors"),
@@ -26,6 +30,11 @@ LAYERS = (
     ("pipeline",),
     ("cli",),
 )
+
+#: Rooms of a part that point one way as well, lowest row first.
+ROOMS: dict[str, Rows] = {
+    "spl_onnx/search": (("settings", "trials"), ("network", "sound"), ("time",), ("budget",)),
+}
 
 
 def modules(text: str) -> list[str]:
@@ -41,26 +50,41 @@ def modules(text: str) -> list[str]:
     return names
 
 
-def imports(text: str) -> set[str]:
-    """First name below spl_onnx of everything a module's text imports from the package."""
-    return {name.split(".")[1] for name in modules(text) if name.startswith("spl_onnx.")}
+def imports(text: str, within: str = "spl_onnx") -> set[str]:
+    """First name below a package of everything a module's text imports from it."""
+    names = {name.removeprefix(f"{within}.") for name in modules(text) if name.startswith(f"{within}.")}
+    return {name.split(".")[0] for name in names}
 
 
-def upward(part: str, text: str) -> set[str]:
+def upward(part: str, text: str, rows: Rows = LAYERS, within: str = "spl_onnx") -> set[str]:
     """Parts that a module of `part` imports but must not know; the lowest row may use its neighbours."""
-    rank = {name: row for row, names in enumerate(LAYERS) for name in names}
-    others = imports(text) & set(rank) - {part}
+    rank = {name: row for row, names in enumerate(rows) for name in names}
+    others = imports(text, within) & set(rank) - {part}
     return {name for name in others if rank[name] >= rank[part] > 0 or rank[name] > rank[part]}
 
 
-def test_imports_point_one_way() -> None:
-    parts = {name for names in LAYERS for name in names}
+def pointing_up(rows: Rows, folder: str = "spl_onnx") -> dict[str, set[str]]:
+    """Files below a folder that import parts they must not know."""
+    parts = {name for names in rows for name in names}
     wrong = {}
-    for path in (PROJECT / "spl_onnx").rglob("*.py"):
-        part = path.relative_to(PROJECT / "spl_onnx").parts[0].removesuffix(".py")
-        if part in parts and (found := upward(part, path.read_text(encoding="utf-8"))):
+    for path in (PROJECT / folder).rglob("*.py"):
+        part = path.relative_to(PROJECT / folder).parts[0].removesuffix(".py")
+        text = path.read_text(encoding="utf-8")
+        if part in parts and (found := upward(part, text, rows, folder.replace("/", "."))):
             wrong[str(path.relative_to(PROJECT))] = found
-    assert wrong == {}
+    return wrong
+
+
+def test_imports_point_one_way() -> None:
+    assert pointing_up(LAYERS) == {}
+
+
+@pytest.mark.parametrize("folder", ROOMS)
+def test_imports_between_rooms_point_one_way(folder: str) -> None:
+    known = {name for names in ROOMS[folder] for name in names}
+    entries = (PROJECT / folder).iterdir()
+    there = {path.stem for path in entries if not path.name.startswith("__")}
+    assert there == known and pointing_up(ROOMS[folder], folder) == {}
 
 
 def test_upward_imports_are_recognised() -> None:
@@ -69,6 +93,7 @@ def test_upward_imports_are_recognised() -> None:
     )
     assert upward("rewrite", text) == {"cli", "report"}
     assert upward("predictors", "from spl_onnx.data import open_data") == {"data"}
+    assert upward("a", "from spl_onnx.data.b import c", (("a",), ("b",)), "spl_onnx.data") == {"b"}
 
 
 def test_nothing_depends_on_experiments() -> None:

@@ -42,7 +42,7 @@ _AXES_INPUT = {"ReduceMean": 18, "ReduceMax": 18, "ReduceMin": 18, "ReduceSum": 
 
 
 @dataclass(eq=False)
-class Move:
+class LayoutMove:
     """How one node works on channels-last images.
 
     Attributes:
@@ -76,10 +76,10 @@ class Move:
         return list(self.node.outputs) if self.makes_images else []
 
 
-Handler = Callable[[Scope, gs.Node], Move | None]
+Handler = Callable[[Scope, gs.Node], LayoutMove | None]
 
 
-def find_move(scope: Scope, node: gs.Node) -> Move | None:
+def find_move(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """How `node` works on channels-last images; None when it must stay as it is."""
     handler = _HANDLERS.get(node.op)
     if handler is None or node.domain not in (None, "", "ai.onnx") or not node.inputs:
@@ -101,19 +101,19 @@ def _is_float_image(scope: Scope, tensor: gs.Tensor) -> bool:
     return is_image(scope, tensor) and scope.element_type(tensor) == onnx.TensorProto.FLOAT
 
 
-def _unary(scope: Scope, node: gs.Node) -> Move | None:
+def _unary(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """Every element for itself; further inputs are single numbers."""
     if node.op == "Dropout" and has_input(node, 2):
         return None
-    return Move(node, node.op, (0,), dict(node.attrs)) if is_image(scope, node.inputs[0]) else None
+    return LayoutMove(node, node.op, (0,), dict(node.attrs)) if is_image(scope, node.inputs[0]) else None
 
 
-def _broadcast(scope: Scope, node: gs.Node) -> Move | None:
+def _broadcast(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """Images of rank 4 with each other, with constants and with single numbers."""
     return None if {"axis", "broadcast"} & set(node.attrs) else _joint(scope, node)
 
 
-def _joint(scope: Scope, node: gs.Node) -> Move | None:
+def _joint(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """A node all of whose inputs are images, constants or single numbers."""
     images, constants = [], {}
     for index, tensor in enumerate(node.inputs):
@@ -124,7 +124,7 @@ def _joint(scope: Scope, node: gs.Node) -> Move | None:
             images.append(index)
         elif scope.rank(tensor) != 0:
             return None
-    return Move(node, node.op, tuple(images), dict(node.attrs), constants) if images else None
+    return LayoutMove(node, node.op, tuple(images), dict(node.attrs), constants) if images else None
 
 
 def _channels_last(value: Array) -> Array:
@@ -133,44 +133,44 @@ def _channels_last(value: Array) -> Array:
     return np.ascontiguousarray(whole.transpose(TO_NHWC))
 
 
-def _concat(scope: Scope, node: gs.Node) -> Move | None:
+def _concat(scope: Scope, node: gs.Node) -> LayoutMove | None:
     move = _joint(scope, node) if all(scope.rank(tensor) == 4 for tensor in node.inputs) else None
     return None if move is None else _with_axis(move)
 
 
-def _split(scope: Scope, node: gs.Node) -> Move | None:
+def _split(scope: Scope, node: gs.Node) -> LayoutMove | None:
     if not is_image(scope, node.inputs[0]):
         return None
-    return _with_axis(Move(node, node.op, (0,), {"axis": 0, **node.attrs}))
+    return _with_axis(LayoutMove(node, node.op, (0,), {"axis": 0, **node.attrs}))
 
 
-def _softmax(scope: Scope, node: gs.Node) -> Move | None:
+def _softmax(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """From opset 13 on along one axis; before over all axes from it on."""
     if scope.model.opset < 13 or not is_image(scope, node.inputs[0]):
         return None
-    return _with_axis(Move(node, node.op, (0,), {"axis": -1, **node.attrs}))
+    return _with_axis(LayoutMove(node, node.op, (0,), {"axis": -1, **node.attrs}))
 
 
-def _with_axis(move: Move) -> Move:
+def _with_axis(move: LayoutMove) -> LayoutMove:
     move.attrs["axis"] = _places([Attributes(move.attrs, label(move.node)).integer("axis")])[0]
     return move
 
 
-def _slice(scope: Scope, node: gs.Node) -> Move | None:
+def _slice(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """Bounds stay; the axes they belong to are written out."""
     if not is_image(scope, node.inputs[0]):
         return None
     if scope.model.opset < 10:
         given = attributes(node)
         axes = given.integers("axes", default=range(len(given.integers("starts"))))
-        return Move(node, node.op, (0,), {**node.attrs, "axes": _places(axes)})
+        return LayoutMove(node, node.op, (0,), {**node.attrs, "axes": _places(axes)})
     if not (has_input(node, 1) and has_input(node, 2)):
         return None
     named = _constant_row(scope, node, 3) if has_input(node, 3) else _first_axes(scope, node.inputs[1])
     if named is None:
         return None
     places = np.array(_places(named), named.dtype)
-    return Move(node, node.op, (0,), dict(node.attrs), {3: places})
+    return LayoutMove(node, node.op, (0,), dict(node.attrs), {3: places})
 
 
 def _first_axes(scope: Scope, starts: gs.Tensor) -> Array | None:
@@ -180,11 +180,13 @@ def _first_axes(scope: Scope, starts: gs.Tensor) -> Array | None:
     return np.arange(count) if isinstance(count, int) and count <= 4 else None
 
 
-def _pad(scope: Scope, node: gs.Node) -> Move | None:
+def _pad(scope: Scope, node: gs.Node) -> LayoutMove | None:
     if not is_image(scope, node.inputs[0]) or scope.model.opset < 2:
         return None
     if scope.model.opset < 11:
-        return Move(node, node.op, (0,), {**node.attrs, "pads": _pads(attributes(node).integers("pads", 8))})
+        return LayoutMove(
+            node, node.op, (0,), {**node.attrs, "pads": _pads(attributes(node).integers("pads", 8))}
+        )
     pads = _constant_row(scope, node, 1)
     axes = _constant_row(scope, node, 3) if has_input(node, 3) else np.arange(4)
     if pads is None or axes is None or len(pads) != 2 * len(axes) or len(set(_places(axes))) != len(axes):
@@ -194,7 +196,7 @@ def _pad(scope: Scope, node: gs.Node) -> Move | None:
     for index, axis in enumerate(axes):
         whole[[axis % 4, axis % 4 + 4]] = pads[[index, index + len(axes)]]
     moved = np.array(_pads(whole), pads.dtype)
-    return Move(node, node.op, (0,), dict(node.attrs), {1: moved}, inputs=3)
+    return LayoutMove(node, node.op, (0,), dict(node.attrs), {1: moved}, inputs=3)
 
 
 def _pads(pads: Any) -> list[int]:
@@ -219,7 +221,7 @@ def _constant_row(scope: Scope, node: gs.Node, index: int) -> Array | None:
     return value if value is not None and value.ndim == 1 and value.dtype.kind == "i" else None
 
 
-def _reduce(scope: Scope, node: gs.Node) -> Move | None:
+def _reduce(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """Over channels and more. Without them ONNX Runtime is slower channels last, by more than Transposes."""
     axes = _axes(scope, node)
     if axes is None or 1 not in axes or not is_image(scope, node.inputs[0]):
@@ -227,21 +229,21 @@ def _reduce(scope: Scope, node: gs.Node) -> Move | None:
     return _over(scope, node, axes, keep=attributes(node).integer("keepdims", 1) == 1)
 
 
-def _squeeze(scope: Scope, node: gs.Node) -> Move | None:
+def _squeeze(scope: Scope, node: gs.Node) -> LayoutMove | None:
     axes = _axes(scope, node)
     if axes is None or not is_image(scope, node.inputs[0]):
         return None
     return _over(scope, node, axes, keep=False)
 
 
-def _global_average(scope: Scope, node: gs.Node) -> Move | None:
+def _global_average(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """ReduceMean would be standard, but ONNX Runtime needs longer for it than for Transposes and pooling."""
     if not _is_float_image(scope, node.inputs[0]):
         return None
-    return Move(node, GLOBAL_AVERAGE, (0,), {}, domain=DOMAIN_CONV)
+    return LayoutMove(node, GLOBAL_AVERAGE, (0,), {}, domain=DOMAIN_CONV)
 
 
-def _max_pool(scope: Scope, node: gs.Node) -> Move | None:
+def _max_pool(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """ONNX has no MaxPool of channels-last images: the auxiliary operator."""
     if not _is_float_image(scope, node.inputs[0]):
         return None
@@ -249,17 +251,17 @@ def _max_pool(scope: Scope, node: gs.Node) -> Move | None:
         pooling = read_pool(scope, node, spatial=2)
     except Refused:
         return None
-    return Move(node, MAX_POOL, (0,), pool_attributes(pooling), domain=DOMAIN_CONV)
+    return LayoutMove(node, MAX_POOL, (0,), pool_attributes(pooling), domain=DOMAIN_CONV)
 
 
-def _flatten(scope: Scope, node: gs.Node) -> Move | None:
+def _flatten(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """Images of one pixel are the same row of numbers in both layouts."""
     shape = scope.shape(node.inputs[0])
     if not is_image(scope, node.inputs[0]) or shape is None or shape[2:] != (1, 1):
         return None
     if attributes(node).integer("axis", 1) != 1:
         return None
-    return Move(node, node.op, (0,), dict(node.attrs), makes_images=False)
+    return LayoutMove(node, node.op, (0,), dict(node.attrs), makes_images=False)
 
 
 def _axes(scope: Scope, node: gs.Node) -> list[int] | None:
@@ -274,15 +276,15 @@ def _axes(scope: Scope, node: gs.Node) -> list[int] | None:
     return [int(axis) % 4 for axis in axes]
 
 
-def _over(scope: Scope, node: gs.Node, axes: list[int], keep: bool) -> Move | None:
+def _over(scope: Scope, node: gs.Node, axes: list[int], keep: bool) -> LayoutMove | None:
     """A node that reduces or drops `axes`, given in the places of `[N,C,H,W]`."""
     left = [PLACE[axis] for axis in range(4) if axis not in axes]
     if not keep and left != sorted(left):
         return None
     if scope.model.opset < _AXES_INPUT[node.op]:
-        return Move(node, node.op, (0,), {**node.attrs, "axes": _places(axes)}, makes_images=keep)
+        return LayoutMove(node, node.op, (0,), {**node.attrs, "axes": _places(axes)}, makes_images=keep)
     constants = {1: np.array(_places(axes), np.int64)}
-    return Move(node, node.op, (0,), dict(node.attrs), constants, makes_images=keep)
+    return LayoutMove(node, node.op, (0,), dict(node.attrs), constants, makes_images=keep)
 
 
 _HANDLERS: dict[str, Handler] = {

@@ -17,7 +17,7 @@ from spl_onnx.rewrite.emit import TO_NCHW, TO_NHWC, give_rank
 from spl_onnx.rewrite.layout.cancel import clean_layout
 from spl_onnx.rewrite.layout.cut import FIRST, SECOND, Bond, first_side
 from spl_onnx.rewrite.layout.hold import hold_transposes
-from spl_onnx.rewrite.layout.movable import Move, find_move
+from spl_onnx.rewrite.layout.movable import LayoutMove, find_move
 from spl_onnx.rewrite.layout.weight import elements
 from spl_onnx.spec.attributes import DOMAIN_CONV
 
@@ -25,7 +25,7 @@ from spl_onnx.spec.attributes import DOMAIN_CONV
 Note = Callable[[Scope, gs.Node], None]
 
 
-def settle_layout(scope: Scope, made: list[gs.Node], note: Note) -> list[Move]:
+def settle_layout(scope: Scope, made: list[gs.Node], note: Note) -> list[LayoutMove]:
     """Leave as few layout nodes in one graph as there can be.
 
     Args:
@@ -51,7 +51,7 @@ def settle_layout(scope: Scope, made: list[gs.Node], note: Note) -> list[Move]:
     return moves
 
 
-def describe_moves(moves: list[Move]) -> list[str]:
+def describe_moves(moves: list[LayoutMove]) -> list[str]:
     """What the user should know of the nodes that moved: at most one sentence."""
     if not moves:
         return []
@@ -64,7 +64,7 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'s' if number > 1 else ''}"
 
 
-def _paying_moves(scope: Scope, made: set[int]) -> list[Move]:
+def _paying_moves(scope: Scope, made: set[int]) -> list[LayoutMove]:
     """The nodes that work channels last from now on, in graph order; none in a graph without sites."""
     if not any(id(node) in made for node in scope.graph.nodes):
         return []
@@ -81,7 +81,7 @@ def _paying_moves(scope: Scope, made: set[int]) -> list[Move]:
 
 
 def _sides(
-    scope: Scope, tensor: gs.Tensor, own: set[int], moves: list[Move], number: dict[int, int]
+    scope: Scope, tensor: gs.Tensor, own: set[int], moves: list[LayoutMove], number: dict[int, int]
 ) -> frozenset[int]:
     """Writer and readers of `tensor`: movable nodes, FIRST (channels last), SECOND (as the model has it)."""
     writer = tensor.inputs[0] if len(tensor.inputs) == 1 else None
@@ -107,7 +107,7 @@ def _is_transpose(node: gs.Node | None, perm: tuple[int, ...], own: set[int]) ->
     )
 
 
-def _carry_out(scope: Scope, move: Move) -> list[gs.Node]:
+def _carry_out(scope: Scope, move: LayoutMove) -> list[gs.Node]:
     """The nodes that replace the one of `move`; it is disconnected."""
     node, fresh = move.node, scope.model.fresh
     inputs, outputs = list(node.inputs)[: move.inputs], list(node.outputs)

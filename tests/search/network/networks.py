@@ -13,7 +13,7 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import rewrite_model
-from spl_onnx.search.accuracy import predicted_everywhere
+from spl_onnx.search.budget.search import predicted_everywhere
 from spl_onnx.search.settings import Config
 from tests.rewrite.builders import Net, images
 from tests.small_models import small_cnn

@@ -1,0 +1,1 @@
+"""Choosing settings for every site that lose no more than a budget."""

@@ -1,0 +1,137 @@
+"""Spending the accuracy budget on time: small outputs become 0 where that makes the network quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from spl_onnx.measure.evaluate import Progress, Stages, silent_stages
+from spl_onnx.measure.memory import give_back
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.predict import default_settings
+from spl_onnx.search.budget.problem import Option, SiteOptions, ladder
+from spl_onnx.search.budget.producers import producers
+from spl_onnx.search.budget.search import BudgetSearch, Found
+from spl_onnx.search.budget.site_options import truncations, with_prediction
+from spl_onnx.search.budget.time_model import TIMED, TimeModel
+from spl_onnx.search.settings import EXACT, Setting
+from spl_onnx.search.time.by_time import converted_alike
+from spl_onnx.search.time.choose import ChoiceSettings
+from spl_onnx.search.time.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
+from spl_onnx.search.time.site_times import SiteTimes, site_times
+from spl_onnx.search.time.stopwatch import Stopwatch
+from spl_onnx.search.trials import candidate_plan, trial_options
+
+
+class TimeSearch:
+    """Finds levels of truncation for the sites of a network, for one budget after the other.
+
+    Args:
+        original: the model; it is as before afterwards.
+        options: what to do.
+        search: the network.
+        watch: times models.
+        stages: shows the progress.
+    """
+
+    def __init__(
+        self,
+        original: LoadedModel,
+        options: RewriteOptions,
+        search: BudgetSearch,
+        watch: Stopwatch,
+        stages: Stages = silent_stages,
+    ) -> None:
+        self._original, self._options, self._search = original, trial_options(options), search
+        self._predictor = default_settings(options)
+        self._truncations = {layer.site.name: truncations(layer) for layer in search.layers()}
+        self._rules = _rules(original, self._options)
+        with stages("timing truncated networks", None) as progress:
+            times = self._times(watch, progress)
+        self._model = TimeModel(times, producers(search.base))
+
+    def levels(self, budget: float) -> tuple[Found, ChoiceSettings]:
+        """What the budget buys, and the settings of every site for each way to compute it."""
+        whole = self._model.total
+        sites = [self._options_of(name, made) for name, made in self._truncations.items()]
+        rest = whole - sum(site.exact for site in sites)
+        found = self._search.search(self._search.problem(sites, rest, whole, budget))
+        self._search.release()
+        settings = {name: option.setting for name, option in found.chosen.items()}
+        shifts = {name: [float(v) for v in values] for name, values in found.shifts.items()}
+        return found, self._as_levels(settings, shifts)
+
+    def settled(self, plan: Plan) -> Plan:
+        """A plan with the shifts that belong to it.
+
+        Its sites that stayed dense are not truncated, and nothing is missing behind them.
+
+        Args:
+            plan: the choice by time among levels.
+        """
+        made = Plan([replace(entry, settings=dict(entry.settings)) for entry in plan.sites])
+        converted = [entry for entry in made.sites if entry.is_rewritten]
+        for entry in converted:
+            entry.settings.pop("shift", None)
+        config = {entry.site: Setting(entry.choice, entry.settings) for entry in converted}
+        shifts = self._search.shifts_of(config, config)
+        for entry in converted:
+            if entry.site in shifts:
+                entry.settings["shift"] = [float(value) for value in shifts[entry.site]]
+            if entry.choice == "truncate" and not entry.settings:
+                entry.choice = "lossless"
+            elif entry.choice == "lossless" and entry.settings:
+                entry.choice = "truncate"
+        return made
+
+    def _options_of(self, name: str, made: list[tuple[float, Setting]]) -> SiteOptions:
+        exact = self._model.cost(name, 0.0)
+        options = [Option(setting, self._model.cost(name, error), error) for error, setting in made]
+        return SiteOptions(name, exact, ladder(options, exact), exact)
+
+    def _as_levels(self, chosen: Mapping[str, Setting], shifts: Mapping[str, list[float]]) -> ChoiceSettings:
+        levels: ChoiceSettings = {}
+        for name, rule in self._rules.items():
+            setting = chosen.get(name, EXACT)
+            shift = {"shift": shifts[name]} if name in shifts else {}
+            levels[name, rule] = {
+                "lossless": {**setting.settings, **shift},
+                "predict": {**with_prediction(setting, self._predictor), **shift},
+            }
+        return levels
+
+    def _times(self, watch: Stopwatch, progress: Progress) -> list[list[SiteTimes]]:
+        """Times of all sites with all of them truncated to each of the errors `TIMED`."""
+        sites = site_nodes(self._original.model, self._options)
+        return [self._times_at(error, sites, watch, progress) for error in TIMED]
+
+    def _times_at(
+        self, error: float, sites: list[SiteNodes], watch: Stopwatch, progress: Progress
+    ) -> list[SiteTimes]:
+        """Times of the original and of its versions at one error; all errors at once need too much memory."""
+        original = self._original.model
+        made = converted_alike(self._original, self._options, self._at(error))
+        with named_nodes(original):
+            models = [original, *(result.model for result in made.values())]
+            runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
+            names = NodeNames.of(original)
+        del made, models
+        give_back()
+        return site_times(sites, names, runs, lambda site: None)
+
+    def _at(self, error: float) -> ChoiceSettings:
+        """Every site truncated to an error; a site that cannot be is exact."""
+        chosen = {
+            name: max((pair for pair in made if pair[0] <= error), key=lambda pair: pair[0])[1]
+            for name, made in self._truncations.items()
+            if any(e <= error for e, _ in made)
+        }
+        return self._as_levels(chosen, {})
+
+
+def _rules(original: LoadedModel, options: RewriteOptions) -> dict[str, str]:
+    """Rule of every site that can be converted."""
+    plan = candidate_plan(original, options)
+    return {entry.site: entry.rule for entry in plan.sites if entry.is_rewritten}

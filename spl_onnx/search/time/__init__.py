@@ -1,0 +1,1 @@
+"""Choosing what becomes of every site by measured time."""

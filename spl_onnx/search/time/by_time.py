@@ -1,0 +1,269 @@
+"""Choosing dense, lossless or predicted for every site by measured time.
+
+1. Three versions of the model run in turn under the profiler: the original, all sites lossless, all
+   predicted.
+2. Every site takes the choice whose nodes are quickest.
+3. Layout conversions depend on neighbours, so changes are tried on the whole network and kept where it gains.
+4. A result that is not quicker than the original beyond the noise is dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import onnx
+
+from spl_onnx.data.reader import Feeds, samples_of
+from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.measure.memory import give_back
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.repair import leave_dense
+from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.search.time.choose import (
+    Choices,
+    ChoiceSettings,
+    all_converted,
+    apply_choices,
+    by_node_times,
+    converted_plan,
+)
+from spl_onnx.search.time.isolated import isolated_ms
+from spl_onnx.search.time.refine import Refiner, Search
+from spl_onnx.search.time.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
+from spl_onnx.search.time.site_times import SiteTimes, layout_ms, site_times
+from spl_onnx.search.time.stopwatch import Gain, SessionStopwatch, Stopwatch, gain
+from spl_onnx.search.trials import candidate_plan, trial_options
+
+#: A change may save more than the conversions that were measured, as borders move with it; this is generous.
+_BOUND_LAYOUTS = 2.0
+#: Runs of a whole network for a verdict, where there are fewer samples than that.
+_LEAST_RUNS = 16
+
+
+@dataclass(frozen=True)
+class TimeChoice:
+    """What the search found.
+
+    Attributes:
+        plan: every site with its choice, times and reason.
+        summary: for the report: timed_images, time_batch, threads, tried, kept, original_ms, chosen_ms,
+            speedup, noise, faster.
+    """
+
+    plan: Plan
+    summary: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Times of all sites, and what is needed to build models from choices."""
+
+    plan: Plan
+    times: list[SiteTimes]
+    settings: ChoiceSettings
+    layout_ms: float
+
+
+def choose_by_time(
+    original: LoadedModel,
+    options: RewriteOptions,
+    batches: Sequence[Feeds],
+    stages: Stages = silent_stages,
+    watch: Stopwatch | None = None,
+    levels: ChoiceSettings | None = None,
+) -> TimeChoice:
+    """Choose for every site.
+
+    Args:
+        original: the model; it is as before afterwards.
+        options: what to do.
+        batches: samples that times are measured on.
+        stages: shows the progress.
+        watch: times models; None = ONNX Runtime sessions.
+        levels: settings of the sites for each choice; None = exact, and predicted as the options say.
+
+    Raises:
+        PluginError: the operator library cannot be used.
+    """
+    options = trial_options(options)
+    watch = watch or SessionStopwatch(batches, options.threads, options.provider)
+    sites = site_nodes(original.model, options)
+    if not sites or not options.converting_choices:
+        plan = candidate_plan(original, options)
+        return _with_timing(_nothing(plan, [], "no site can be converted"), options, batches)
+    fallback = partial(
+        isolated_ms,
+        original.model,
+        batches=batches,
+        threads=options.threads,
+        provider=options.provider,
+    )
+    with stages("timing sites", len(batches) + 1) as progress:
+        made = converted_alike(original, options, levels or {})
+        measured = _measure(original, made, sites, watch, progress, fallback)
+    choice = _search(original, options, measured, watch, max(len(batches), _LEAST_RUNS), stages)
+    return _with_timing(choice, options, batches)
+
+
+def rewrite_by_time(
+    original: LoadedModel, options: RewriteOptions, batches: list[Feeds], stages: Stages = silent_stages
+) -> RewriteResult:
+    """Choose by measured time and rewrite, giving nothing away but what a prediction costs.
+
+    Args:
+        original: the model, which is not changed.
+        options: what to do.
+        batches: samples that times are measured on.
+        stages: shows the progress.
+
+    Returns:
+        The result; its report has the entry `search`.
+    """
+    return timed_result(original, options, choose_by_time(original, options, batches, stages))
+
+
+def timed_result(
+    original: LoadedModel,
+    options: RewriteOptions,
+    choice: TimeChoice,
+    summary: dict[str, Any] | None = None,
+) -> RewriteResult:
+    """The model that a time search chose; the original itself where nothing is worth converting."""
+    result = rewrite_model(original, options, choice.plan)
+    result.plan = leave_dense(choice.plan, result.refused)
+    if not any(site.is_rewritten for site in result.plan.sites):
+        result.model = original.model
+    result.report = {**result.report, "search": {**(summary or {}), **choice.summary}}
+    return result
+
+
+def _with_timing(choice: TimeChoice, options: RewriteOptions, batches: Sequence[Feeds]) -> TimeChoice:
+    """What was timed, for the report."""
+    sizes = [samples_of(feeds) for feeds in batches]
+    timing = {"timed_images": sum(sizes), "time_batch": max(sizes), "threads": options.threads}
+    return replace(choice, summary={**timing, **choice.summary})
+
+
+def converted_alike(
+    original: LoadedModel, options: RewriteOptions, levels: ChoiceSettings
+) -> dict[str, RewriteResult]:
+    """The model with every site converted in one way, for each choice that times are compared for."""
+    made = {}
+    for choice in options.converting_choices:
+        exact = replace(options, lossless=True, predictor="auto", keep=None)
+        plain = options if choice == "predict" else exact
+        plan = None
+        if levels:
+            plan = candidate_plan(original, plain)
+            plan = converted_plan(plan, choice, levels)
+        made[choice] = rewrite_model(original, plain, plan)
+    give_back()
+    return made
+
+
+def _measure(
+    original: LoadedModel,
+    made: dict[str, RewriteResult],
+    sites: list[SiteNodes],
+    watch: Stopwatch,
+    progress: Any,
+    fallback: Any,
+) -> _Measured:
+    with named_nodes(original.model):
+        models = [original.model, *(result.model for result in made.values())]
+        runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
+        names = NodeNames.of(original.model)
+    times = site_times(sites, names, runs, fallback)
+    settings: ChoiceSettings = {}
+    for choice, result in made.items():
+        for entry in result.plan.sites:
+            if _is(entry, choice):
+                settings.setdefault((entry.site, entry.rule), {})[choice] = entry.settings
+    _drop_impossible(times, {choice: result.plan for choice, result in made.items()})
+    plan = next(iter(made.values())).plan
+    return _Measured(plan, times, settings, max(layout_ms(found) for found in runs.values()))
+
+
+def _drop_impossible(times: list[SiteTimes], plans: dict[str, Plan]) -> None:
+    """A version may hold a site in another form than the one it was made for: refused, or not predictable."""
+    for choice, plan in plans.items():
+        made = {(entry.site, entry.rule) for entry in plan.sites if _is(entry, choice)}
+        for site in times:
+            if (site.site, site.rule) not in made:
+                site.ms.pop(choice, None)
+
+
+def _is(entry: SitePlan, choice: str) -> bool:
+    """Whether a site was made so; lossless ones with settings are called truncate."""
+    return entry.choice == choice or (entry.choice == "truncate" and choice == "lossless")
+
+
+def _search(
+    original: LoadedModel,
+    options: RewriteOptions,
+    measured: _Measured,
+    watch: Stopwatch,
+    runs: int,
+    stages: Stages,
+) -> TimeChoice:
+    """From node times to a choice for the whole network."""
+    times = measured.times
+
+    def build(choices: Choices) -> onnx.ModelProto:
+        if all(choice == "dense" for choice in choices):
+            return original.model
+        plan = apply_choices(measured.plan, times, choices, measured.settings)
+        return rewrite_model(original, options, plan).model
+
+    bound = _BOUND_LAYOUTS * measured.layout_ms
+    refiner = Refiner(times, lambda choices: watch.open(build(choices)), watch, runs, bound)
+    with stages("trying changes", None) as progress:
+        search = refiner.best_start([by_node_times(times), all_converted(times)])
+        # The best so far is a whole network: who is tired of waiting gets that.
+        with suppress(KeyboardInterrupt):
+            refiner.improve(search, options.search_seconds, progress)
+    dense = watch.times([watch.open(original.model), search.opened], runs)
+    verdict = gain(*dense)
+    summary = _summary(search, verdict)
+    summary |= {"original_ms": dense[0].median, "chosen_ms": dense[1].median}
+    if not verdict.is_real or all(choice == "dense" for choice in search.choices):
+        reason = f"{verdict.ratio:.3f} x the original's speed, noise {verdict.noise:.3f}"
+        return _nothing(measured.plan, times, reason, summary)
+    return TimeChoice(apply_choices(measured.plan, times, search.choices, measured.settings), summary)
+
+
+def _summary(search: Search, verdict: Gain) -> dict[str, Any]:
+    return {
+        "tried": search.tried,
+        "kept": search.kept,
+        "speedup": verdict.ratio,
+        "noise": verdict.noise,
+        "faster": True,
+    }
+
+
+def _nothing(
+    plan: Plan,
+    times: list[SiteTimes],
+    reason: str,
+    summary: dict[str, Any] | None = None,
+) -> TimeChoice:
+    """The verdict that the original stays as it is."""
+    dense = apply_choices(plan, times, ("dense",) * len(times), {})
+    for entry in dense.sites:
+        if entry.is_rewritten:
+            entry.choice, entry.settings = "dense", {}
+    return TimeChoice(
+        dense,
+        {
+            **(summary or {}),
+            "faster": False,
+            "note": f"nothing worth converting: {reason}",
+        },
+    )

@@ -1,0 +1,103 @@
+"""The choice for each site by the times of its nodes, and its reason in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.search.time.site_times import SiteTimes
+
+#: What becomes of each site, in the order of the sites.
+Choices = tuple[str, ...]
+#: Settings of a site for each choice, by site and rule; those that are not there have none.
+ChoiceSettings = dict[tuple[str, str], dict[str, dict[str, Any]]]
+
+ORDER = ("dense", "lossless", "predict")
+_UNKNOWN = "its dense time could not be measured"
+
+
+def fastest(times: SiteTimes, among: Sequence[str] = ORDER) -> str:
+    """The quickest choice; of equal ones the one that changes less, and dense where its time is not known."""
+    if "dense" not in times.ms:
+        return "dense"
+    return min((c for c in ORDER if c in among and c in times.ms), key=times.ms.__getitem__, default="dense")
+
+
+def by_node_times(times: Sequence[SiteTimes]) -> Choices:
+    """The quickest choice of every site, as if neighbours did not matter."""
+    return tuple(fastest(site) for site in times)
+
+
+def all_converted(times: Sequence[SiteTimes]) -> Choices:
+    """Every site converted, in the quicker way."""
+    return tuple(fastest(site, ORDER[1:]) for site in times)
+
+
+def reason_of(times: SiteTimes, choice: str) -> str:
+    """All times of a site, and why a slower one was taken."""
+    if "dense" not in times.ms:
+        return _UNKNOWN
+    text = ", ".join(f"{name} {times.ms[name]:.3g} ms" for name in ORDER if name in times.ms)
+    return text if choice == fastest(times) else f"{text}; quicker in the whole network"
+
+
+def converted_plan(plan: Plan, choice: str, levels: ChoiceSettings) -> Plan:
+    """A plan with every convertible site converted in one way, with its settings for it.
+
+    Args:
+        plan: every site predicted where it can be, else lossless.
+        choice: lossless or predict; what cannot be predicted stays lossless.
+        levels: settings of the sites.
+    """
+    made = Plan([replace(entry, settings=dict(entry.settings)) for entry in plan.sites])
+    for entry in made.sites:
+        if entry.is_rewritten:
+            wanted = choice if entry.choice == "predict" else "lossless"
+            known = levels.get((entry.site, entry.rule), {})
+            _set(entry, wanted, known.get(wanted, entry.settings if wanted == entry.choice else {}))
+    return made
+
+
+def _set(entry: SitePlan, choice: str, settings: Mapping[str, Any]) -> None:
+    """Lossless with settings is no longer exact, and is called so."""
+    entry.choice = "truncate" if choice == "lossless" and settings else choice
+    entry.settings = dict(settings)
+
+
+def apply_choices(plan: Plan, times: Sequence[SiteTimes], choices: Choices, settings: ChoiceSettings) -> Plan:
+    """A plan with these choices.
+
+    Args:
+        plan: all candidates; those that are no sites keep their entries.
+        times: of the sites.
+        choices: one for each site.
+        settings: of the sites.
+
+    Returns:
+        A new plan with times and reasons.
+    """
+    chosen = {(t.site, t.rule): (t, c) for t, c in zip(times, choices, strict=True)}
+    return Plan([_entry(entry, chosen, settings) for entry in plan.sites])
+
+
+def _entry(
+    entry: SitePlan, chosen: dict[tuple[str, str], tuple[SiteTimes, str]], settings: ChoiceSettings
+) -> SitePlan:
+    key = entry.site, entry.rule
+    if key not in chosen:
+        return entry
+    times, choice = chosen[key]
+    made = SitePlan(
+        entry.site,
+        entry.rule,
+        choice,
+        reason=reason_of(times, choice),
+        layer=entry.layer,
+        macs_per_output=entry.macs_per_output,
+        dense_ms=times.ms.get("dense"),
+        now_ms=times.ms.get(choice),
+    )
+    _set(made, choice, {} if choice == "dense" else settings.get(key, {}).get(choice, {}))
+    return made

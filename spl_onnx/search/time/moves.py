@@ -1,0 +1,81 @@
+"""Changes of a choice that are worth trying on the whole network.
+
+Layout conversions cost time at every border between converted and dense sites, and one site is seldom enough
+to be seen through the noise. So the changes are, in this order: the sites that lose least by it all together
+to the other side, a whole run of neighbours (in graph order) to the other side, one site to another choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from spl_onnx.search.time.choose import ORDER, Choices, fastest
+from spl_onnx.search.time.site_times import SiteTimes
+
+
+@dataclass(frozen=True)
+class Move:
+    """A change.
+
+    Attributes:
+        choices: of all sites after it.
+        loss_ms: how much slower the nodes of the sites get, by their own times; below 0 = quicker.
+        sites: how many sites it changes.
+    """
+
+    choices: Choices
+    loss_ms: float
+    sites: int
+
+
+#: Shares of the sites on one side that change together.
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+
+
+def moves(times: Sequence[SiteTimes], choices: Choices) -> list[Move]:
+    """All changes from these choices; within a kind the one that loses least by node times first."""
+    kinds = (_together(times, choices), _runs(times, choices), _single(times, choices))
+    ordered = [move for kind in kinds for move in sorted(kind, key=lambda move: (move.loss_ms, move.sites))]
+    return list({move.choices: move for move in reversed(ordered)}.values())[::-1]
+
+
+def _usable(times: Sequence[SiteTimes]) -> list[int]:
+    return [i for i, site in enumerate(times) if len(site.ms) > 1 and "dense" in site.ms]
+
+
+def _other_side(site: SiteTimes, choice: str) -> str:
+    return fastest(site, ORDER[1:]) if choice == "dense" else "dense"
+
+
+def _together(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
+    """The quarter, half, ... of one side's sites that lose least on the other side."""
+    for converted in (False, True):
+        side = [i for i in _usable(times) if (choices[i] != "dense") == converted]
+        other = {i: _other_side(times[i], choices[i]) for i in side}
+        side.sort(key=lambda i: times[i].ms[other[i]] - times[i].ms[choices[i]])
+        for size in sorted({round(share * len(side)) for share in _SHARES} - {0, 1}):
+            yield _move(times, choices, {i: other[i] for i in side[:size]})
+
+
+def _single(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
+    for i, site in enumerate(times):
+        if "dense" not in site.ms:
+            continue
+        for other in ORDER:
+            if other in site.ms and other != choices[i]:
+                yield _move(times, choices, {i: other})
+
+
+def _runs(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
+    """Runs of at least two neighbours on the same side of the border, taken to the other side."""
+    for _, group in groupby(_usable(times), key=lambda i: choices[i] != "dense"):
+        run = list(group)
+        if len(run) > 1:
+            yield _move(times, choices, {i: _other_side(times[i], choices[i]) for i in run})
+
+
+def _move(times: Sequence[SiteTimes], choices: Choices, changes: dict[int, str]) -> Move:
+    loss = sum(times[i].ms[new] - times[i].ms[choices[i]] for i, new in changes.items())
+    return Move(tuple(changes.get(i, old) for i, old in enumerate(choices)), loss, len(changes))
