@@ -9,8 +9,9 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.rules.base import Match, Rule, label, unforeseen
+from spl_onnx.rewrite.rules.base import Rule
 from spl_onnx.rewrite.rules.registry import ANCHORS, RULES
+from spl_onnx.rewrite.site import Match, label, unforeseen
 
 Selected = Callable[[Rule, Match], bool]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import Match
+from spl_onnx.rewrite.site import Match
 
 
 def join_pooled(first: Match, pooled: dict[str, gs.Tensor]) -> list[gs.Node]:

@@ -19,7 +19,8 @@ from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
 from spl_onnx.rewrite.plan import SitePlan
 from spl_onnx.rewrite.predict import check_settings, default_settings, describe
 from spl_onnx.rewrite.roundtrip import export_model
-from spl_onnx.rewrite.rules.base import LayerRule, Match, Refused, Site, unforeseen
+from spl_onnx.rewrite.rules.base import LayerRule
+from spl_onnx.rewrite.site import Match, Refused, Site, unforeseen
 from spl_onnx.rewrite.site_maker import MadeSite, make_site
 
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
 from spl_onnx.predictors.weights import PredictorWeights
+from spl_onnx.rewrite.channels_last import TO_NCHW, TO_NHWC, give_rank
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import Site
+from spl_onnx.rewrite.site import Site
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
@@ -26,24 +27,6 @@ from spl_onnx.spec.attributes import (
     predict_attributes,
     srmm_attributes,
 )
-
-TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
-
-
-def give_rank(y: gs.Tensor, rank: int | None, last: int | None = None) -> None:
-    """Say of the float32 output of an operator of ours how many dimensions it has, and its last size.
-
-    The library can say so only where it knows every size, and before ONNX Runtime 1.24 not at all. Readers
-    (Resize, Shape) then take a tensor without a rank for one without dimensions. Other sizes are left open:
-    what a model announces of them may be wrong.
-
-    Args:
-        y: The output.
-        rank: Its number of dimensions; None = not known, nothing is said.
-        last: Its last size, where it is known.
-    """
-    if rank:
-        y.dtype, y.shape = np.dtype(np.float32), [*[None] * (rank - 1), last]
 
 
 class SiteEmitter:

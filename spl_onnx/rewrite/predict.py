@@ -12,7 +12,7 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.packed import unpack
 from spl_onnx.predictors.settings import predictor_weights, spread_inputs
 from spl_onnx.predictors.weights import PredictorWeights, per_output
-from spl_onnx.rewrite.rules.base import Refused, Site, label
+from spl_onnx.rewrite.site import Refused, Site, label
 from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 
 __all__ = [

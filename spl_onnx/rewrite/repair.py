@@ -13,7 +13,7 @@ from spl_onnx.rewrite.apply import Applied, Decided, apply, carry_out
 from spl_onnx.rewrite.finish import require_fallback
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.verification.child import one_line
+from spl_onnx.rewrite.process.child import one_line
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.sites import Key, WrongSites
 from spl_onnx.rewrite.verify import verify, verify_exact

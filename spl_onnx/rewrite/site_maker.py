@@ -9,7 +9,8 @@ import onnx_graphsurgeon as gs
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.plan import SitePlan
 from spl_onnx.rewrite.predict import build_predictor, shifted
-from spl_onnx.rewrite.rules.base import ExactRule, LayerRule, Match, Rule
+from spl_onnx.rewrite.rules.base import ExactRule, LayerRule, Rule
+from spl_onnx.rewrite.site import Match
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import onnx
 
 from spl_onnx.errors import UsageError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, save_model
+from spl_onnx.rewrite.process.child import Job, execute
 from spl_onnx.rewrite.tensors import total_bytes
-from spl_onnx.rewrite.verification.child import Job, execute
 from spl_onnx.spec.messages import MOST_VALUES, declared_size, element_type, value_count
 
 Array = npt.NDArray[Any]

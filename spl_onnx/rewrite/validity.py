@@ -14,12 +14,12 @@ import onnx
 from spl_onnx.errors import ModelError, PluginError
 from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.rewrite.external_data import is_external
-from spl_onnx.rewrite.forked import survives
 from spl_onnx.rewrite.model_io import LoadedModel, read_model
+from spl_onnx.rewrite.process.child import Job
+from spl_onnx.rewrite.process.forked import survives
+from spl_onnx.rewrite.process.runner import RunError, Runner
 from spl_onnx.rewrite.tensors import copy_for_inference, copy_without_data
 from spl_onnx.rewrite.trial import Trial
-from spl_onnx.rewrite.verification.child import Job
-from spl_onnx.rewrite.verification.runner import RunError, Runner
 
 _SHOWN = 400
 #: Seconds that ONNX Runtime may take to load a model.

@@ -22,11 +22,11 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.apply import apply, lossless_plan
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.process.child import Array
+from spl_onnx.rewrite.process.runner import RunError
 from spl_onnx.rewrite.verification.checker import problem_of
-from spl_onnx.rewrite.verification.child import Array
 from spl_onnx.rewrite.verification.compare import compare_form, compare_numbers
 from spl_onnx.rewrite.verification.original import Original
-from spl_onnx.rewrite.verification.runner import RunError
 from spl_onnx.rewrite.verification.sites import check_sites
 from spl_onnx.rewrite.verification.tolerance import LEAST_TOLERANCE, difference
 

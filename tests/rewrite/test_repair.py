@@ -12,9 +12,9 @@ from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite import repair
 from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.process import runner
 from spl_onnx.rewrite.repair import leave_dense
 from spl_onnx.rewrite.rewriter import rewrite_model
-from spl_onnx.rewrite.verification import runner
 from spl_onnx.rewrite.verification.sites import WrongSites
 from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
 
@@ -129,8 +129,8 @@ def test_a_rewrite_that_stumbles_over_one_site(monkeypatch):
 def test_an_abort_inside_onnx_runtime_costs_one_site(monkeypatch, plugin_path):
     """The child process really dies, in each session with the library that has the site r3."""
     program = runner._PROGRAM.replace(
-        "from spl_onnx.rewrite.verification.child import serve; serve(",
-        "import os; from spl_onnx.rewrite.verification import child; real = child.answer; "
+        "from spl_onnx.rewrite.process.child import serve; serve(",
+        "import os; from spl_onnx.rewrite.process import child; real = child.answer; "
         "child.answer = lambda job: os.abort() if job.plugin and b'r3/srmm' in job.model else real(job); "
         "child.serve(",
     )

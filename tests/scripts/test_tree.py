@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,30 @@ def test_imports_between_rooms_point_one_way(folder: str) -> None:
     entries = (PROJECT / folder).iterdir()
     there = {path.stem for path in entries if not path.name.startswith("__")}
     assert there == known and pointing_up(ROOMS[folder], folder) == {}
+
+
+def neighbours(part: Path) -> dict[str, set[str]]:
+    """For every file and folder of a part, the others of that part that it imports."""
+    known = {path.stem for path in part.iterdir() if not path.name.startswith("__")}
+    within = ".".join(part.relative_to(PROJECT).parts)
+    found: dict[str, set[str]] = {name: set() for name in known}
+    for path in part.rglob("*.py"):
+        name = path.relative_to(part).parts[0].removesuffix(".py")
+        if name in known:
+            found[name] |= imports(path.read_text(encoding="utf-8"), within) & known - {name}
+    return found
+
+
+@pytest.mark.parametrize(
+    "part", sorted(path.parent.name for path in (PROJECT / "spl_onnx").glob("*/__init__.py"))
+)
+def test_files_and_folders_of_a_part_import_each_other_in_no_circle(part: str) -> None:
+    TopologicalSorter(neighbours(PROJECT / "spl_onnx" / part)).prepare()
+
+
+def test_circles_are_recognised() -> None:
+    with pytest.raises(CycleError):
+        TopologicalSorter({"rules": {"emit"}, "emit": {"site", "rules"}}).prepare()
 
 
 def test_upward_imports_are_recognised() -> None:

@@ -10,7 +10,7 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import attributes
+from spl_onnx.rewrite.site import attributes
 
 _INVERSE = {"Squeeze": "Unsqueeze", "Unsqueeze": "Squeeze", "Transpose": "Transpose"}
 

@@ -17,11 +17,11 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.attributes import Attributes
+from spl_onnx.rewrite.channels_last import TO_NHWC
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.emit import TO_NHWC
-from spl_onnx.rewrite.rules.base import Refused, attributes, label
 from spl_onnx.rewrite.rules.constants import has_input
 from spl_onnx.rewrite.rules.pool import read_pool
+from spl_onnx.rewrite.site import Refused, attributes, label
 from spl_onnx.spec.attributes import DOMAIN_CONV, GLOBAL_AVERAGE, MAX_POOL, pool_attributes
 
 Array = npt.NDArray[Any]

@@ -6,7 +6,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.rules.base import Refused, attributes, label
+from spl_onnx.rewrite.site import Refused, attributes, label
 from spl_onnx.spec.attributes import Activation
 
 ACTIVATIONS = ("Relu", "Clip")

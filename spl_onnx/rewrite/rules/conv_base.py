@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from spl_onnx.rewrite.rules.activation import read_activation
 from spl_onnx.rewrite.rules.affine import affine_terms
-from spl_onnx.rewrite.rules.base import LayerRule, Match, Site
+from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.rules.conv_node import folded_weights, read_conv
 from spl_onnx.rewrite.rules.pool import read_pool
+from spl_onnx.rewrite.site import Match, Site
 
 
 class ConvRule(LayerRule):

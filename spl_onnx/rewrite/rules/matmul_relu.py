@@ -13,9 +13,10 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
-from spl_onnx.rewrite.rules.base import FloatArray, LayerRule, Match, Refused, Site, label
+from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.constants import constant_float
+from spl_onnx.rewrite.site import FloatArray, Match, Refused, Site, label
 
 
 class MatMulRelu(LayerRule):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions, name_list
-from spl_onnx.rewrite.rules.base import Match, Rule
+from spl_onnx.rewrite.rules.base import Rule
 from spl_onnx.rewrite.rules.conv import Conv
 from spl_onnx.rewrite.rules.conv_add_relu import ConvAddRelu
 from spl_onnx.rewrite.rules.conv_pool import ConvPool
@@ -16,6 +16,7 @@ from spl_onnx.rewrite.rules.conv_relu_pool import ConvReluPool
 from spl_onnx.rewrite.rules.gemm_relu import GemmRelu
 from spl_onnx.rewrite.rules.lrn import LocalResponseNorm
 from spl_onnx.rewrite.rules.matmul_relu import MatMulRelu
+from spl_onnx.rewrite.site import Match
 
 #: Rules that take more of the graph come first: what they refuse, a smaller pattern may still take.
 RULES: tuple[Rule, ...] = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.rules.base import Refused, attributes, label
+from spl_onnx.rewrite.site import Refused, attributes, label
 from spl_onnx.rewrite.symbolic import Dim
 
 

@@ -22,10 +22,11 @@ from spl_onnx.rewrite.candidates import Candidate, find_candidates, plan_selecto
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.finish import finish_model
 from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.process.child import Array
 from spl_onnx.rewrite.roundtrip import export_model
-from spl_onnx.rewrite.rules.base import LayerRule, Match
+from spl_onnx.rewrite.rules.base import LayerRule
+from spl_onnx.rewrite.site import Match
 from spl_onnx.rewrite.site_maker import make_site
-from spl_onnx.rewrite.verification.child import Array
 from spl_onnx.rewrite.verification.noise import rounding
 from spl_onnx.rewrite.verification.tolerance import LEAST_TOLERANCE, MARGIN, MOST_TOLERANCE
 

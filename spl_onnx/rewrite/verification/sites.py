@@ -7,10 +7,10 @@ from typing import Any
 from spl_onnx.errors import PluginError, VerificationError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES
 from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.process.child import Array, one_line
+from spl_onnx.rewrite.process.runner import RunError
 from spl_onnx.rewrite.tensors import total_bytes
-from spl_onnx.rewrite.verification.child import Array, one_line
 from spl_onnx.rewrite.verification.original import Original
-from spl_onnx.rewrite.verification.runner import RunError
 from spl_onnx.rewrite.verification.side_by_side import Finding, findings, side_by_side
 
 #: Site and rule, which name an entry of a plan.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spl_onnx.rewrite.rules.base import Decision, label
 from spl_onnx.rewrite.rules.registry import RULES
+from spl_onnx.rewrite.site import Decision
 from tests.rewrite.builders import Net, rewritten
 from tests.rewrite.rules.matches import node_of, scope_of
 
@@ -26,16 +26,6 @@ def test_a_decision_always_has_a_reason():
     assert rule.check(match) == Decision(True, rule.summary)
     match.problems.append("because")
     assert rule.check(match) == Decision(False, "because")
-
-
-def test_label_uses_the_name_or_else_the_output():
-    made = Net()
-    made.node("Relu", [made.input("x", [2])], "y")
-    scope = scope_of(made, "y")
-    node = node_of(scope, "y")
-    assert label(node) == "Relu 'y_node'"
-    node.name = ""
-    assert label(node) == "Relu 'y'"
 
 
 @pytest.mark.parametrize(

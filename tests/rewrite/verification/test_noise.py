@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
-from spl_onnx.rewrite.verification.child import Job, execute
+from spl_onnx.rewrite.process.child import Job, execute
 from spl_onnx.rewrite.verification.noise import EPS, noisy_feeds, noisy_model, rounding
 from tests.rewrite.builders import Net, images
 

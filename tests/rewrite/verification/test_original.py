@@ -8,9 +8,10 @@ import pytest
 from spl_onnx.errors import VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.verification import original, runner
+from spl_onnx.rewrite.process import runner
+from spl_onnx.rewrite.process.runner import RunError
+from spl_onnx.rewrite.verification import original
 from spl_onnx.rewrite.verification.original import NOISY_RUNS, Original, data_dependent_outputs
-from spl_onnx.rewrite.verification.runner import RunError
 from spl_onnx.rewrite.verification.tolerance import LEAST_TOLERANCE
 from tests.rewrite.builders import Net
 from tests.rewrite.verification.networks import magnified, places, plain, saturated

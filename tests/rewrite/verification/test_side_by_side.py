@@ -11,8 +11,8 @@ from onnx import numpy_helper
 
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.process.child import Job, execute
 from spl_onnx.rewrite.rewriter import rewrite_model
-from spl_onnx.rewrite.verification.child import Job, execute
 from spl_onnx.rewrite.verification.side_by_side import Finding, Watched, findings, side_by_side
 from spl_onnx.rewrite.verification.tolerance import MOST_TOLERANCE
 from tests.rewrite.builders import Net, images

@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from spl_onnx.rewrite import forked
-from spl_onnx.rewrite.forked import survives
+from spl_onnx.rewrite.process import forked
+from spl_onnx.rewrite.process.forked import survives
 
 
 def fail():

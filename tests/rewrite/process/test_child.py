@@ -7,7 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from spl_onnx.errors import PluginError
-from spl_onnx.rewrite.verification.child import Job, answer, execute, one_line
+from spl_onnx.rewrite.process.child import Job, answer, execute, one_line
 from tests.rewrite.builders import Net
 
 

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from spl_onnx.errors import PluginError
-from spl_onnx.rewrite.verification.child import Answer, Array, Job, answer
+from spl_onnx.rewrite.process.child import Answer, Array, Job, answer
 
 #: Seconds a job may take, its session included, where nothing is known of the model. Some gigabytes take one
 #: or two minutes.
@@ -20,7 +20,7 @@ LIMIT_S = 1800.0
 _LAST_WORDS = 200
 _PROGRAM = (
     "import sys; sys.path[:] = {paths!r}; "
-    "from spl_onnx.rewrite.verification.child import serve; serve({descriptor})"
+    "from spl_onnx.rewrite.process.child import serve; serve({descriptor})"
 )
 
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from spl_onnx.errors import PluginError
-from spl_onnx.rewrite.verification import child, runner
-from spl_onnx.rewrite.verification.child import Answer, Job
-from spl_onnx.rewrite.verification.runner import RunError, Runner
+from spl_onnx.rewrite.process import child, runner
+from spl_onnx.rewrite.process.child import Answer, Job
+from spl_onnx.rewrite.process.runner import RunError, Runner
 from tests.rewrite.builders import Net
 
 X = {"x": np.float32([-1, 0, 2])}
@@ -30,7 +30,7 @@ def relu() -> bytes:
 PROGRAM = """
 import sys; sys.path[:] = {paths!r}
 import os, signal, time
-from spl_onnx.rewrite.verification import child
+from spl_onnx.rewrite.process import child
 real = child.answer
 def answer(job):
     if job.model == "abort":
@@ -132,8 +132,8 @@ def test_the_main_program_is_not_started_again(tmp_path):
     script.write_text(
         "print('once', flush=True)\n"
         "import numpy as np\n"
-        "from spl_onnx.rewrite.verification.runner import Runner\n"
-        "from spl_onnx.rewrite.verification.child import Job\n"
+        "from spl_onnx.rewrite.process.runner import Runner\n"
+        "from spl_onnx.rewrite.process.child import Job\n"
         f"model = {relu()!r}\n"
         "with Runner() as jobs:\n"
         "    print(jobs.run(Job(model, {'x': np.float32([-1, 0, 2])}))[0][0].tolist())\n"
