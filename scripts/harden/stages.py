@@ -27,7 +27,6 @@ _TRIED = re.compile(r"tried (\d+)")
 _BAD = re.compile(r"(?:bad|leaks|crashes|invalid accepted) (\d+)")
 #: Of what is the same in every run.
 FIXED_SEED = 0
-_SHORT_MINUTES = 4.0
 
 
 @dataclass(frozen=True)
@@ -224,15 +223,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(stage.name for stage in STAGES))
     parser.add_argument("--short", action="store_true", help="few cases, for every change")
-    parser.add_argument("--minutes", type=float, help="for all stages, builds included (with --short: 4)")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="for all stages, builds included")
     parser.add_argument("--record", type=Path, help="page whose table gets the figures")
     args = parser.parse_args(arguments)
     try:
         stages = chosen_stages(args.stages)
     except ValueError as error:
         parser.error(str(error))
-    minutes = args.minutes or (_SHORT_MINUTES if args.short else float("inf"))
-    outcomes = list(run_all(stages, args.short, minutes * 60))
+    outcomes = list(run_all(stages, args.short, args.minutes * 60))
     print("\n== all")
     for stage, outcome in outcomes:
         print(outcome.line(stage.name))
