@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.data.inputs import InputSpec
 from spl_onnx.rewrite.tensors import element_count
-from spl_onnx.rewrite.validity import try_inference
+from spl_onnx.rewrite.validity import inferred
 from spl_onnx.spec.messages import free_negative_sizes, known_sizes
 
 Shape = tuple[int, ...]
@@ -63,7 +63,7 @@ def infer_shapes(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> dic
         Shapes by tensor name, initializers included; tensors with an unknown dimension are left out.
 
     Raises:
-        ModelError: the shape inference of onnx does not survive the model.
+        ModelError: the shape inference of onnx does not survive the model, or refuses it.
     """
     light = _without_weights(model)
     for value in light.graph.input:
@@ -73,20 +73,23 @@ def infer_shapes(model: onnx.ModelProto, inputs: dict[str, Shape | None]) -> dic
     del light.graph.value_info[:]
     for value in light.graph.output:
         value.type.tensor_type.ClearField("shape")
-    try_inference(light, data_prop=True)
-    inferred = onnx.shape_inference.infer_shapes(light, data_prop=True)
+    found = inferred(light, data_prop=True)
     shapes = {t.name: tuple(t.dims) for t in model.graph.initializer if all(dim >= 0 for dim in t.dims)}
-    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
+    for value in (*found.graph.input, *found.graph.value_info, *found.graph.output):
         if (known := _known_shape(value)) is not None:
             shapes[value.name] = known
     return shapes
 
 
 def element_types(model: onnx.ModelProto) -> dict[str, int]:
-    """Element types (`TensorProto.DataType`) of the tensors of the main graph that can be known."""
-    inferred = onnx.shape_inference.infer_shapes(_without_weights(model))
+    """Element types (`TensorProto.DataType`) of the tensors of the main graph that can be known.
+
+    Raises:
+        ModelError: as `infer_shapes`.
+    """
+    found = inferred(_without_weights(model))
     types = {tensor.name: int(tensor.data_type) for tensor in model.graph.initializer}
-    for value in (*inferred.graph.input, *inferred.graph.value_info, *inferred.graph.output):
+    for value in (*found.graph.input, *found.graph.value_info, *found.graph.output):
         if value.type.tensor_type.elem_type != TensorProto.UNDEFINED:
             types[value.name] = int(value.type.tensor_type.elem_type)
     return types

@@ -79,6 +79,21 @@ def try_inference(light: onnx.ModelProto, **flags: bool) -> None:
         )
 
 
+def inferred(light: onnx.ModelProto, **flags: bool) -> onnx.ModelProto:
+    """A copy of a model with what `onnx.shape_inference.infer_shapes` finds.
+
+    Raises:
+        ModelError: It does not survive the model, or refuses it, for which it has many kinds of errors.
+    """
+    try_inference(light, **flags)
+    try:
+        return onnx.shape_inference.infer_shapes(light, **flags)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ModelError(f"the shape inference of onnx refuses this model: {error}") from error
+
+
 def _checker(model: onnx.ModelProto) -> str | None:
     """What onnx.checker dislikes; None when it takes the model."""
     try:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from spl_onnx.data.inputs import input_specs
+from spl_onnx.errors import ModelError
 from spl_onnx.measure.shapes import element_types, infer_shapes, single_sample_shapes
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.rewriter import rewrite_model
@@ -41,6 +43,17 @@ def test_shapes_behind_our_operators():
     model = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True)).model
     shapes = infer_shapes(model, {"input": (1, 3, 8, 8)})
     assert shapes["second/Y"] == (1, 4, 4, 16) and shapes["hidden"] == (1, 12)
+
+
+def test_what_onnx_refuses_is_an_error_of_the_model():
+    """onnx has errors of several kinds: two functions of one name are none of its InferenceError."""
+    model = small_cnn()
+    for _ in range(2):
+        model.functions.add()
+    with pytest.raises(ModelError, match="the shape inference of onnx refuses this model"):
+        infer_shapes(model, {"input": (1, 3, 8, 8)})
+    with pytest.raises(ModelError, match="refuses"):
+        element_types(model)
 
 
 def test_small_constants_are_seen_and_large_ones_are_not_needed():
