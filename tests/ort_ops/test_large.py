@@ -7,14 +7,12 @@ hardly memory. A system that gives none is a reason to skip.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.datasets import PROJECT
+from tests.children import run_code
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
 
@@ -176,17 +174,11 @@ print("goes on")
 
 
 @pytest.mark.parametrize(("threads", "megabytes"), [(1, 14), (2, 24)])
-def test_memory_that_is_not_there_is_a_message(threads: int, megabytes: int) -> None:
+def test_memory_that_is_not_there_is_a_message(threads: int, megabytes: int, tmp_path: Path) -> None:
     # With enough images each is packed by the thread that works on it, which wants 16 MB, besides its stack.
     if "san" in os.environ.get("LD_PRELOAD", ""):
         pytest.skip("a sanitizer needs address space of its own")
-    done = subprocess.run(
-        [sys.executable, "-c", NO_MEMORY, "zero_skip", str(threads), str(megabytes)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), *sys.path])},
-    )
+    done = run_code(NO_MEMORY, "zero_skip", str(threads), str(megabytes), folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "goes on" in done.stdout
     assert "refused: not enough memory: wanted" in done.stdout

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import pytest
 
 from spl_onnx.errors import PluginError
 from spl_onnx.plugin import get_library_path
-from tests.datasets import PROJECT
+from tests.children import run_code
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
 
@@ -147,13 +147,11 @@ def srmm_model() -> bytes:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_session_gives_memory_back_to_the_system() -> None:
+def test_a_session_gives_memory_back_to_the_system(tmp_path: Path) -> None:
     try:
         library = get_library_path()
     except PluginError as error:
         pytest.skip(str(error))
-    done = subprocess.run(
-        [sys.executable, "-c", RESIDENT, library], capture_output=True, text=True, check=False, cwd=PROJECT
-    )
+    done = run_code(RESIDENT, library, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 48 * MEGABYTE  # of the 64 that the image's values took
