@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from enum import Enum
 from typing import Any
 
 from spl_onnx.errors import UsageError
@@ -12,9 +13,22 @@ PREDICTORS = ("auto", "int8", "pruned")
 PROVIDERS = ("cpu", "cuda")
 OBJECTIVES = ("time", "flops", "none")
 SCHEMES = ("lagrange", "price", "los", "rlos", "fdos", "saos")
-CHOICES = ("predict", "lossless", "truncate", "dense")
+
+
+class Choice(str, Enum):
+    """What becomes of a site; equal to its name, and written so."""
+
+    PREDICT = "predict"
+    LOSSLESS = "lossless"
+    TRUNCATE = "truncate"
+    DENSE = "dense"
+
+    __str__ = str.__str__
+    __hash__ = str.__hash__
+
+
 #: What times are compared for; lossless sites are truncated where a search spends accuracy.
-TIMED_CHOICES = ("dense", "lossless", "predict")
+TIMED_CHOICES = (Choice.DENSE, Choice.LOSSLESS, Choice.PREDICT)
 DEFAULT_KEEP = 0.25
 #: Samples that are needed to choose settings on: below, a drop of 3 % is less than one decision.
 LEAST_SAMPLES = 32
@@ -83,7 +97,7 @@ class RewriteOptions:
     max_drop: float = 0.01
     metric: str = "auto"
     objective: str = "time"
-    choices: str | tuple[str, ...] = ("dense", "lossless", "predict")
+    choices: str | tuple[str, ...] = TIMED_CHOICES
     provider: str = "cpu"
     threads: int = 1
     time_images: int = 32
@@ -129,7 +143,7 @@ class RewriteOptions:
 
     def _check_timing(self) -> None:
         for choice in name_list(self.choices):
-            if choice == "truncate":
+            if choice == Choice.TRUNCATE:
                 raise UsageError(
                     "--choices: got 'truncate', wanted lossless: a search with --max-drop above 0 truncates "
                     "the outputs of lossless sites where that pays"
@@ -158,13 +172,13 @@ class RewriteOptions:
         return searches and self.data is not None and self.plan is None and not self.lossless
 
     @property
-    def converting_choices(self) -> tuple[str, ...]:
+    def converting_choices(self) -> tuple[Choice, ...]:
         """Choices other than dense that times are compared for: of lossless and predict, in this order."""
         wanted = name_list(self.choices)
         return tuple(
             choice
-            for choice in ("lossless", "predict")
-            if choice in wanted and not (choice == "predict" and self.lossless)
+            for choice in (Choice.LOSSLESS, Choice.PREDICT)
+            if choice in wanted and not (choice == Choice.PREDICT and self.lossless)
         )
 
     @property

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from spl_onnx.errors import UsageError
-from spl_onnx.options import DEFAULT_KEEP, RewriteOptions, name_list
+from spl_onnx.options import DEFAULT_KEEP, Choice, RewriteOptions, name_list
 
 
 @pytest.mark.parametrize(
@@ -107,3 +109,10 @@ def test_name_list():
     assert name_list("a, b,,c ") == ("a", "b", "c")
     assert name_list(["a", " b"]) == ("a", "b")
     assert name_list("") == ()
+
+
+@pytest.mark.parametrize("choice", Choice)
+def test_a_choice_is_its_name(choice):
+    """In texts, in JSON and as the key of a table."""
+    assert f"{choice}" == str(choice) == json.loads(json.dumps(choice)) == choice.value == choice
+    assert {choice.value: 1}[choice] == {choice: 1}[choice.value] == 1

@@ -162,7 +162,7 @@ def test_a_budget_buys_time(plugin_path, watch):
     search = result.report["search"]
     assert search["scheme"] == "lagrange" and search["faster"] and search["cost_unit"] == "time"
     assert search["images"] == {"search": 64, "report": 64}
-    assert any(site.settings.get("floor") for site in result.plan.sites)
+    assert any(site.settings.floor for site in result.plan.sites)
     assert result.report["accuracy"]["drop"] <= 0.1
 
 
@@ -172,7 +172,7 @@ def test_few_samples_are_timed_on_and_nothing_is_given_away(plugin_path, watch, 
     search = result.report["search"]
     assert "scheme" not in search and search["faster"]
     assert result.report["accuracy"]["images"] == count
-    assert not any(site.settings.get("floor") for site in result.plan.sites)
+    assert not any(site.settings.floor for site in result.plan.sites)
 
 
 def test_few_samples_are_too_few_for_operations():

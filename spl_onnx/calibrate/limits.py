@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from spl_onnx.calibrate.curves import Curves
 from spl_onnx.calibrate.levels import Effect, Levels, effect
 from spl_onnx.calibrate.outcomes import Outcomes
+from spl_onnx.predictors.site_settings import NOTHING_SET, Numbers, SiteSettings
 
 Float = NDArray[np.float32]
-Settings = dict[str, Any]
 
 
 class Limits(ABC):
@@ -27,19 +27,19 @@ class Limits(ABC):
         self._seen = seen
 
     @abstractmethod
-    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+    def choose(self, error: float | None) -> tuple[SiteSettings, Effect]:
         """Thresholds and floor for a relative L2 error, and what they do; None is the threshold 0."""
 
-    def _at_zero(self) -> tuple[Settings, Effect]:
-        return {}, effect(self._seen, self._seen.score <= 0, self._seen.place_score > 0)
+    def _at_zero(self) -> tuple[SiteSettings, Effect]:
+        return NOTHING_SET, effect(self._seen, self._seen.score <= 0, self._seen.place_score > 0)
 
 
 class AllSelected(Limits):
     """Every window is computed somewhere: outputs below 0 count too, so that no threshold has a meaning."""
 
-    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+    def choose(self, error: float | None) -> tuple[SiteSettings, Effect]:
         """No settings; what is left are wrong winners."""
-        return {}, effect(self._seen, np.zeros((1, 1), bool), self._seen.place_score > -np.inf)
+        return NOTHING_SET, effect(self._seen, np.zeros((1, 1), bool), self._seen.place_score > -np.inf)
 
 
 class OneThreshold(Limits):
@@ -49,12 +49,12 @@ class OneThreshold(Limits):
         super().__init__(seen)
         self._levels = Levels(seen, np.minimum(seen.score, seen.value), seen.place_score)
 
-    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+    def choose(self, error: float | None) -> tuple[SiteSettings, Effect]:
         """The highest threshold, at least 0: below that more is computed than the exact layer needs."""
         limit = max(0.0, self._levels.limit(error) or 0.0) if error else 0.0
         if not limit:
             return self._at_zero()
-        return {"threshold": limit, "floor": limit}, self._levels.effect(limit)
+        return SiteSettings(threshold=limit, floor=limit), self._levels.effect(limit)
 
 
 class ThresholdPerChannel(Limits):
@@ -79,14 +79,15 @@ class ThresholdPerChannel(Limits):
             place[asked] = curves.levels(seen.place_score[asked])
         self._levels = Levels(seen, window, place)
 
-    def choose(self, error: float | None) -> tuple[Settings, Effect]:
+    def choose(self, error: float | None) -> tuple[SiteSettings, Effect]:
         """Thresholds that skip as much as the error allows."""
         if error is None:
             return self._at_zero()
         limit = self._levels.limit(error) or 0.0
-        return {"threshold": short_list(self._curves.thresholds(limit))}, self._levels.effect(limit)
+        thresholds = short_list(self._curves.thresholds(limit))
+        return SiteSettings(threshold=thresholds), self._levels.effect(limit)
 
 
-def short_list(values: NDArray[Any]) -> list[float]:
+def short_list(values: NDArray[Any]) -> Numbers:
     """Numbers with six digits, enough for settings and short in a plan."""
-    return [float(f"{value:.6g}") for value in values.tolist()]
+    return tuple(float(f"{value:.6g}") for value in values.tolist())

@@ -13,7 +13,7 @@ and what it leaves below itself can become 0 at no cost: the floor is the thresh
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,14 +26,14 @@ from spl_onnx.calibrate.outcomes import Outcomes, outcomes
 from spl_onnx.calibrate.samples import SiteSamples
 from spl_onnx.calibrate.scores import by_group, exact_scores, mean_inputs, predicted_scores
 from spl_onnx.errors import RuleError
+from spl_onnx.predictors.build import kept_weights, predictor_weights
 from spl_onnx.predictors.packed import pack
-from spl_onnx.predictors.settings import kept_weights, predictor_weights
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.predictors.weights import layer_weights
 from spl_onnx.spec.attributes import Activation, Pooling
 
 Array = NDArray[Any]
 Float = NDArray[np.float32]
-Settings = dict[str, Any]
 
 #: Noise of a predictor is taken as at least this share of the spread of its scores.
 _LEAST_NOISE = 1e-3
@@ -69,7 +69,7 @@ class Calibration:
         zeros: share of the layer's outputs that are 0.
     """
 
-    settings: Settings
+    settings: SiteSettings
     density: float
     error: float
     kept: float
@@ -124,8 +124,14 @@ class SiteCalibrator:
         limits = self._limits(spec, scores, seen)
         found = [limits.choose(error) for error in errors]
         return [
-            Calibration({**base, **settings}, effect.density, effect.error, kept, effect.zeros)
-            for settings, effect in found
+            Calibration(
+                replace(base, threshold=limit.threshold, floor=limit.floor),
+                effect.density,
+                effect.error,
+                kept,
+                effect.zeros,
+            )
+            for limit, effect in found
         ]
 
     def truncate(self, errors: Sequence[float]) -> list[Calibration]:
@@ -145,23 +151,21 @@ class SiteCalibrator:
         seen = outcomes(self._samples, self._block, self._values, self._values)
         levels = Levels(seen, seen.best, np.full_like(seen.place_score, np.inf))
         floors = [levels.limit(error) or 0.0 for error in errors]
-        found = [(floor, levels.effect(floor)) for floor in floors]
-        return [Calibration({"floor": floor}, 1.0, made.error, 0.0, made.zeros) for floor, made in found]
+        found = [(SiteSettings(floor=floor), levels.effect(floor)) for floor in floors]
+        return [Calibration(settings, 1.0, made.error, 0.0, made.zeros) for settings, made in found]
 
-    def _base_settings(self, spec: PredictorSpec) -> Settings:
+    def _base_settings(self, spec: PredictorSpec) -> SiteSettings:
         """Settings that do not depend on the error."""
-        settings: Settings = {"predictor": spec.predictor}
-        if spec.keep < 1.0 or spec.predictor == "pruned":
-            settings["keep"] = spec.keep
-        if spec.fitted and spec.keep in self._fitted and spec.keep < 1.0:
-            settings["weights"] = pack(self._fitted[spec.keep])
-        elif spec.weighted and spec.keep < 1.0:
-            settings["input_rms"] = short_list(self._samples.input_rms)
-        if spec.keep < 1.0:
-            settings["correction"] = short_list(self._dropped_mean(settings))
-        return settings
+        if spec.keep >= 1.0:
+            return SiteSettings(spec.predictor, spec.keep if spec.predictor == "pruned" else None)
+        settings = SiteSettings(spec.predictor, spec.keep)
+        if spec.fitted and spec.keep in self._fitted:
+            settings = replace(settings, weights=pack(self._fitted[spec.keep]))
+        elif spec.weighted:
+            settings = replace(settings, input_rms=short_list(self._samples.input_rms))
+        return replace(settings, correction=short_list(self._dropped_mean(settings)))
 
-    def _dropped_mean(self, settings: Settings) -> Array:
+    def _dropped_mean(self, settings: SiteSettings) -> Array:
         """[O] what the weights that are not kept add on average."""
         dropped = self._w - kept_weights(self._w, settings)
         mean = mean_inputs(self._samples)

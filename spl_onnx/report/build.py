@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +26,9 @@ def site_entry(site: SitePlan, work: ModelWork | None) -> dict[str, Any]:
         site: the site.
         work: operations of the model; they are known for converted sites.
     """
-    fields = asdict(site)
-    if "weights" in fields["settings"]:
-        fields["settings"]["weights"] = f"fitted, {len(site.settings['weights'])} characters in the plan"
+    fields = site.as_json()
+    if site.settings.weights is not None:
+        fields["settings"]["weights"] = f"fitted, {len(site.settings.weights)} characters in the plan"
     known = work.sites.get(site.site) if work is not None and site.is_rewritten else None
     return {
         "name": fields.pop("site"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx
 
 from spl_onnx.errors import UsageError
-from spl_onnx.options import RewriteOptions, name_list
+from spl_onnx.options import Choice, RewriteOptions, name_list
 from spl_onnx.rewrite.candidates import Candidate, find_candidates, plan_selector
 from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.editor import Editor
@@ -92,7 +92,7 @@ def lossless_plan(plan: Plan) -> Plan:
 
 def _exact(entry: SitePlan) -> SitePlan:
     if entry.is_rewritten:
-        entry.choice, entry.settings = "lossless", {}
+        entry.become(Choice.LOSSLESS)
     return entry
 
 

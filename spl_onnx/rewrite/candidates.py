@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
 
+from spl_onnx.options import Choice
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.rules.base import Rule
@@ -71,18 +72,18 @@ def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) 
     for option in options:
         if option.accepted and option.selected:
             taken.update(id(node) for node in option.match.nodes)
-            choice = "predict" if option.rule.predicts else "lossless"
+            choice = Choice.PREDICT if option.rule.predicts else Choice.LOSSLESS
             return Candidate(_entry(option, choice, option.reason), tensor, option.rule, option.match)
     if not options:
         reason = f"{label(anchor)} is followed by no activation or pooling that a rule knows"
         return Candidate(
-            SitePlan(tensor, "none", "dense", reason=reason, layer=anchor.name or tensor), tensor
+            SitePlan(tensor, "none", Choice.DENSE, reason=reason, layer=anchor.name or tensor), tensor
         )
     best = max(options, key=lambda option: (option.selected, option.accepted))
     reason = best.reason
     if best.accepted:
         reason = f"rule {best.rule.name} is not selected (--rules {best.rule.name} or all)"
-    return Candidate(_entry(best, "dense", reason), tensor)
+    return Candidate(_entry(best, Choice.DENSE, reason), tensor)
 
 
 def _options(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) -> list[_Option]:
@@ -116,7 +117,7 @@ def _option(rule: Rule, match: Match, selected: Selected, taken: set[int]) -> _O
     return _Option(rule, match, accepted, selected(rule, match), reason)
 
 
-def _entry(option: _Option, choice: str, reason: str) -> SitePlan:
+def _entry(option: _Option, choice: Choice, reason: str) -> SitePlan:
     return SitePlan(
         option.match.name,
         option.rule.name,

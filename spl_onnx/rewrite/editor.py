@@ -10,14 +10,15 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import UsageError
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET
 from spl_onnx.rewrite.candidates import Candidate
 from spl_onnx.rewrite.concat import join_pooled
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.finish import finish_model
 from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
 from spl_onnx.rewrite.plan import SitePlan
-from spl_onnx.rewrite.predict import check_settings, default_settings, describe
+from spl_onnx.rewrite.predict import check_settings, default_settings
 from spl_onnx.rewrite.roundtrip import export_model
 from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.site import Match, Refused, Site, unforeseen
@@ -54,9 +55,9 @@ class Editor:
             if fixed:
                 entry.validate()
             else:
-                entry.settings = default_settings(self._options) if predicts else {}
-                entry.choice = "predict" if predicts and not self._options.lossless else "lossless"
-                entry.reason = f"{entry.reason}; {describe(entry.settings)}"
+                settings = default_settings(self._options) if predicts else NOTHING_SET
+                choice = Choice.PREDICT if predicts and not self._options.lossless else Choice.LOSSLESS
+                entry.become(choice, settings, f"{entry.reason}; {settings.describe()}")
             if not predicts:
                 _check_unpredicted(entry, {"shift"} if isinstance(candidate.rule, LayerRule) else set())
             if isinstance(candidate.rule, LayerRule):
@@ -156,11 +157,11 @@ def _refusing(candidate: Candidate) -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
-        entry.choice, entry.settings, entry.reason = "dense", {}, str(refusal)
+        entry.become(Choice.DENSE, reason=str(refusal))
     except (UsageError, MemoryError):
         raise
     except Exception as error:
-        entry.choice, entry.settings, entry.reason = "dense", {}, unforeseen(candidate.match, error)
+        entry.become(Choice.DENSE, reason=unforeseen(candidate.match, error))
 
 
 def _check_unpredicted(entry: SitePlan, known: set[str]) -> None:
@@ -169,8 +170,8 @@ def _check_unpredicted(entry: SitePlan, known: set[str]) -> None:
     Raises:
         UsageError: There is one.
     """
-    others = sorted(set(entry.settings) - known)
-    if entry.choice == "predict" or others:
+    others = sorted(set(entry.settings.names) - known)
+    if entry.choice == Choice.PREDICT or others:
         raise UsageError(
             f"plan, site '{entry.site}': rule {entry.rule} predicts nothing, got choice {entry.choice} and "
             f"settings {', '.join(others) or 'none'}; wanted lossless or dense, with no settings but "

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from spl_onnx.errors import UsageError
 from spl_onnx.files import read_file
-from spl_onnx.options import CHOICES
-from spl_onnx.rewrite.plan_settings import validate_settings
+from spl_onnx.options import Choice
+from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
 
 PLAN_VERSION = 1
 #: Fields of a site that hold text; the others are numbers, or nothing where they were not measured.
@@ -22,19 +22,14 @@ _LONGEST_BYTES = 1 << 31
 
 @dataclass
 class SitePlan:
-    """One candidate.
+    """One candidate. Choice and settings may be given as JSON has them.
 
     Attributes:
         site: Name of its output tensor.
         rule: The rule that found it; "none" where no rule's pattern fits.
         choice: "predict" (SPLPredict and SRMM), "lossless" (SRMM alone, exact), "truncate" (SRMM alone;
             outputs up to a floor become 0, or the bias is shifted) or "dense" (left as it is).
-        settings: How it is predicted: predictor ("int8", "pruned"); keep, the kept share of the weights;
-            threshold, a number or one per output channel; correction, one per output channel, added to the
-            bias; input_rms, one per input channel, makes the importance of a weight |w| * rms; weights,
-            pruned ones of its own as text (`predictors/packed.py`), which keep and input_rms do not change;
-            xscale, [scale, zero point] of all int8 inputs (else each has its own); floor, outputs up to it
-            become 0; shift, one per output channel, added to the bias for what earlier sites leave out.
+        settings: How it is predicted, and what is truncated.
         reason: Why.
         layer: The node that holds the weights.
         macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.
@@ -47,8 +42,8 @@ class SitePlan:
 
     site: str
     rule: str
-    choice: str
-    settings: dict[str, Any] = field(default_factory=dict)
+    choice: Choice
+    settings: SiteSettings = NOTHING_SET
     reason: str = ""
     layer: str = ""
     macs_per_output: int = 0
@@ -58,11 +53,18 @@ class SitePlan:
     dense_ms: float | None = None
     now_ms: float | None = None
 
-    def __post_init__(self) -> None:
-        if self.choice not in CHOICES:
-            raise UsageError(
-                f"plan, site '{self.site}': choice is {self.choice!r}, wanted one of {', '.join(CHOICES)}"
-            )
+    def __setattr__(self, name: str, value: object) -> None:
+        """Choice and settings may be given as JSON has them, also later; here they become what they mean."""
+        if name == "choice":
+            value = _choice(value, self._where)
+        elif name == "settings" and not isinstance(value, SiteSettings):
+            value = SiteSettings.from_json(value, self._where)
+        super().__setattr__(name, value)
+
+    @property
+    def _where(self) -> str:
+        """For messages."""
+        return f"plan, site '{self.site}'"
 
     def validate(self) -> None:
         """Check the settings of an entry that somebody may have edited.
@@ -70,12 +72,22 @@ class SitePlan:
         Raises:
             UsageError: A setting is unknown, out of range, missing, or does not fit the choice.
         """
-        validate_settings(f"plan, site '{self.site}'", self.choice, self.settings)
+        self.settings.validate(self.choice, self._where)
+
+    def become(self, choice: Choice, settings: SiteSettings = NOTHING_SET, reason: str | None = None) -> None:
+        """Set what becomes of the site; without a reason the one it has stays."""
+        self.choice, self.settings = choice, settings
+        if reason is not None:
+            self.reason = reason
+
+    def as_json(self) -> dict[str, Any]:
+        """The entry as a plan holds it."""
+        return {**vars(self), "choice": self.choice.value, "settings": self.settings.as_json()}
 
     @property
     def is_rewritten(self) -> bool:
         """Whether the site is not left as it is."""
-        return self.choice != "dense"
+        return self.choice != Choice.DENSE
 
 
 @dataclass
@@ -99,7 +111,7 @@ class Plan:
     def to_json(self) -> str:
         """The plan as text."""
         return (
-            json.dumps({"version": PLAN_VERSION, "sites": [asdict(site) for site in self.sites]}, indent=2)
+            json.dumps({"version": PLAN_VERSION, "sites": [site.as_json() for site in self.sites]}, indent=2)
             + "\n"
         )
 
@@ -153,6 +165,18 @@ class Plan:
                 f"--plan {path}: cannot be read ({error}); wanted a file of --plan-out"
             ) from error
         return cls.from_json(text, str(path))
+
+
+def _choice(value: object, where: str) -> Choice:
+    """The choice of a name.
+
+    Raises:
+        UsageError: There is no such choice.
+    """
+    try:
+        return Choice(value)
+    except ValueError as error:
+        raise UsageError(f"{where}: choice is {value!r}, wanted one of {', '.join(Choice)}") from error
 
 
 def _check_types(where: str, entry: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from spl_onnx.errors import UsageError, VerificationError
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.apply import Applied, Decided, apply, carry_out
 from spl_onnx.rewrite.finish import require_fallback
 from spl_onnx.rewrite.model_io import LoadedModel
@@ -79,7 +79,7 @@ def leave_dense(plan: Plan, refused: dict[Key, str]) -> Plan:
     for entry in made.sites:
         reason = refused.get((entry.site, entry.rule))
         if reason is not None:
-            entry.choice, entry.settings, entry.reason = "dense", {}, f"failed verification: {reason}"
+            entry.become(Choice.DENSE, reason=f"failed verification: {reason}")
     return made
 
 

@@ -115,21 +115,9 @@ def _report(plan: Plan, notes: list[str]) -> dict[str, Any]:
     """The part of the report that rewriting knows."""
     from importlib.metadata import version
 
-    sites = []
-    for site in plan.sites:
-        kept = (
-            "rule",
-            "choice",
-            "settings",
-            "reason",
-            "layer",
-            "density",
-            "zeros",
-            "loss",
-            "dense_ms",
-            "now_ms",
-        )
-        sites.append({"name": site.site, **{name: getattr(site, name) for name in kept}})
+    sites = [{"name": site.site, **site.as_json()} for site in plan.sites]
+    for entry in sites:
+        del entry["site"], entry["macs_per_output"]
     packages = ("onnx", "onnx-graphsurgeon", "onnxruntime", "numpy")
     return {
         "sites": sites,

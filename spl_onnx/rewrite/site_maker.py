@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import onnx_graphsurgeon as gs
 
+from spl_onnx.options import Choice
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.plan import SitePlan
 from spl_onnx.rewrite.predict import build_predictor, shifted
@@ -48,8 +49,8 @@ def make_site(rule: Rule, match: Match, entry: SitePlan) -> MadeSite:
     assert isinstance(rule, LayerRule)
     site = rule.rewrite(match)
     moved = shifted(site, entry.settings)
-    predictor = build_predictor(moved, entry.settings) if entry.choice == "predict" else None
-    floor = float(entry.settings.get("floor", 0.0))
+    predictor = build_predictor(moved, entry.settings) if entry.choice == Choice.PREDICT else None
+    floor = float(entry.settings.floor or 0.0)
     bias = None if moved is site else moved.b
     emitter = SiteEmitter(site, match.name, output, predictor, floor, bias)
     try:

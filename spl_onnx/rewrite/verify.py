@@ -18,7 +18,7 @@ from typing import Any
 import onnx
 
 from spl_onnx.errors import PluginError, VerificationError
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.apply import apply, lossless_plan
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
@@ -101,7 +101,7 @@ def verify_exact(original: Original, plan: Plan) -> tuple[dict[str, Any] | str, 
 
 def is_exact(plan: Plan) -> bool:
     """Whether the rewritten model computes what the original does."""
-    return all(site.choice not in ("predict", "truncate") for site in plan.sites)
+    return all(site.choice not in (Choice.PREDICT, Choice.TRUNCATE) for site in plan.sites)
 
 
 def _input(original: Original) -> dict[str, Any]:

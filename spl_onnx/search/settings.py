@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
+from spl_onnx.options import Choice
+from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
 from spl_onnx.rewrite.plan import SitePlan
 
 
@@ -17,13 +18,13 @@ class Setting:
     """A choice with its settings, as a plan holds them.
 
     Attributes:
-        choice: dense, lossless, truncate or predict.
-        settings: predictor, keep, threshold, correction, floor and the like.
+        choice: what it becomes.
+        settings: how.
         label: in few words, for progress and reports.
     """
 
-    choice: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    choice: Choice
+    settings: SiteSettings = NOTHING_SET
     label: str = ""
 
     @cached_property
@@ -32,19 +33,19 @@ class Setting:
 
         Weights of a predictor can be megabytes of text, and stand in the key as a digest.
         """
-        if self.choice in ("dense", "lossless"):
+        if self.choice in (Choice.DENSE, Choice.LOSSLESS):
             return ""
-        short = dict(self.settings)
-        if "weights" in short:
-            short["weights"] = hashlib.sha256(short["weights"].encode()).hexdigest()
+        short = self.settings.as_json()
+        if self.settings.weights is not None:
+            short["weights"] = hashlib.sha256(self.settings.weights.encode()).hexdigest()
         return json.dumps([self.choice, short], sort_keys=True)
 
     def apply(self, entry: SitePlan) -> None:
         """Write this choice into the entry of a plan."""
-        entry.choice, entry.settings = self.choice, dict(self.settings)
+        entry.become(self.choice, self.settings)
 
 
-EXACT = Setting("lossless", label="exact")
+EXACT = Setting(Choice.LOSSLESS, label="exact")
 
 #: A setting for each site that is not exact, by name.
 Config = Mapping[str, Setting]

@@ -7,6 +7,7 @@ import pytest
 
 from spl_onnx.calibrate.limits import AllSelected, OneThreshold, ThresholdPerChannel, short_list
 from spl_onnx.calibrate.outcomes import Outcomes
+from spl_onnx.predictors.site_settings import NOTHING_SET
 
 NOISE = 0.3
 
@@ -25,9 +26,9 @@ def seen(noise: float = 0.0, count: int = 2000, channels: int = 6, seed: int = 0
 def test_one_threshold_of_exact_scores_is_the_floor():
     limits = OneThreshold(seen())
     settings, made = limits.choose(0.2)
-    assert settings["threshold"] == settings["floor"] > 0
+    assert settings.threshold == settings.floor > 0
     assert made.error <= 0.2 and made.density == pytest.approx(1 - made.zeros)
-    assert limits.choose(None) == limits.choose(0) and limits.choose(0)[0] == {}
+    assert limits.choose(None) == limits.choose(0) and limits.choose(0)[0] == NOTHING_SET
     assert limits.choose(0)[1].error == 0
 
 
@@ -42,7 +43,7 @@ def test_thresholds_per_channel_reach_the_error():
     assert [made.error for _, made in found] == pytest.approx([0.02, 0.05, 0.1, 0.2, 0.4], rel=0.05)
     assert (np.diff([made.density for _, made in found]) < 0).all()
     assert (np.diff([made.zeros for _, made in found]) > 0).all()
-    thresholds = np.array([settings["threshold"] for settings, _ in found])
+    thresholds = np.array([settings.threshold for settings, _ in found])
     assert thresholds.shape == (5, 6) and (np.diff(thresholds, axis=0) >= 0).all()
 
 
@@ -51,7 +52,7 @@ def test_thresholds_per_channel_beat_one_for_all():
     limits = ThresholdPerChannel(seen(NOISE), NOISE * np.linspace(0.2, 2, 6))
     settings, made = limits.choose(0.2)
     other = seen(NOISE, seed=1)
-    threshold = np.array(settings["threshold"])
+    threshold = np.array(settings.threshold)
 
     def judged(skipped: np.ndarray) -> tuple[float, float]:
         lost = np.square(other.best[skipped]).sum() / np.square(other.best).sum()
@@ -67,14 +68,14 @@ def test_thresholds_per_channel_beat_one_for_all():
 def test_outputs_below_zero_are_all_computed():
     outcomes = seen()
     settings, made = AllSelected(outcomes).choose(0.5)
-    assert settings == {} and (made.error, made.density) == (0.0, 1.0)
+    assert settings == NOTHING_SET and (made.error, made.density) == (0.0, 1.0)
 
 
 def test_a_single_window_is_enough():
     one = seen(NOISE, count=1)
     settings, _ = ThresholdPerChannel(one, np.full(6, NOISE)).choose(0.1)
-    assert np.isfinite(settings["threshold"]).all()
+    assert np.isfinite(settings.threshold).all()
 
 
 def test_short_numbers():
-    assert short_list(np.array([1 / 3, -12345678.0, 0.0])) == [0.333333, -12345700.0, 0.0]
+    assert short_list(np.array([1 / 3, -12345678.0, 0.0])) == (0.333333, -12345700.0, 0.0)

@@ -9,7 +9,8 @@ from spl_onnx.calibrate.blocks import Block
 from spl_onnx.calibrate.outcomes import outcomes
 from spl_onnx.calibrate.scores import exact_scores, predicted_scores
 from spl_onnx.measure.sites import computed_outputs
-from spl_onnx.predictors.settings import predictor_weights
+from spl_onnx.predictors.build import predictor_weights
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.spec.attributes import Activation, Pooling
 from spl_onnx.spec.reference import conv_predict, conv_scores, conv_srmm
 from tests.calibrate.layers import everything, synthetic
@@ -20,7 +21,7 @@ from tests.spec.cases import conv_cases
 @given(conv_cases())
 def test_all_samples_together_are_the_layer(case):
     """Every window is sampled as often as any other: sums over samples are multiples of the layer's."""
-    made = predictor_weights(case.w, case.b, {"predictor": "int8"})
+    made = predictor_weights(case.w, case.b, SiteSettings("int8"))
     samples, block = everything(case), Block.of(case.pooling)
     relu = Activation.relu()
     values = np.maximum(exact_scores(samples, case.w, case.b), 0)

@@ -21,7 +21,7 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import constants, converted_sites
 from spl_onnx.measure.statistics import extra_outputs
 from spl_onnx.options import RewriteOptions
-from spl_onnx.predictors.settings import predictor_weights
+from spl_onnx.predictors.build import predictor_weights
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.spec.attributes import Activation
 from tests.datasets import images, load_network
@@ -147,5 +147,5 @@ def test_one_threshold_of_int8_serves_all_channels():
     one = calibrated(LATE, PredictorSpec("int8"), [0.05, 0.1, 0.2])
     each = calibrated(LATE, PredictorSpec("pruned", 1.0), [0.05, 0.1, 0.2])
     for a, b in zip(one, each, strict=True):
-        assert a.settings["floor"] == a.settings["threshold"] > 0
+        assert a.settings.floor == a.settings.threshold > 0
         assert a.density <= b.density * 1.02

@@ -12,9 +12,9 @@ from spl_onnx.calibrate.samples import SampleCollector
 from spl_onnx.calibrate.scores import exact_scores, predicted_scores
 from spl_onnx.calibrate.site import PredictorSpec, SiteCalibrator
 from spl_onnx.errors import RuleError, UsageError
+from spl_onnx.predictors.build import predictor_weights
 from spl_onnx.predictors.packed import unpack
 from spl_onnx.predictors.pruned import kept_count, prune
-from spl_onnx.predictors.settings import predictor_weights
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 
 KEEPS = (0.1, 0.25, 0.5, 1.0)
@@ -145,8 +145,8 @@ def test_settings_say_what_was_judged():
     calibrator = SiteCalibrator(samples, w, b, Activation.relu(), Pooling.none(), fitted)
     plain, ours = (PredictorSpec("pruned", 0.25, weighted=True, fitted=f) for f in (False, True))
     (before,), (after,) = calibrator.predict(plain, [0.1]), calibrator.predict(ours, [0.1])
-    assert "weights" not in before.settings and "input_rms" not in after.settings
-    np.testing.assert_allclose(unpack(after.settings["weights"], w.shape), fitted[0.25], atol=2e-3)
+    assert before.settings.weights is None and after.settings.input_rms is None
+    np.testing.assert_allclose(unpack(after.settings.weights, w.shape), fitted[0.25], atol=2e-3)
     assert after.kept == pytest.approx(0.25) and after.error <= 0.1
     assert after.density < 0.9 * before.density
     predictor = predictor_weights(w, b, after.settings)
@@ -161,4 +161,4 @@ def test_a_share_that_was_not_fitted_is_pruned():
     samples, w = matrix_samples(correlated(300, 32), 4), weights(4, 32)
     calibrator = SiteCalibrator(samples, w, None, Activation.relu(), None, {0.5: w})
     (made,) = calibrator.predict(PredictorSpec("pruned", 0.25, weighted=True, fitted=True), [None])
-    assert "weights" not in made.settings and "input_rms" in made.settings
+    assert made.settings.weights is None and made.settings.input_rms is not None

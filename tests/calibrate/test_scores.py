@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from spl_onnx.calibrate.samples import SampleCollector
 from spl_onnx.calibrate.scores import exact_scores, mean_inputs, predicted_scores
-from spl_onnx.predictors.settings import predictor_weights
+from spl_onnx.predictors.build import predictor_weights
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.spec.attributes import ConvGeometry
 from spl_onnx.spec.reference import conv_scores, gemm_scores
 from tests.calibrate.layers import EVERYTHING, every_row
@@ -31,7 +32,7 @@ def rows(scores: np.ndarray) -> np.ndarray:
 @settings(deadline=None, max_examples=60)
 @given(conv_cases(), st.sampled_from([None, [0.02, 128.0]]), st.sampled_from([1.0, 0.4]))
 def test_int8_scores_are_the_operators_bits(case, xscale, keep):
-    made = predictor_weights(case.w, case.b, {"predictor": "int8", "keep": keep, "xscale": xscale})
+    made = predictor_weights(case.w, case.b, SiteSettings("int8", keep, xscale=xscale))
     exact = conv_scores(case.x, made.wp, made.bp, made.wscale, made.xscale, case.r, geometry=case.geometry)
     np.testing.assert_array_equal(rows(predicted_scores(places(case), made)), rows(exact))
 
@@ -39,7 +40,7 @@ def test_int8_scores_are_the_operators_bits(case, xscale, keep):
 @settings(deadline=None, max_examples=40)
 @given(gemm_cases())
 def test_int8_scores_of_matrices_are_the_operators_bits(case):
-    made = predictor_weights(case.w, case.b, {"predictor": "int8"})
+    made = predictor_weights(case.w, case.b, SiteSettings("int8"))
     exact = gemm_scores(case.x, made.wp, made.bp, made.wscale, r=case.r)
     np.testing.assert_array_equal(rows(predicted_scores(every_row(case), made)), rows(exact))
 
@@ -51,7 +52,7 @@ def test_long_int8_sums_are_exact():
     w = rng.uniform(0.5, 1, (5, 4000)).astype(np.float32)
     collector = SampleCollector(None, None, w.shape)
     collector.add(x)
-    made = predictor_weights(w, None, {"predictor": "int8"})
+    made = predictor_weights(w, None, SiteSettings("int8"))
     exact = gemm_scores(x, made.wp, made.bp, made.wscale)
     np.testing.assert_array_equal(rows(predicted_scores(collector.finish(), made)), rows(exact))
 
@@ -59,7 +60,7 @@ def test_long_int8_sums_are_exact():
 @settings(deadline=None, max_examples=60)
 @given(conv_cases())
 def test_float_scores_agree_with_the_operators(case):
-    made = predictor_weights(case.w, case.b, {"predictor": "pruned", "keep": 0.5})
+    made = predictor_weights(case.w, case.b, SiteSettings("pruned", 0.5))
     for got, weights, bias in (
         (predicted_scores(places(case), made), made.wp, made.bp),
         (exact_scores(places(case), case.w, case.b), case.w, case.b),

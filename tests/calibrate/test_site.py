@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from spl_onnx.calibrate.site import (
 )
 from spl_onnx.errors import RuleError, UsageError
 from spl_onnx.measure.sites import computed_outputs
-from spl_onnx.predictors.settings import predictor_weights
-from spl_onnx.rewrite.plan_settings import validate_settings
+from spl_onnx.options import Choice
+from spl_onnx.predictors.build import predictor_weights
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.spec.attributes import Activation, Pooling
 from spl_onnx.spec.reference import conv_predict, conv_scores, conv_srmm, gemm_predict
 from tests.calibrate.layers import every_row, everything, synthetic
@@ -37,12 +39,12 @@ POOLED = Pooling((3, 3), (2, 2), (1, 1, 1, 1))
 def applied(case: ConvCase, pooling: Pooling, made: Calibration) -> tuple[np.ndarray, np.ndarray, float]:
     """Energy and squared error of each image, and density, of the operators with these settings."""
     layer = {"geometry": case.geometry, "pooling": pooling}
-    floor = made.settings.get("floor", 0.0)
+    floor = made.settings.floor or 0.0
     activation = Activation(0.0, np.inf, floor)
     full = conv_srmm(case.x, case.w, case.b, **layer, activation=Activation.relu()).astype(np.float64)
     places = conv_scores(case.x, case.w, case.b, geometry=case.geometry).shape
     s, density = None, 1.0
-    if "predictor" in made.settings:
+    if made.settings.predictor is not None:
         p = predictor_weights(case.w, case.b, made.settings)
         s = conv_predict(case.x, p.wp, p.bp, p.wscale, p.xscale, **layer)
         density = computed_outputs(s, pooling, places) / np.prod(places)
@@ -87,9 +89,11 @@ def test_settings_apply_again_without_data(spec):
     case = synthetic()
     samples = collected(case, Pooling.none())
     for made in calibrate_errors(samples, case.w, case.b, case.activation, None, spec, [None, 0.0, 0.1]):
-        validate_settings("here", "predict", made.settings)
+        made.settings.validate(Choice.PREDICT, "here")
         one = predictor_weights(case.w, case.b, made.settings)
-        two = predictor_weights(case.w, case.b, json.loads(json.dumps(made.settings)))
+        two = predictor_weights(
+            case.w, case.b, SiteSettings.from_json(json.loads(json.dumps(made.settings.as_json())), "here")
+        )
         for name in ("wp", "bp", "wscale", "xscale"):
             np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
         assert made.kept == np.count_nonzero(one.wp) / one.wp.size
@@ -101,7 +105,7 @@ def test_threshold_zero_of_all_outputs_is_the_operator(case):
     """All windows sampled, odd shapes, groups, residuals: density and error are those of the whole layer."""
     activation = Activation.relu()
     (made,) = calibrate_errors(everything(case), case.w, case.b, activation, case.pooling, INT8, [0.0])
-    assert made.settings == {"predictor": "int8"}
+    assert made.settings == SiteSettings(predictor="int8")
     p = predictor_weights(case.w, case.b, made.settings)
     layer = {"geometry": case.geometry, "pooling": case.pooling}
     s = conv_predict(case.x, p.wp, p.bp, p.wscale, r=case.r, **layer)
@@ -119,7 +123,7 @@ def test_threshold_zero_of_all_outputs_is_the_operator(case):
 @given(gemm_cases())
 def test_threshold_zero_of_all_rows_is_the_operator(case):
     (made,) = calibrate_errors(every_row(case), case.w, case.b, Activation.relu(), None, INT8, [None])
-    p = predictor_weights(case.w, case.b, {"predictor": "int8"})
+    p = predictor_weights(case.w, case.b, SiteSettings("int8"))
     assert made.density == gemm_predict(case.x, p.wp, p.bp, p.wscale, r=case.r).mean()
 
 
@@ -129,7 +133,7 @@ def test_outputs_below_zero_need_every_window(case):
     (made,) = calibrate_errors(
         everything(case), case.w, case.b, Activation.none(), case.pooling, PRUNED, [0.5]
     )
-    assert "threshold" not in made.settings and "floor" not in made.settings
+    assert made.settings.threshold is None and made.settings.floor is None
     p = predictor_weights(case.w, case.b, made.settings)
     layer = {"geometry": case.geometry, "pooling": case.pooling}
     s = conv_predict(case.x, p.wp, p.bp, r=case.r, **layer, select_all=True)
@@ -162,12 +166,12 @@ def test_mean_correction_is_the_mean_of_what_is_dropped():
     case = synthetic()
     samples = collected(case, Pooling.none(), count=1 << 14)
     (made,) = calibrate_errors(samples, case.w, case.b, case.activation, None, PRUNED, [None])
-    without = {key: value for key, value in made.settings.items() if key != "correction"}
+    without = replace(made.settings, correction=None)
     p = predictor_weights(case.w, case.b, without)
     exact = conv_scores(case.x, case.w, case.b, geometry=case.geometry)
     dropped = (exact - conv_scores(case.x, p.wp, p.bp, geometry=case.geometry)).reshape(-1, len(case.w))
     # All places are sampled; settings have six digits.
-    np.testing.assert_allclose(made.settings["correction"], dropped.mean(axis=0), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(made.settings.correction, dropped.mean(axis=0), rtol=1e-4, atol=1e-5)
 
 
 def test_weighted_importance_uses_the_input():
@@ -175,7 +179,7 @@ def test_weighted_importance_uses_the_input():
     samples = collected(case, Pooling.none())
     (made,) = calibrate_errors(samples, case.w, case.b, case.activation, None, SPECS[3], [None])
     rms = np.sqrt(np.square(case.x, dtype=np.float64).mean(axis=(0, 1, 2)))
-    np.testing.assert_allclose(made.settings["input_rms"], rms, rtol=1e-5)
+    np.testing.assert_allclose(made.settings.input_rms, rms, rtol=1e-5)
 
 
 def test_floors():
@@ -183,9 +187,9 @@ def test_floors():
     samples = collected(case, POOLED)
     calibrator = SiteCalibrator(samples, case.w, case.b, case.activation, POOLED)
     found = calibrator.truncate([0.0, 0.1, 0.3])
-    assert found[0].settings == {"floor": 0.0} and found[0].error == 0
+    assert found[0].settings == SiteSettings(floor=0.0) and found[0].error == 0
     for made, error in zip(found[1:], (0.1, 0.3), strict=True):
-        validate_settings("here", "truncate", made.settings)
+        made.settings.validate(Choice.TRUNCATE, "here")
         energy, lost, density = applied(case, POOLED, made)
         ratio, deviation = ratio_and_deviation(lost, energy)
         assert made.error <= error * 1.000001 and density == made.density == 1.0

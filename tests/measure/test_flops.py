@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from spl_onnx.measure.flops import INT8_PRICE, ModelWork, SiteWork, model_work, reduction
 from spl_onnx.measure.statistics import SiteCounts
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.rewriter import rewrite_model
 from tests.small_models import small_cnn
 
@@ -58,7 +59,7 @@ def test_prices_of_predictors():
 
 def test_a_pruned_int8_predictor_costs_its_weights_at_the_price_of_int8():
     plan = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True)).plan
-    plan.find("second", "conv_relu").settings = {"predictor": "int8", "keep": 0.25}
+    plan.find("second", "conv_relu").settings = SiteSettings("int8", 0.25)
     model = rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True), plan=plan).model
     site, share = model_work(model, ONE).sites["second"], nonzero(model, "second/Wp")
     assert share == 0.25

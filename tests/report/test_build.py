@@ -62,7 +62,7 @@ def test_weights_of_a_predictor_stay_in_the_plan():
     site = SitePlan("a", "conv_relu", "predict", settings)
     entry = site_entry(site, None)
     assert entry["settings"] == {**settings, "weights": "fitted, 5000 characters in the plan"}
-    assert len(site.settings["weights"]) == 5000
+    assert len(site.settings.weights) == 5000
 
 
 def test_report_holds_what_is_documented():

@@ -6,6 +6,7 @@ import pytest
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET
 from spl_onnx.rewrite.apply import apply, carry_out, decide, lossless_plan
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from tests.rewrite.builders import ops
@@ -46,8 +47,8 @@ def test_the_same_sites_exact():
     )
     exact = lossless_plan(plan)
     assert [(e.choice, e.settings) for e in exact.sites] == [
-        ("lossless", {}),
-        ("lossless", {}),
-        ("dense", {}),
+        ("lossless", NOTHING_SET),
+        ("lossless", NOTHING_SET),
+        ("dense", NOTHING_SET),
     ]
-    assert plan.sites[0].settings["floor"] == 0.5
+    assert plan.sites[0].settings.floor == 0.5

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from spl_onnx.errors import UsageError
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.candidates import find_candidates
 from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.editor import Editor
@@ -24,7 +25,7 @@ def test_choose_completes_the_entries():
     candidates = find_candidates(context, selector(options))
     Editor(context, options).choose(candidates, fixed=False)
     done = [c.entry for c in candidates if c.entry.is_rewritten]
-    assert [entry.settings for entry in done] == [{"predictor": "pruned", "keep": 0.5}] * 2
+    assert [entry.settings for entry in done] == [SiteSettings("pruned", 0.5)] * 2
     assert [entry.macs_per_output for entry in done] == [27, 80]
 
 
@@ -70,7 +71,7 @@ def test_a_shift_is_known_to_the_library_alone(plugin_path):
     model = made.model("y")
     shift = np.array([0.5, -0.25, 0.0, 1.0, -2.0], np.float32)
     plan = rewritten(model, rules="all").plan
-    plan.sites[0].choice, plan.sites[0].settings = "truncate", {"shift": shift.tolist()}
+    plan.sites[0].choice, plan.sites[0].settings = "truncate", SiteSettings(shift=shift.tolist())
     result = rewrite_model(model, RewriteOptions(rules="all"), plan)
     x = {"x": images(2, 3, 7, 7)}
     sums = model.graph.output.add()
@@ -85,14 +86,14 @@ def test_a_shift_is_known_to_the_library_alone(plugin_path):
 
 
 @pytest.mark.parametrize(
-    ("choice", "settings"), [("predict", {"predictor": "int8"}), ("truncate", {"floor": 1.0})]
+    ("choice", "settings"), [("predict", SiteSettings("int8")), ("truncate", SiteSettings(floor=1.0))]
 )
 def test_a_layer_without_activation_may_be_shifted_and_no_more(choice, settings):
     made = Net()
     made.conv(made.input("x", [1, 3, 5, 5]), "y", 4, 3)
     model = made.model("y")
     plan = rewritten(model, rules="all").plan
-    plan.sites[0].choice, plan.sites[0].settings = "truncate", {"shift": [0.5] * 4}
+    plan.sites[0].choice, plan.sites[0].settings = "truncate", SiteSettings(shift=[0.5] * 4)
     node = next(n for n in rewrite_model(model, plan=plan).model.graph.node if n.op_type == "SRMM")
     assert node.input[5] == "y/Bs"
     plan.sites[0].choice, plan.sites[0].settings = choice, settings

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from spl_onnx.errors import UsageError
+from spl_onnx.options import Choice
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.plan import Plan, SitePlan
 
 
@@ -68,3 +70,23 @@ def test_bad_plans(text, message, tmp_path):
 def test_missing_file(tmp_path):
     with pytest.raises(UsageError, match="cannot be read"):
         Plan.read(tmp_path / "plan.json")
+
+
+def test_choice_and_settings_may_be_given_as_json_has_them():
+    entry = SitePlan("a", "conv_relu", "predict", {"predictor": "int8"})
+    assert entry.choice is Choice.PREDICT and entry.settings == SiteSettings("int8")
+    entry.choice, entry.settings = "truncate", {"floor": 0.5, "shift": [1.0]}
+    assert entry.choice is Choice.TRUNCATE and entry.settings.shift == (1.0,)
+    assert entry.as_json()["settings"] == {"floor": 0.5, "shift": [1.0]}
+    with pytest.raises(UsageError, match="site 'a': choice is 'none', wanted one of predict, lossless"):
+        entry.choice = "none"
+    with pytest.raises(UsageError, match="site 'a': unknown settings depth"):
+        entry.settings = {"depth": 3}
+
+
+def test_what_becomes_of_a_site_is_set_at_once():
+    entry = SitePlan("a", "conv_relu", "predict", {"predictor": "int8"}, reason="quick")
+    entry.become(Choice.TRUNCATE, SiteSettings(floor=0.5))
+    assert (entry.choice, entry.settings.floor, entry.reason) == ("truncate", 0.5, "quick")
+    entry.become(Choice.DENSE, reason="slow")
+    assert (entry.choice, entry.settings, entry.reason) == ("dense", SiteSettings(), "slow")

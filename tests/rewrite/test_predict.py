@@ -9,8 +9,9 @@ from onnx import numpy_helper
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.packed import pack
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.predict import default_settings, describe
+from spl_onnx.rewrite.predict import default_settings
 from spl_onnx.rewrite.rewriter import rewrite_model
 from tests.rewrite.builders import Net, only, reason, rewritten
 from tests.rewrite.test_rewriter import net
@@ -67,7 +68,7 @@ def test_settings_from_data_reach_the_nodes_and_come_back_from_the_file():
     plan = Plan([SitePlan("y", "conv_relu", "predict", settings)])
     first = rewrite_model(model, RewriteOptions(), plan=plan)
     again = rewrite_model(model, RewriteOptions(), plan=Plan.from_json(first.plan.to_json()))
-    assert first.plan.sites[0].settings == settings
+    assert first.plan.sites[0].settings == SiteSettings(**settings)
     assert first.model.graph.SerializeToString() == again.model.graph.SerializeToString()
     stored = {t.name: numpy_helper.to_array(t) for t in first.model.graph.initializer}
     assert stored["y/Xscale"].tolist() == np.float32([0.0123, 7]).tolist()
@@ -86,7 +87,10 @@ def test_weights_of_a_plan_reach_the_nodes_and_come_back_from_the_file():
     assert first.model.graph.SerializeToString() == again.model.graph.SerializeToString()
     stored = {t.name: numpy_helper.to_array(t) for t in first.model.graph.initializer}
     np.testing.assert_array_equal(stored["y/Wp"], own)
-    assert describe(settings) == "pruned predictor keeping 0.5 of the weights, fitted, with mean correction"
+    assert (
+        SiteSettings(**settings).describe()
+        == "pruned predictor keeping 0.5 of the weights, fitted, with mean correction"
+    )
 
 
 def test_truncate_is_a_floor_without_a_prediction():
@@ -139,30 +143,8 @@ def test_refuses_sums_too_long_for_int8_but_not_for_pruned():
     ],
 )
 def test_default_settings(options, settings, words):
-    assert default_settings(RewriteOptions(**options)) == settings
-    assert describe(settings).startswith(words)
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"floor": 0.12345}, "outputs up to 0.1235 become 0"),
-        ({"shift": [0.5]}, "bias shifted"),
-        ({"floor": 0.5, "shift": [0.5]}, "outputs up to 0.5 become 0, bias shifted"),
-        ({"floor": 0.0, "shift": []}, "exact (lossless)"),
-        ({"predictor": "int8", "keep": 0.5}, "int8 predictor keeping 0.5 of the weights"),
-        (
-            {"predictor": "pruned", "keep": 0.2, "correction": [0.0]},
-            "pruned predictor keeping 0.2 of the weights, with mean correction",
-        ),
-        (
-            {"predictor": "pruned"},
-            "pruned predictor keeping 1 of the weights, without mean correction (no data)",
-        ),
-    ],
-)
-def test_words_of_settings(settings, words):
-    assert describe(settings) == words
+    made = default_settings(RewriteOptions(**options))
+    assert made == SiteSettings(**settings) and made.describe().startswith(words)
 
 
 def test_a_shift_of_a_plan_moves_the_bias_of_the_predictor_too():

@@ -10,6 +10,7 @@ import pytest
 
 from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET
 from spl_onnx.rewrite import repair
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.process import runner
@@ -150,7 +151,7 @@ def test_an_abort_inside_onnx_runtime_costs_one_site(monkeypatch, plugin_path):
 def test_a_plan_that_fails_keeps_what_is_right(failing):
     failing(if_any({"r1"}))
     plan = rewritten(chain(), no_verify=True).plan
-    plan.sites[4].choice, plan.sites[4].settings = "dense", {}
+    plan.sites[4].choice, plan.sites[4].settings = "dense", NOTHING_SET
     result = rewrite_model(chain(), RewriteOptions(), plan=plan)
     assert [entry.choice for entry in result.plan.sites] == ["predict", "dense"] + ["predict"] * 2 + [
         "dense",
@@ -178,6 +179,6 @@ def test_leave_dense_changes_a_copy():
         [SitePlan("a", "conv_relu", "predict", {"predictor": "int8"}), SitePlan("b", "conv", "lossless")]
     )
     made = leave_dense(plan, {("a", "conv_relu"): "why"})
-    assert [(e.choice, e.settings) for e in made.sites] == [("dense", {}), ("lossless", {})]
+    assert [(e.choice, e.settings) for e in made.sites] == [("dense", NOTHING_SET), ("lossless", NOTHING_SET)]
     assert made.sites[0].reason == "failed verification: why"
-    assert plan.sites[0].choice == "predict" and plan.sites[0].settings
+    assert plan.sites[0].choice == "predict" and plan.sites[0].settings.predictor

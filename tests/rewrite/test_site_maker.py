@@ -6,6 +6,7 @@ import pytest
 
 from spl_onnx.errors import ModelError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET
 from spl_onnx.rewrite import site_maker
 from spl_onnx.rewrite.candidates import Candidate, find_candidates
 from spl_onnx.rewrite.context import ModelContext
@@ -82,7 +83,7 @@ def test_a_site_that_cannot_be_made_is_dense_and_the_others_are_made(monkeypatch
         monkeypatch.setattr(ConvRelu, "rewrite", lambda self, match: [][0])
     result = rewritten(model, no_verify=True)
     by_site = {entry.site: entry for entry in result.plan.sites}
-    assert (by_site["r2"].choice, by_site["r2"].settings) == ("dense", {})
+    assert (by_site["r2"].choice, by_site["r2"].settings) == ("dense", NOTHING_SET)
     assert "Conv 'c2_node' has something that was not foreseen (" in by_site["r2"].reason
     assert ops(result.model).count("SRMM") == 2
     assert ops(result.model).count("Conv") == 1

@@ -10,7 +10,7 @@ from spl_onnx.data.parts import SearchData
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.shapes import Shape
-from spl_onnx.options import RewriteOptions, name_list
+from spl_onnx.options import Choice, RewriteOptions, name_list
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.repair import leave_dense
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
@@ -111,7 +111,7 @@ def _time_results(
             yield timed_result(original, options, settled, {**found.summary, "cost_unit": "time"})
     summary = {**_nothing(found).summary, "cost_unit": "time"}
     # A prediction may cost a little although nothing is truncated; to compute everything costs nothing.
-    exact = tuple(choice for choice in name_list(options.choices) if choice != "predict")
+    exact = tuple(choice for choice in name_list(options.choices) if choice != Choice.PREDICT)
     for allowed in (options, replace(options, choices=exact)):
         choice = choose_by_time(original, allowed, timed, stages, watch)
         yield timed_result(original, allowed, choice, summary)
@@ -119,5 +119,5 @@ def _time_results(
 
 def _everywhere(original: LoadedModel, options: RewriteOptions, levels: ChoiceSettings) -> RewriteResult:
     """The model with all sites at their levels: at least as far from the original as the choice by time."""
-    lossless = replace(trial_options(options), choices="lossless")
-    return converted_alike(original, lossless, levels)["lossless"]
+    lossless = replace(trial_options(options), choices=Choice.LOSSLESS)
+    return converted_alike(original, lossless, levels)[Choice.LOSSLESS]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
 
 from spl_onnx.measure.flops import model_work
 from spl_onnx.measure.shapes import Shape
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
+from spl_onnx.predictors.site_settings import numbers
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.search.budget.search import BudgetSearch, Found
@@ -54,9 +55,9 @@ def flops_plan(original: LoadedModel, options: RewriteOptions, found: Found) -> 
             option.setting.apply(entry)
             entry.reason = option.setting.label
         elif shift is not None:
-            entry.choice, entry.settings, entry.reason = "truncate", {}, "exact but for its bias"
+            entry.become(Choice.TRUNCATE, reason="exact but for its bias")
         else:
-            entry.choice, entry.settings, entry.reason = "dense", {}, "nothing to gain within the budget"
+            entry.become(Choice.DENSE, reason="nothing to gain within the budget")
         if shift is not None:
-            entry.settings["shift"] = [float(value) for value in np.asarray(shift)]
+            entry.settings = replace(entry.settings, shift=numbers(shift))
     return plan

@@ -13,7 +13,7 @@ from spl_onnx.data.parts import SearchData
 from spl_onnx.data.reader import samples_of
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.sites import converted_sites
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.budget.algorithm1 import ORDERS, algorithm_1
@@ -205,9 +205,9 @@ def predicted_everywhere(original: LoadedModel, options: RewriteOptions) -> onnx
     )
     made = rewrite_model(original, base)
     reached = {site.name for site in converted_sites(made.model)}
-    inside = [site for site in made.plan.sites if site.choice == "predict" and site.site not in reached]
+    inside = [site for site in made.plan.sites if site.choice == Choice.PREDICT and site.site not in reached]
     if not inside:
         return made.model
     for site in inside:
-        site.choice, site.settings = "dense", {}
+        site.become(Choice.DENSE)
     return rewrite_model(original, base, made.plan).model

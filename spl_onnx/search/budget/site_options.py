@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 from spl_onnx.calibrate.site import Calibration, PredictorSpec
 from spl_onnx.errors import RuleError
 from spl_onnx.measure.flops import INT8_PRICE
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.budget.calibration import SiteLayer
 from spl_onnx.search.budget.problem import Option, SiteOptions, ladder
 from spl_onnx.search.settings import Setting
@@ -50,7 +51,7 @@ def flop_options(
         unit = price if spec.predictor == "int8" else 1.0
         for made in _predictions(layer, spec):
             cost = flops * (unit * made.kept + made.density)
-            setting = Setting("predict", made.settings, prediction_label(made))
+            setting = Setting(Choice.PREDICT, made.settings, prediction_label(made))
             found.append(Option(setting, cost, made.error, made.density))
     return SiteOptions(layer.site.name, flops, ladder(found, flops), flops)
 
@@ -70,20 +71,20 @@ def truncations(layer: SiteLayer) -> list[tuple[float, Setting]]:
     found: list[tuple[float, Setting]] = []
     floor = 0.0
     for error, made in zip(ERRORS, layer.calibrator.truncate(ERRORS), strict=True):
-        if made.settings["floor"] > floor:  # few samples have few floors
-            floor = made.settings["floor"]
-            found.append((error, Setting("truncate", made.settings, f"floor {floor:.3g}")))
+        if (made.settings.floor or 0.0) > floor:  # few samples have few floors
+            floor = made.settings.floor or 0.0
+            found.append((error, Setting(Choice.TRUNCATE, made.settings, f"floor {floor:.3g}")))
     return found
 
 
-def with_prediction(setting: Setting, predictor: Mapping[str, Any]) -> dict[str, Any]:
+def with_prediction(setting: Setting, predictor: SiteSettings) -> SiteSettings:
     """Settings that predict what a truncation makes 0, so that it need not be computed."""
-    floor = setting.settings.get("floor", 0.0)
-    return {**predictor, "threshold": floor, "floor": floor} if floor else dict(predictor)
+    floor = setting.settings.floor
+    return replace(predictor, threshold=floor, floor=floor) if floor else predictor
 
 
 def prediction_label(made: Calibration) -> str:
     """A prediction in few words."""
-    keep = made.settings.get("keep", 1.0)
+    keep = made.settings.kept
     kept = f" keep {keep:g}" if keep < 1.0 else ""
-    return f"{made.settings['predictor']}{kept}, {made.density:.2f} computed, error {made.error:.2f}"
+    return f"{made.settings.predictor}{kept}, {made.density:.2f} computed, error {made.error:.2f}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spl_onnx.options import Choice
 from spl_onnx.search.time.site_times import SiteTimes
 
 #: Errors of the networks that are timed; other errors lie between them.
@@ -44,11 +45,11 @@ class TimeModel:
 
     def _best(self, site: str, fed_error: float, own_error: float) -> float:
         """The quickest way to compute a site whose producers and whose own outputs are truncated so."""
-        ways = [self._at(site, "dense", 0.0), self._at(site, "lossless", fed_error)]
-        ways.append(self._at(site, "predict", own_error))
+        ways = [self._at(site, Choice.DENSE, 0.0), self._at(site, Choice.LOSSLESS, fed_error)]
+        ways.append(self._at(site, Choice.PREDICT, own_error))
         return min((time for time in ways if time is not None), default=0.0)
 
-    def _at(self, site: str, choice: str, error: float) -> float | None:
+    def _at(self, site: str, choice: Choice, error: float) -> float | None:
         found = [next((t.ms.get(choice) for t in times if t.site == site), None) for times in self.times]
         known = [time for time in found if time is not None]
         if len(known) != len(TIMED):

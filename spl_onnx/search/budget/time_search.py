@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from spl_onnx.measure.evaluate import Progress, Stages, silent_stages
 from spl_onnx.measure.memory import give_back
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
+from spl_onnx.predictors.site_settings import Numbers, numbers
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.predict import default_settings
@@ -18,7 +19,7 @@ from spl_onnx.search.budget.site_options import truncations, with_prediction
 from spl_onnx.search.budget.time_model import TIMED, TimeModel
 from spl_onnx.search.settings import EXACT, Setting
 from spl_onnx.search.time.by_time import converted_alike
-from spl_onnx.search.time.choose import ChoiceSettings
+from spl_onnx.search.time.choose import ChoiceSettings, exactness
 from spl_onnx.search.time.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
 from spl_onnx.search.time.site_times import SiteTimes, site_times
 from spl_onnx.search.time.stopwatch import Stopwatch
@@ -60,7 +61,7 @@ class TimeSearch:
         found = self._search.search(self._search.problem(sites, rest, whole, budget))
         self._search.release()
         settings = {name: option.setting for name, option in found.chosen.items()}
-        shifts = {name: [float(v) for v in values] for name, values in found.shifts.items()}
+        shifts = {name: numbers(values) for name, values in found.shifts.items()}
         return found, self._as_levels(settings, shifts)
 
     def settled(self, plan: Plan) -> Plan:
@@ -71,19 +72,17 @@ class TimeSearch:
         Args:
             plan: the choice by time among levels.
         """
-        made = Plan([replace(entry, settings=dict(entry.settings)) for entry in plan.sites])
+        made = Plan([replace(entry) for entry in plan.sites])
         converted = [entry for entry in made.sites if entry.is_rewritten]
         for entry in converted:
-            entry.settings.pop("shift", None)
+            entry.settings = replace(entry.settings, shift=None)
         config = {entry.site: Setting(entry.choice, entry.settings) for entry in converted}
         shifts = self._search.shifts_of(config, config)
         for entry in converted:
             if entry.site in shifts:
-                entry.settings["shift"] = [float(value) for value in shifts[entry.site]]
-            if entry.choice == "truncate" and not entry.settings:
-                entry.choice = "lossless"
-            elif entry.choice == "lossless" and entry.settings:
-                entry.choice = "truncate"
+                entry.settings = replace(entry.settings, shift=numbers(shifts[entry.site]))
+            if entry.choice != Choice.PREDICT:
+                entry.choice = exactness(entry.settings)
         return made
 
     def _options_of(self, name: str, made: list[tuple[float, Setting]]) -> SiteOptions:
@@ -91,14 +90,14 @@ class TimeSearch:
         options = [Option(setting, self._model.cost(name, error), error) for error, setting in made]
         return SiteOptions(name, exact, ladder(options, exact), exact)
 
-    def _as_levels(self, chosen: Mapping[str, Setting], shifts: Mapping[str, list[float]]) -> ChoiceSettings:
+    def _as_levels(self, chosen: Mapping[str, Setting], shifts: Mapping[str, Numbers]) -> ChoiceSettings:
         levels: ChoiceSettings = {}
         for name, rule in self._rules.items():
             setting = chosen.get(name, EXACT)
-            shift = {"shift": shifts[name]} if name in shifts else {}
+            shift = shifts.get(name)
             levels[name, rule] = {
-                "lossless": {**setting.settings, **shift},
-                "predict": {**with_prediction(setting, self._predictor), **shift},
+                Choice.LOSSLESS: replace(setting.settings, shift=shift),
+                Choice.PREDICT: replace(with_prediction(setting, self._predictor), shift=shift),
             }
         return levels
 
@@ -115,7 +114,7 @@ class TimeSearch:
         made = converted_alike(self._original, self._options, self._at(error))
         with named_nodes(original):
             models = [original, *(result.model for result in made.values())]
-            runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
+            runs = dict(zip((Choice.DENSE, *made), watch.profiles(models, progress), strict=True))
             names = NodeNames.of(original)
         del made, models
         give_back()

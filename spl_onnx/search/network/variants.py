@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from spl_onnx.measure.sites import constants, is_operator
-from spl_onnx.rewrite.predict import predictor_weights
+from spl_onnx.options import Choice
+from spl_onnx.predictors.build import predictor_weights
 from spl_onnx.search.settings import Setting
 from spl_onnx.spec.attributes import PREDICT, SRMM
 
@@ -33,7 +34,7 @@ def variant(
     made = onnx.ModelProto()
     made.CopyFrom(model)
     node = next(n for n in made.graph.node if is_operator(n, SRMM))
-    _set_floor(node, float(setting.settings.get("floor", 0.0)))
+    _set_floor(node, float(setting.settings.floor or 0.0))
     w, b = site_weights(model)
     if shift is not None:
         b = (np.zeros(len(shift), np.float32) if b is None else b) + shift
@@ -41,8 +42,8 @@ def variant(
     if not node.input[_SELECTION:] or not node.input[_SELECTION]:
         return made
     predict = next(n for n in made.graph.node if is_operator(n, PREDICT))
-    if setting.choice == "predict":
-        weights = predictor_weights(w, b, dict(setting.settings))
+    if setting.choice == Choice.PREDICT:
+        weights = predictor_weights(w, b, setting.settings)
         for index, values in enumerate((weights.wp, weights.bp, weights.wscale, weights.xscale), start=1):
             _give(made, predict, index, values)
     else:

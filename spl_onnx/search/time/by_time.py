@@ -20,7 +20,7 @@ import onnx
 from spl_onnx.data.reader import Feeds, samples_of
 from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.memory import give_back
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.repair import leave_dense
@@ -152,12 +152,12 @@ def _with_timing(choice: TimeChoice, options: RewriteOptions, batches: Sequence[
 
 def converted_alike(
     original: LoadedModel, options: RewriteOptions, levels: ChoiceSettings
-) -> dict[str, RewriteResult]:
+) -> dict[Choice, RewriteResult]:
     """The model with every site converted in one way, for each choice that times are compared for."""
     made = {}
     for choice in options.converting_choices:
         exact = replace(options, lossless=True, predictor="auto", keep=None)
-        plain = options if choice == "predict" else exact
+        plain = options if choice == Choice.PREDICT else exact
         plan = None
         if levels:
             plan = candidate_plan(original, plain)
@@ -169,7 +169,7 @@ def converted_alike(
 
 def _measure(
     original: LoadedModel,
-    made: dict[str, RewriteResult],
+    made: dict[Choice, RewriteResult],
     sites: list[SiteNodes],
     watch: Stopwatch,
     progress: Any,
@@ -177,7 +177,7 @@ def _measure(
 ) -> _Measured:
     with named_nodes(original.model):
         models = [original.model, *(result.model for result in made.values())]
-        runs = dict(zip(("dense", *made), watch.profiles(models, progress), strict=True))
+        runs = dict(zip((Choice.DENSE, *made), watch.profiles(models, progress), strict=True))
         names = NodeNames.of(original.model)
     times = site_times(sites, names, runs, fallback)
     settings: ChoiceSettings = {}
@@ -190,7 +190,7 @@ def _measure(
     return _Measured(plan, times, settings, max(layout_ms(found) for found in runs.values()))
 
 
-def _drop_impossible(times: list[SiteTimes], plans: dict[str, Plan]) -> None:
+def _drop_impossible(times: list[SiteTimes], plans: dict[Choice, Plan]) -> None:
     """A version may hold a site in another form than the one it was made for: refused, or not predictable."""
     for choice, plan in plans.items():
         made = {(entry.site, entry.rule) for entry in plan.sites if _is(entry, choice)}
@@ -199,9 +199,9 @@ def _drop_impossible(times: list[SiteTimes], plans: dict[str, Plan]) -> None:
                 site.ms.pop(choice, None)
 
 
-def _is(entry: SitePlan, choice: str) -> bool:
+def _is(entry: SitePlan, choice: Choice) -> bool:
     """Whether a site was made so; lossless ones with settings are called truncate."""
-    return entry.choice == choice or (entry.choice == "truncate" and choice == "lossless")
+    return entry.choice == choice or (entry.choice, choice) == (Choice.TRUNCATE, Choice.LOSSLESS)
 
 
 def _search(
@@ -216,7 +216,7 @@ def _search(
     times = measured.times
 
     def build(choices: Choices) -> onnx.ModelProto:
-        if all(choice == "dense" for choice in choices):
+        if all(choice == Choice.DENSE for choice in choices):
             return original.model
         plan = apply_choices(measured.plan, times, choices, measured.settings)
         return rewrite_model(original, options, plan).model
@@ -232,7 +232,7 @@ def _search(
     verdict = gain(*dense)
     summary = _summary(search, verdict)
     summary |= {"original_ms": dense[0].median, "chosen_ms": dense[1].median}
-    if not verdict.is_real or all(choice == "dense" for choice in search.choices):
+    if not verdict.is_real or all(choice == Choice.DENSE for choice in search.choices):
         reason = f"{verdict.ratio:.3f} x the original's speed, noise {verdict.noise:.3f}"
         return _nothing(measured.plan, times, reason, summary)
     return TimeChoice(apply_choices(measured.plan, times, search.choices, measured.settings), summary)
@@ -255,10 +255,10 @@ def _nothing(
     summary: dict[str, Any] | None = None,
 ) -> TimeChoice:
     """The verdict that the original stays as it is."""
-    dense = apply_choices(plan, times, ("dense",) * len(times), {})
+    dense = apply_choices(plan, times, (Choice.DENSE,) * len(times), {})
     for entry in dense.sites:
         if entry.is_rewritten:
-            entry.choice, entry.settings = "dense", {}
+            entry.become(Choice.DENSE)
     return TimeChoice(
         dense,
         {

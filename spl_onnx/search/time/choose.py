@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
+from spl_onnx.options import TIMED_CHOICES, Choice
+from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.search.time.site_times import SiteTimes
 
 #: What becomes of each site, in the order of the sites.
-Choices = tuple[str, ...]
+Choices = tuple[Choice, ...]
 #: Settings of a site for each choice, by site and rule; those that are not there have none.
-ChoiceSettings = dict[tuple[str, str], dict[str, dict[str, Any]]]
+ChoiceSettings = dict[tuple[str, str], dict[Choice, SiteSettings]]
 
-ORDER = ("dense", "lossless", "predict")
+ORDER = TIMED_CHOICES
 _UNKNOWN = "its dense time could not be measured"
 
 
-def fastest(times: SiteTimes, among: Sequence[str] = ORDER) -> str:
+def fastest(times: SiteTimes, among: Sequence[Choice] = ORDER) -> Choice:
     """The quickest choice; of equal ones the one that changes less, and dense where its time is not known."""
-    if "dense" not in times.ms:
-        return "dense"
-    return min((c for c in ORDER if c in among and c in times.ms), key=times.ms.__getitem__, default="dense")
+    if Choice.DENSE not in times.ms:
+        return Choice.DENSE
+    timed = (choice for choice in ORDER if choice in among and choice in times.ms)
+    return min(timed, key=times.ms.__getitem__, default=Choice.DENSE)
 
 
 def by_node_times(times: Sequence[SiteTimes]) -> Choices:
@@ -35,15 +37,15 @@ def all_converted(times: Sequence[SiteTimes]) -> Choices:
     return tuple(fastest(site, ORDER[1:]) for site in times)
 
 
-def reason_of(times: SiteTimes, choice: str) -> str:
+def reason_of(times: SiteTimes, choice: Choice) -> str:
     """All times of a site, and why a slower one was taken."""
-    if "dense" not in times.ms:
+    if Choice.DENSE not in times.ms:
         return _UNKNOWN
     text = ", ".join(f"{name} {times.ms[name]:.3g} ms" for name in ORDER if name in times.ms)
     return text if choice == fastest(times) else f"{text}; quicker in the whole network"
 
 
-def converted_plan(plan: Plan, choice: str, levels: ChoiceSettings) -> Plan:
+def converted_plan(plan: Plan, choice: Choice, levels: ChoiceSettings) -> Plan:
     """A plan with every convertible site converted in one way, with its settings for it.
 
     Args:
@@ -51,19 +53,23 @@ def converted_plan(plan: Plan, choice: str, levels: ChoiceSettings) -> Plan:
         choice: lossless or predict; what cannot be predicted stays lossless.
         levels: settings of the sites.
     """
-    made = Plan([replace(entry, settings=dict(entry.settings)) for entry in plan.sites])
+    made = Plan([replace(entry) for entry in plan.sites])
     for entry in made.sites:
         if entry.is_rewritten:
-            wanted = choice if entry.choice == "predict" else "lossless"
+            wanted = choice if entry.choice == Choice.PREDICT else Choice.LOSSLESS
             known = levels.get((entry.site, entry.rule), {})
-            _set(entry, wanted, known.get(wanted, entry.settings if wanted == entry.choice else {}))
+            own = entry.settings if wanted == entry.choice else NOTHING_SET
+            _set(entry, wanted, known.get(wanted, own))
     return made
 
 
-def _set(entry: SitePlan, choice: str, settings: Mapping[str, Any]) -> None:
+def exactness(settings: SiteSettings) -> Choice:
     """Lossless with settings is no longer exact, and is called so."""
-    entry.choice = "truncate" if choice == "lossless" and settings else choice
-    entry.settings = dict(settings)
+    return Choice.TRUNCATE if settings.names else Choice.LOSSLESS
+
+
+def _set(entry: SitePlan, choice: Choice, settings: SiteSettings) -> None:
+    entry.become(exactness(settings) if choice == Choice.LOSSLESS else choice, settings)
 
 
 def apply_choices(plan: Plan, times: Sequence[SiteTimes], choices: Choices, settings: ChoiceSettings) -> Plan:
@@ -83,7 +89,7 @@ def apply_choices(plan: Plan, times: Sequence[SiteTimes], choices: Choices, sett
 
 
 def _entry(
-    entry: SitePlan, chosen: dict[tuple[str, str], tuple[SiteTimes, str]], settings: ChoiceSettings
+    entry: SitePlan, chosen: dict[tuple[str, str], tuple[SiteTimes, Choice]], settings: ChoiceSettings
 ) -> SitePlan:
     key = entry.site, entry.rule
     if key not in chosen:
@@ -96,8 +102,9 @@ def _entry(
         reason=reason_of(times, choice),
         layer=entry.layer,
         macs_per_output=entry.macs_per_output,
-        dense_ms=times.ms.get("dense"),
+        dense_ms=times.ms.get(Choice.DENSE),
         now_ms=times.ms.get(choice),
     )
-    _set(made, choice, {} if choice == "dense" else settings.get(key, {}).get(choice, {}))
+    known = {} if choice == Choice.DENSE else settings.get(key, {})
+    _set(made, choice, known.get(choice, NOTHING_SET))
     return made

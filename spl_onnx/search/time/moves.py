@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from spl_onnx.options import Choice
 from spl_onnx.search.time.choose import ORDER, Choices, fastest
 from spl_onnx.search.time.site_times import SiteTimes
 
@@ -42,17 +43,17 @@ def moves(times: Sequence[SiteTimes], choices: Choices) -> list[Move]:
 
 
 def _usable(times: Sequence[SiteTimes]) -> list[int]:
-    return [i for i, site in enumerate(times) if len(site.ms) > 1 and "dense" in site.ms]
+    return [i for i, site in enumerate(times) if len(site.ms) > 1 and Choice.DENSE in site.ms]
 
 
-def _other_side(site: SiteTimes, choice: str) -> str:
-    return fastest(site, ORDER[1:]) if choice == "dense" else "dense"
+def _other_side(site: SiteTimes, choice: Choice) -> Choice:
+    return fastest(site, ORDER[1:]) if choice == Choice.DENSE else Choice.DENSE
 
 
 def _together(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
     """The quarter, half, ... of one side's sites that lose least on the other side."""
     for converted in (False, True):
-        side = [i for i in _usable(times) if (choices[i] != "dense") == converted]
+        side = [i for i in _usable(times) if (choices[i] != Choice.DENSE) == converted]
         other = {i: _other_side(times[i], choices[i]) for i in side}
         side.sort(key=lambda i: times[i].ms[other[i]] - times[i].ms[choices[i]])
         for size in sorted({round(share * len(side)) for share in _SHARES} - {0, 1}):
@@ -61,7 +62,7 @@ def _together(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
 
 def _single(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
     for i, site in enumerate(times):
-        if "dense" not in site.ms:
+        if Choice.DENSE not in site.ms:
             continue
         for other in ORDER:
             if other in site.ms and other != choices[i]:
@@ -70,12 +71,12 @@ def _single(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
 
 def _runs(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
     """Runs of at least two neighbours on the same side of the border, taken to the other side."""
-    for _, group in groupby(_usable(times), key=lambda i: choices[i] != "dense"):
+    for _, group in groupby(_usable(times), key=lambda i: choices[i] != Choice.DENSE):
         run = list(group)
         if len(run) > 1:
             yield _move(times, choices, {i: _other_side(times[i], choices[i]) for i in run})
 
 
-def _move(times: Sequence[SiteTimes], choices: Choices, changes: dict[int, str]) -> Move:
+def _move(times: Sequence[SiteTimes], choices: Choices, changes: dict[int, Choice]) -> Move:
     loss = sum(times[i].ms[new] - times[i].ms[choices[i]] for i, new in changes.items())
     return Move(tuple(changes.get(i, old) for i, old in enumerate(choices)), loss, len(changes))

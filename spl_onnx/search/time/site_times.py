@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spl_onnx.measure.profile import NodeTime, Run
+from spl_onnx.options import Choice
 from spl_onnx.search.time.site_nodes import NodeNames, SiteNodes
 
 #: Conversions between layouts: what they cost depends on the neighbours, so no site owns them.
@@ -31,11 +32,11 @@ class SiteTimes:
 
     site: str
     rule: str
-    ms: dict[str, float] = field(default_factory=dict)
+    ms: dict[Choice, float] = field(default_factory=dict)
 
 
 def site_times(
-    sites: Sequence[SiteNodes], names: NodeNames, runs: dict[str, list[Run]], fallback: Fallback
+    sites: Sequence[SiteNodes], names: NodeNames, runs: dict[Choice, list[Run]], fallback: Fallback
 ) -> list[SiteTimes]:
     """Medians over the runs.
 
@@ -48,16 +49,16 @@ def site_times(
     Returns:
         The times, in the order of `sites`.
     """
-    dense = [_by_key(run, lambda event: names.find(event.name)) for run in runs["dense"]]
+    dense = [_by_key(run, lambda event: names.find(event.name)) for run in runs[Choice.DENSE]]
     found = []
     for site in sites:
-        ms = {}
+        ms: dict[Choice, float] = {}
         if (time := _dense_ms(site, dense)) is None:
             time = fallback(site)
         if time is not None:
-            ms["dense"] = time
+            ms[Choice.DENSE] = time
         found.append(SiteTimes(site.site, site.rule, ms))
-    for choice in (c for c in runs if c != "dense"):
+    for choice in (c for c in runs if c != Choice.DENSE):
         converted = [_by_key(run, lambda event: _site_of(event, names)) for run in runs[choice]]
         for site, times in zip(sites, found, strict=True):
             if any(site.site in run for run in converted):

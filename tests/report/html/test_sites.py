@@ -1,11 +1,11 @@
 """Names of choices."""
 
-from spl_onnx.options import CHOICES
+from spl_onnx.options import Choice
 from spl_onnx.report.html.sites import NAMES, Site
 
 
 def test_every_choice_has_its_name():
-    assert set(NAMES) == set(CHOICES)
+    assert set(NAMES) == set(Choice)
 
 
 def test_unknown_choices_are_dense():

@@ -8,6 +8,7 @@ from onnx import numpy_helper
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.rewrite.rules.conv import Conv
 from tests.rewrite.builders import Net, assert_same, images, only, ops, reason, rewritten
@@ -33,7 +34,7 @@ def test_numbers(norm, idle):
     model = net(norm, idle).model("y")
     result = rewritten(model)
     site = only(result, "conv")
-    assert (site.choice, site.settings, site.layer) == ("lossless", {}, "c_node")
+    assert (site.choice, site.settings, site.layer) == ("lossless", NOTHING_SET, "c_node")
     assert site.site == ("n" if norm else "c")
     assert site.macs_per_output == 4 * 3 * 2
     assert "nothing to predict" in site.reason

@@ -8,6 +8,7 @@ from onnx import TensorProto
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.spec.attributes import LRN
 from tests.rewrite.builders import Net, assert_same, images, only, ops, reason, rewritten
@@ -24,7 +25,7 @@ def test_numbers(attributes):
     model = net(**attributes).model("y")
     result = rewritten(model)
     site = only(result, "lrn")
-    assert (site.site, site.choice, site.settings, site.layer) == ("y", "lossless", {}, "y_node")
+    assert (site.site, site.choice, site.settings, site.layer) == ("y", "lossless", NOTHING_SET, "y_node")
     assert ops(result.model) == [LRN, "Transpose", "Transpose"]
     node = next(node for node in result.model.graph.node if node.op_type == LRN)
     assert (node.domain, node.name) == ("ai.spl.conv", "y/lrn")

@@ -86,7 +86,7 @@ def test_time_gives_less_and_less_away_down_to_exact_layers(plugin_path, watch):
     assert budgets[0] == 0.05 and budgets == sorted(budgets, reverse=True)
     assert {(report["objective"], report["cost_unit"]) for report in reports} == {("time", "time")}
     assert len(checked) == len(results) - 2, "every truncated network is checked before it is made quick"
-    truncated = [any(e.settings.get("floor") for e in result.plan.sites) for result in results]
+    truncated = [any(e.settings.floor for e in result.plan.sites) for result in results]
     assert truncated == [True] * (len(results) - 2) + [False, False]
     assert {entry.choice for entry in results[-1].plan.sites} <= {"dense", "lossless"}
     exact = outputs(model, batches)
@@ -98,7 +98,7 @@ def test_what_the_report_refuses_is_not_made_quick(plugin_path, watch):
     """All levels fail the check: no time is spent on them."""
     _, _, results, checked = tried(check=lambda result: False)
     assert len(checked) == len(SHARES) and len(results) == 2
-    assert not any(e.settings.get("floor") for result in results for e in result.plan.sites)
+    assert not any(e.settings.floor for result in results for e in result.plan.sites)
     for result in checked:
         assert {e.choice for e in result.plan.sites if e.rule != "none"} <= {"lossless", "truncate"}
 
@@ -115,7 +115,7 @@ def test_shifts_of_the_choice_by_time_are_settled(plugin_path, watch, monkeypatc
     monkeypatch.setattr(TimeSearch, "settled", noted)
     _, _, results, _ = tried()
     assert settled and results[0].plan == settled[0]
-    shifts = [e.settings.get("shift") for e in results[0].plan.sites]
+    shifts = [e.settings.shift for e in results[0].plan.sites]
     assert any(shifts)
 
 

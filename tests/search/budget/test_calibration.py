@@ -71,7 +71,7 @@ def test_settings_for_an_error_do_what_they_say(plugin_path):
     """A floor of error 0.2 loses about that much of the output of the layer."""
     layer = next(found for found in layers(residual(), 60) if found.site.name == "sum")
     (made,) = layer.calibrator.truncate([0.2])
-    assert made.settings["floor"] > 0 and 0.1 < made.error <= 0.2000001
+    assert made.settings.floor > 0 and 0.1 < made.error <= 0.2000001
 
 
 def test_activations_are_those_of_the_nodes(plugin_path):
@@ -98,7 +98,7 @@ def test_fitted_weights_do_more_with_as_many(plugin_path, make):
             found.calibrator.predict(spec, [None])[0]
             for found, spec in zip((layer, other), specs, strict=True)
         ]
-        assert ["weights" in found.settings for found in made] == [False, other.can_predict]
+        assert [found.settings.weights is not None for found in made] == [False, other.can_predict]
         errors.append([found.error for found in made])
     assert np.sum(errors, axis=0)[1] < np.sum(errors, axis=0)[0]
 

@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spl_onnx.errors import UsageError
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.budget.evaluator import Evaluator, Journal, fingerprint
 from spl_onnx.search.budget.quality import Quality
 from spl_onnx.search.settings import EXACT, Setting
 
-FLOOR = Setting("truncate", {"floor": 0.5}, "floor 0.5")
-INT8 = Setting("predict", {"predictor": "int8"}, "int8")
+FLOOR = Setting("truncate", SiteSettings(floor=0.5), "floor 0.5")
+INT8 = Setting("predict", SiteSettings(predictor="int8"), "int8")
 
 
 class FakeRunner:
@@ -66,9 +67,9 @@ def test_exact_sites_are_not_counted():
 def test_settings_and_not_labels_tell_configurations_apart():
     ask, _ = evaluator()
     ask({"a": FLOOR})
-    ask({"a": Setting("truncate", {"floor": 0.5}, "another label")})
+    ask({"a": Setting("truncate", SiteSettings(floor=0.5), "another label")})
     assert ask.runs == 1
-    ask({"a": Setting("truncate", {"floor": 0.25}, "floor 0.5")})
+    ask({"a": Setting("truncate", SiteSettings(floor=0.25), "floor 0.5")})
     ask({"b": FLOOR})
     assert ask.runs == 3
 

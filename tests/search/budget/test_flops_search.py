@@ -12,6 +12,7 @@ from spl_onnx.measure.flops import model_work, reduction
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import SCHEMES, RewriteOptions
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import rewrite_model
@@ -83,7 +84,7 @@ def test_entries_say_what_became_of_each_site(plugin_path):
     chosen, moved = entries[site], entries[rest[-1]]
     assert chosen.choice == "predict" and chosen.reason == found.chosen[site].setting.label
     assert chosen.settings == found.chosen[site].setting.settings
-    assert (moved.choice, moved.settings) == ("truncate", {"shift": [0.5] * 4})
+    assert (moved.choice, moved.settings) == ("truncate", SiteSettings(shift=[0.5] * 4))
     assert moved.reason == "exact but for its bias"
     others = [entry for name, entry in entries.items() if name not in (site, rest[-1], "logits")]
     assert {(entry.choice, entry.reason) for entry in others} == {
@@ -95,11 +96,11 @@ def test_entries_say_what_became_of_each_site(plugin_path):
 def test_writing_a_plan_does_not_change_what_was_found(plugin_path):
     model, _, _, flops = prepared("residual")
     found = flops.find(0.03)
-    before = {name: dict(option.setting.settings) for name, option in found.chosen.items()}
+    before = {name: option.setting.settings for name, option in found.chosen.items()}
     for _ in range(2):
         plan = flops_plan(read_model(model), options(), found)
-    assert {name: dict(option.setting.settings) for name, option in found.chosen.items()} == before
-    assert any("shift" in entry.settings for entry in plan.sites)
+    assert {name: option.setting.settings for name, option in found.chosen.items()} == before
+    assert any(entry.settings.shift is not None for entry in plan.sites)
 
 
 def test_nothing_found_is_a_plan_of_dense_sites():
@@ -120,7 +121,7 @@ def test_sites_in_bodies_stay_dense(plugin_path):
 def test_the_predictor_of_the_user(plugin_path, predictor):
     _, _, _, flops = prepared("sequential", predictor)
     found = flops.find(0.05)
-    assert {option.setting.settings["predictor"] for option in found.chosen.values()} == {predictor}
+    assert {option.setting.settings.predictor for option in found.chosen.values()} == {predictor}
 
 
 def test_sites_are_calibrated_once(plugin_path, monkeypatch):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.budget.algorithm1 import ORDERS, algorithm_1
 from spl_onnx.search.budget.lagrange import at_price, lagrange, lowest_price, measured_options, site_losses
 from spl_onnx.search.budget.problem import Option, Problem, SiteOptions
@@ -45,12 +46,12 @@ def test_losses_of_options_alone():
 def test_options_that_are_not_measured_lie_between():
     """A divergence that grows with the square of the error is met exactly by three of its points."""
     errors = [0.03, 0.06, 0.1, 0.15, 0.2, 0.3]
-    made = [Option(Setting("truncate", {"floor": e}), 1.0 - e, e) for e in errors]
+    made = [Option(Setting("truncate", SiteSettings(floor=e)), 1.0 - e, e) for e in errors]
     site = SiteOptions("s", 1.0, tuple(made))
     asked = []
 
     def evaluate(config):
-        asked.append(config["s"].settings["floor"])
+        asked.append(config["s"].settings.floor)
         return Quality(0.0, 5.0 * asked[-1] ** 2)
 
     found = site_losses([site], evaluate, lambda name: None)
@@ -59,11 +60,11 @@ def test_options_that_are_not_measured_lie_between():
 
 
 def test_between_losses_that_are_no_numbers_nothing_is_guessed():
-    made = [Option(Setting("truncate", {"floor": e}), 1.0 - e, e) for e in (0.1, 0.2, 0.3, 0.4)]
+    made = [Option(Setting("truncate", SiteSettings(floor=e)), 1.0 - e, e) for e in (0.1, 0.2, 0.3, 0.4)]
     site = SiteOptions("s", 1.0, tuple(made))
     known = {0.1: 1.0, 0.2: 2.0, 0.4: math.inf}
     found = site_losses(
-        [site], lambda config: Quality(0.0, known[config["s"].settings["floor"]]), lambda name: None
+        [site], lambda config: Quality(0.0, known[config["s"].settings.floor]), lambda name: None
     )
     assert found["s"] == (1.0, 2.0, math.inf, math.inf)
 
@@ -205,7 +206,7 @@ def test_stopping_leaves_the_best_so_far():
 
 def test_options_with_one_setting_are_one_option():
     """Floors of two errors may be the same number."""
-    setting = Setting("truncate", {"floor": 1.0})
+    setting = Setting("truncate", SiteSettings(floor=1.0))
     site = SiteOptions("s", 4.0, (Option(setting, 3.0, 0.1), Option(setting, 2.0, 0.2)))
     problem = Problem([site], 0.0, 4.0, 1.0, lambda config: Quality(0.5, 0.5))
     assert lagrange(problem, {"s": (0.5, 0.5)})["s"].cost == 2.0

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.budget.problem import Option, Problem, SiteOptions, Step, config_of, ladder
 from spl_onnx.search.budget.quality import Quality
 from spl_onnx.search.settings import Setting
 from tests.search.budget.toys import Toy
 
-FLOOR = Setting("truncate", {"floor": 0.5})
+FLOOR = Setting("truncate", SiteSettings(floor=0.5))
 NUMBERS = st.integers(0, 12).map(float)
 
 

@@ -14,6 +14,7 @@ from spl_onnx.errors import DataError, UsageError
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.search.budget.problem import Option, SiteOptions, config_of, ladder
 from spl_onnx.search.budget.quality import Judge
@@ -270,7 +271,7 @@ def test_shifts_where_some_sites_keep_their_bias(plugin_path, make):
     """As in a rewritten model where these sites are dense: nothing of theirs moves."""
     search = searching(make())
     first, *others = [layer.site.name for layer in search.layers()]
-    config = {first: Setting("truncate", {"floor": 0.3})}
+    config = {first: Setting("truncate", SiteSettings(floor=0.3))}
     every = search.shifts_of(config, [first, *others])
     search.evaluator._runner.outputs(config)
     assert all((search.evaluator._runner.shifts[name] == every[name]).all() for name in every)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,8 +12,8 @@ from spl_onnx.calibrate.site import Calibration, PredictorSpec
 from spl_onnx.measure.flops import model_work, reduction
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import RewriteOptions
-from spl_onnx.predictors.settings import predictor_weights
-from spl_onnx.rewrite.plan_settings import validate_settings
+from spl_onnx.predictors.build import predictor_weights
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.budget.calibration import Fitting, site_layers
 from spl_onnx.search.budget.site_options import (
     ERRORS,
@@ -68,8 +69,9 @@ def test_options_are_a_ladder_of_good_settings(plugin_path, make):
         assert costs == sorted(costs, reverse=True) and errors == sorted(errors) and costs[0] < 1000.0
         assert len({option.setting.key for option in made.options}) == len(made.options) > 3
         for option in made.options:
-            settings = json.loads(json.dumps(dict(option.setting.settings)))
-            validate_settings(option.setting.label, option.setting.choice, settings)
+            content = json.loads(json.dumps(option.setting.settings.as_json()))
+            settings = SiteSettings.from_json(content, option.setting.label)
+            settings.validate(option.setting.choice, option.setting.label)
             assert settings == option.setting.settings, "a plan holds all of it"
 
 
@@ -117,7 +119,7 @@ def test_the_price_of_fitted_weights(plugin_path):
     made = flop_options(layer, 1000.0, [spec])
     assert len(made.options) > 2
     for option in made.options:
-        assert "weights" in option.setting.settings
+        assert option.setting.settings.weights is not None
         assert option.cost == pytest.approx(1000.0 * (0.25 + option.density))
 
 
@@ -143,12 +145,12 @@ def test_a_site_that_cannot_be_predicted_has_no_options(plugin_path):
 def test_truncations_of_every_error(plugin_path):
     for layer in layers(sequential()):
         found = truncations(layer)
-        floors = [setting.settings["floor"] for _, setting in found]
+        floors = [setting.settings.floor for _, setting in found]
         assert [error for error, _ in found] == list(ERRORS)
         assert floors == sorted(floors) and floors[0] > 0
         for _, setting in found:
-            validate_settings("here", setting.choice, dict(setting.settings))
-            assert setting.label == f"floor {setting.settings['floor']:.3g}"
+            setting.settings.validate(setting.choice, "here")
+            assert setting.label == f"floor {setting.settings.floor:.3g}"
 
 
 def test_one_floor_is_one_truncation(plugin_path):
@@ -167,19 +169,18 @@ def test_no_truncation_where_outputs_may_be_negative(plugin_path):
     assert layer.activation.clip_min == -np.inf and truncations(layer) == []
 
 
-@pytest.mark.parametrize("predictor", [{"predictor": "int8"}, {"predictor": "pruned", "keep": 0.5}])
+@pytest.mark.parametrize("predictor", [SiteSettings("int8"), SiteSettings("pruned", 0.5)])
 def test_a_floor_is_predicted_as_the_user_wants(predictor):
-    floor = Setting("truncate", {"floor": 0.5})
-    assert with_prediction(floor, predictor) == {**predictor, "threshold": 0.5, "floor": 0.5}
-    made = with_prediction(Setting("lossless"), predictor)
-    assert made == predictor and made is not predictor
+    floor = Setting("truncate", SiteSettings(floor=0.5))
+    assert with_prediction(floor, predictor) == replace(predictor, threshold=0.5, floor=0.5)
+    assert with_prediction(Setting("lossless"), predictor) == predictor
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"predictor": "int8"}, "int8, 0.25 computed, error 0.10"),
-        ({"predictor": "pruned", "keep": 0.15}, "pruned keep 0.15, 0.25 computed, error 0.10"),
+        (SiteSettings("int8"), "int8, 0.25 computed, error 0.10"),
+        (SiteSettings("pruned", 0.15), "pruned keep 0.15, 0.25 computed, error 0.10"),
     ],
 )
 def test_words(settings, words):

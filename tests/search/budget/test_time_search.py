@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,10 +11,10 @@ import pytest
 from spl_onnx.data.parts import SearchData
 from spl_onnx.measure.profile import NodeTime
 from spl_onnx.measure.sessions import create_session, run
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings, numbers
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.plan_settings import validate_settings
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.budget.producers import producers
 from spl_onnx.search.budget.search import BudgetSearch
@@ -120,14 +121,13 @@ def test_a_budget_buys_floors(plugin_path):
     assert {site for site, _ in levels} == set(SITES)
     for (site, rule), level in levels.items():
         assert rule == ("conv_add_relu" if site == "sum" else "conv_relu")
-        floor = found.chosen[site].setting.settings["floor"] if site in found.chosen else None
-        assert level["lossless"].get("floor") == level["predict"].get("floor") == floor
-        assert level["predict"].get("threshold") == floor and level["predict"]["predictor"] == "int8"
-        assert level["lossless"].get("shift") == level["predict"].get("shift")
-        assert ("shift" in level["lossless"]) == (site in found.shifts)
+        floor = found.chosen[site].setting.settings.floor if site in found.chosen else None
+        assert level["lossless"].floor == level["predict"].floor == floor
+        assert level["predict"].threshold == floor and level["predict"].predictor == "int8"
+        assert level["lossless"].shift == level["predict"].shift
+        assert (level["lossless"].shift is not None) == (site in found.shifts)
         for choice, settings in level.items():
-            wanted = "truncate" if choice == "lossless" and settings else choice
-            validate_settings(site, wanted, settings)
+            settings.validate(called(choice, settings), site)
     assert found.shifts, "what lies behind a floor is moved"
 
 
@@ -153,15 +153,22 @@ def test_no_budget_no_floor(plugin_path):
     _, _, _, _, made = prepared(metric="mse")
     found, levels = made.levels(0.0)
     assert found.chosen == {} and found.shifts == {}
-    assert all(level == {"lossless": {}, "predict": {"predictor": "int8"}} for level in levels.values())
+    assert all(
+        level == {"lossless": NOTHING_SET, "predict": SiteSettings("int8")} for level in levels.values()
+    )
 
 
 def test_the_predictor_of_the_user(plugin_path):
     _, _, _, _, made = prepared(predictor="pruned", keep=0.5)
     found, levels = made.levels(0.05)
     for (site, _), level in levels.items():
-        assert (level["predict"]["predictor"], level["predict"]["keep"]) == ("pruned", 0.5)
-        assert ("threshold" in level["predict"]) == (site in found.chosen)
+        assert (level["predict"].predictor, level["predict"].keep) == ("pruned", 0.5)
+        assert (level["predict"].threshold is not None) == (site in found.chosen)
+
+
+def called(choice, settings):
+    """What a plan calls a choice with such settings."""
+    return Choice("truncate" if choice == "lossless" and settings != NOTHING_SET else choice)
 
 
 def plan_with(choices, levels):
@@ -169,10 +176,8 @@ def plan_with(choices, levels):
     entries = []
     for (site, rule), level in levels.items():
         choice = choices[site]
-        settings = {} if choice == "dense" else dict(level[choice])
-        entries.append(
-            SitePlan(site, rule, "truncate" if choice == "lossless" and settings else choice, settings)
-        )
+        settings = NOTHING_SET if choice == "dense" else level[choice]
+        entries.append(SitePlan(site, rule, called(choice, settings), settings))
     return Plan(entries)
 
 
@@ -182,24 +187,24 @@ def test_where_all_are_converted_shifts_stay(plugin_path):
     plan = plan_with(dict.fromkeys(SITES, "lossless"), levels)
     settled = made.settled(plan)
     for before, after in zip(plan.sites, settled.sites, strict=True):
-        assert after.settings.get("floor") == before.settings.get("floor")
-        assert after.settings.get("shift") == before.settings.get("shift")
+        assert after.settings.floor == before.settings.floor
+        assert after.settings.shift == before.settings.shift
         assert after.choice == before.choice
 
 
 def test_behind_a_site_that_stays_dense_nothing_is_missing(plugin_path):
     """Only the first site was truncated, and it stays dense: the network is exact again."""
     _, _, search, _, made = prepared()
-    floor = Setting("truncate", {"floor": 0.4})
+    floor = Setting("truncate", SiteSettings(floor=0.4))
     search.evaluator._runner.outputs({"a": floor})
-    shifts = {name: [float(v) for v in values] for name, values in search.evaluator._runner.shifts.items()}
+    shifts = {name: numbers(values) for name, values in search.evaluator._runner.shifts.items()}
     levels = made._as_levels({"a": floor}, shifts)
     plan = plan_with({"a": "dense", "b": "lossless", "sum": "lossless", "last": "lossless"}, levels)
-    assert all("shift" in entry.settings for entry in plan.sites[1:])
+    assert all(entry.settings.shift is not None for entry in plan.sites[1:])
     settled = made.settled(plan)
     assert [entry.choice for entry in settled.sites] == ["dense", "lossless", "lossless", "lossless"]
-    assert all(entry.settings == {} for entry in settled.sites)
-    assert "shift" in plan.sites[1].settings, "the plan that is passed in stays as it is"
+    assert all(entry.settings == NOTHING_SET for entry in settled.sites)
+    assert plan.sites[1].settings.shift is not None, "the plan that is passed in stays as it is"
 
 
 def test_settled_shifts_are_those_of_the_model_that_is_made(plugin_path):
@@ -211,15 +216,13 @@ def test_settled_shifts_are_those_of_the_model_that_is_made(plugin_path):
     settled = made.settled(plan)
     assert [entry.choice for entry in settled.sites] == ["predict", "dense", "truncate", "truncate"]
     for entry in settled.sites:
-        validate_settings(entry.site, entry.choice, entry.settings)
+        entry.validate()
     config = {
-        e.site: Setting(e.choice, {k: v for k, v in e.settings.items() if k != "shift"})
-        for e in settled.sites
-        if e.is_rewritten
+        e.site: Setting(e.choice, replace(e.settings, shift=None)) for e in settled.sites if e.is_rewritten
     }
     shifts = search.shifts_of(config, ["a", "sum", "last"])
-    assert {e.site: e.settings.get("shift") for e in settled.sites} == {
-        site: [float(v) for v in shifts[site]] if site in shifts else None for site in SITES
+    assert {e.site: e.settings.shift for e in settled.sites} == {
+        site: numbers(shifts[site]) if site in shifts else None for site in SITES
     }
     exact = outputs(model, batches)
     rest = [SitePlan("logits", "none", "dense")]

@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.budget.problem import Option, Problem, SiteOptions
 from spl_onnx.search.budget.quality import Quality
 from spl_onnx.search.settings import Setting
@@ -29,7 +30,7 @@ class Toy:
         for i, (exact, steps) in enumerate(ladders):
             options = []
             for k, (cost, loss) in enumerate(steps, start=1):
-                setting = Setting("truncate", {"floor": float(k)}, f"floor {k}")
+                setting = Setting("truncate", SiteSettings(floor=float(k)), f"floor {k}")
                 options.append(Option(setting, cost, error=float(k)))
                 self.losses[f"s{i}", setting.key] = loss
             sites.append(SiteOptions(f"s{i}", exact, tuple(options), flops=exact))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -10,6 +11,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.data.reader import Feeds
 from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import NOTHING_SET, numbers
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.rewriter import rewrite_model
@@ -232,10 +234,10 @@ def configured(model: onnx.ModelProto, config: Config, shifts=None) -> onnx.Mode
     for entry in plan.sites:
         if not entry.is_rewritten:
             continue
-        entry.choice, entry.settings = "lossless", {}
+        entry.choice, entry.settings = "lossless", NOTHING_SET
         if entry.site in config:
             config[entry.site].apply(entry)
         if shifts and entry.site in shifts:
             entry.choice = "truncate" if entry.choice == "lossless" else entry.choice
-            entry.settings["shift"] = [float(value) for value in shifts[entry.site]]
+            entry.settings = replace(entry.settings, shift=numbers(shifts[entry.site]))
     return rewrite_model(model, RewriteOptions(no_verify=True), Plan.from_json(plan.to_json())).model

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.network.runner import NetworkRunner
 from spl_onnx.search.network.segments import cut
 from spl_onnx.search.network.sessions import SegmentSessions
@@ -16,8 +17,8 @@ from tests.rewrite.test_random_networks import networks
 from tests.search.network.networks import base, configured
 
 SETTINGS = (
-    Setting("truncate", {"floor": 0.5}),
-    Setting("predict", {"predictor": "int8", "threshold": 0.3, "floor": 0.3}),
+    Setting("truncate", SiteSettings(floor=0.5)),
+    Setting("predict", SiteSettings(predictor="int8", threshold=0.3, floor=0.3)),
     EXACT,
 )
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner
 from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.settings import EXACT, Setting
@@ -21,9 +22,9 @@ from tests.search.network.networks import (
     without_activation,
 )
 
-TRUNCATE = Setting("truncate", {"floor": 0.3})
-INT8 = Setting("predict", {"predictor": "int8", "threshold": 0.2, "floor": 0.2})
-PRUNED = Setting("predict", {"predictor": "pruned", "keep": 0.5, "threshold": -0.1})
+TRUNCATE = Setting("truncate", SiteSettings(floor=0.3))
+INT8 = Setting("predict", SiteSettings(predictor="int8", threshold=0.2, floor=0.2))
+PRUNED = Setting("predict", SiteSettings(predictor="pruned", keep=0.5, threshold=-0.1))
 SETTINGS = (TRUNCATE, INT8, PRUNED, EXACT)
 
 

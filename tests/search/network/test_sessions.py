@@ -1,11 +1,12 @@
 import numpy as np
 
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.network.variants import site_weights
 from spl_onnx.search.settings import EXACT, Setting
 from tests.search.network.networks import base, sequential
 
-FLOOR = Setting("truncate", {"floor": 0.1})
+FLOOR = Setting("truncate", SiteSettings(floor=0.1))
 
 
 def network_and_place():
@@ -15,7 +16,7 @@ def network_and_place():
 
 def test_a_session_stays_while_nothing_changes(plugin_path):
     network, i = network_and_place()
-    assert network.session(i, FLOOR) is network.session(i, Setting("truncate", {"floor": 0.1}))
+    assert network.session(i, FLOOR) is network.session(i, Setting("truncate", SiteSettings(floor=0.1)))
 
 
 def test_another_setting_or_shift_replaces_it(plugin_path):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from onnx import numpy_helper
 
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.network.runner import NetworkRunner
 from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.network.shifts import PLACES, Probe, patches, products, shift
@@ -115,7 +116,7 @@ def test_the_shift_of_a_network_in_numpy(plugin_path):
     row = one["input"][:, :1]
     batch = {"input": np.tile(row, (20, 4, 1))}
     runner = NetworkRunner(SegmentSessions(base(model)), [batch])
-    runner.outputs({"one": Setting("truncate", {"floor": FLOOR})})
+    runner.outputs({"one": Setting("truncate", SiteSettings(floor=FLOOR))})
     w = {t.name: np.float64(numpy_helper.to_array(t)) for t in model.graph.initializer}
     exact = np.maximum(row[0, 0] @ w["m.w"] + w["m.b"], 0)
     now = np.where(exact <= FLOOR, 0, exact)

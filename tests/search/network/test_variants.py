@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from onnx import ModelProto, numpy_helper
 
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import constants
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.network.segments import cut
 from spl_onnx.search.network.variants import site_residual, site_weights, variant
 from spl_onnx.search.settings import EXACT, Setting
 from tests.rewrite.builders import TOLERANCE, images, rewritten
 from tests.search.network.networks import base, itself_added, matrices, residual, sequential
 
-FULL = {
-    "predictor": "int8",
-    "keep": 0.5,
-    "threshold": [0.1] * 6,
-    "correction": [0.05] * 6,
-    "input_rms": [0.5, 1.0, 1.5, 0.5, 1.0, 1.5],
-    "xscale": [0.02, 10.0],
-    "floor": 0.2,
-}
+FULL = SiteSettings(
+    predictor="int8",
+    keep=0.5,
+    threshold=[0.1] * 6,
+    correction=[0.05] * 6,
+    input_rms=[0.5, 1.0, 1.5, 0.5, 1.0, 1.5],
+    xscale=[0.02, 10.0],
+    floor=0.2,
+)
 
 
 def segment(model, site):
@@ -49,14 +52,16 @@ def test_exact_is_the_layer_without_a_selection(plugin_path, site):
     for setting in (EXACT, Setting("dense")):
         made = variant(model, setting)
         assert [node.op_type for node in made.graph.node] == ["SRMM"]
-    predicted = outputs(variant(model, Setting("predict", {"predictor": "int8", "threshold": -1e9})), **fed)
+    predicted = outputs(
+        variant(model, Setting("predict", SiteSettings(predictor="int8", threshold=-1e9))), **fed
+    )
     assert np.abs(outputs(made, **fed) - predicted).max() <= TOLERANCE * predicted.max()
 
 
 def test_a_floor_makes_small_outputs_zero_and_keeps_others(plugin_path, site):
     model, fed = site
     exact = outputs(variant(model, EXACT), **fed)
-    cut_off = outputs(variant(model, Setting("truncate", {"floor": 0.5})), **fed)
+    cut_off = outputs(variant(model, Setting("truncate", SiteSettings(floor=0.5))), **fed)
     np.testing.assert_array_equal(cut_off, np.where(exact <= 0.5, 0, exact))
     assert 0 < np.count_nonzero(cut_off) < np.count_nonzero(exact)
 
@@ -64,7 +69,7 @@ def test_a_floor_makes_small_outputs_zero_and_keeps_others(plugin_path, site):
 def test_a_prediction_leaves_out_outputs_and_changes_none(plugin_path, site):
     model, fed = site
     exact = outputs(variant(model, EXACT), **fed)
-    settings = {"predictor": "int8", "threshold": 0.5}
+    settings = SiteSettings("int8", threshold=0.5)
     kept = outputs(variant(model, Setting("predict", settings)), **fed)
     changed = (exact > 0) & (kept == 0)
     assert changed.any() and np.abs(kept - exact)[~changed].max() <= TOLERANCE * exact.max()
@@ -103,7 +108,7 @@ def test_every_setting_reaches_the_predictor(plugin_path, site):
     predict = next(node for node in made.graph.node if node.op_type == "SPLPredict")
     given = [known[name] for name in predict.input[1:5]]
     assert [tensor.data_type for tensor in given] == [3, 1, 1, 1]  # int8, then float32
-    without = {name: value for name, value in FULL.items() if name != "xscale"}
+    without = replace(FULL, xscale=None)
     dynamic = variant(model, Setting("predict", without))
     assert next(node for node in dynamic.graph.node if node.op_type == "SPLPredict").input[4] == ""
     assert (outputs(made, **fed) != outputs(dynamic, **fed)).any()
@@ -113,7 +118,7 @@ def test_the_segment_is_not_changed(site):
     model, _ = site
     before = model.SerializeToString()
     variant(model, Setting("predict", FULL), np.ones(6, np.float32))
-    variant(model, Setting("truncate", {"floor": 1.0}))
+    variant(model, Setting("truncate", SiteSettings(floor=1.0)))
     assert model.SerializeToString() == before
 
 
@@ -126,7 +131,9 @@ def test_a_site_without_a_prediction_and_without_a_bias(plugin_path):
     x = images(1, 4, 4, 8)
     shift = np.linspace(-1, 1, 16).astype(np.float32)
     sums = outputs(variant(made, EXACT), **{node.input[0]: x})
-    moved = outputs(variant(made, Setting("predict", {"predictor": "int8"}), shift), **{node.input[0]: x})
+    moved = outputs(
+        variant(made, Setting("predict", SiteSettings(predictor="int8")), shift), **{node.input[0]: x}
+    )
     # Where the sum stays above 0 it has moved by the shift.
     both = (sums > 0) & (moved > 0)
     assert both.any() and np.abs((moved - sums - shift)[both]).max() <= TOLERANCE * np.abs(sums).max()

@@ -7,6 +7,7 @@ import pytest
 
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import rewrite_and_measure, rewrite_by_time
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.search.time.by_time import choose_by_time
 from tests import datasets
@@ -36,7 +37,7 @@ def test_every_site_gets_its_quickest_form():
     first = found.plan.sites[0]
     assert (first.dense_ms, first.now_ms) == (5.0, 2.0)
     assert first.reason == "dense 5 ms, lossless 2 ms, predict 3 ms"
-    assert found.plan.sites[2].settings == {"predictor": "int8"}
+    assert found.plan.sites[2].settings == SiteSettings(predictor="int8")
     assert found.summary["faster"] and found.summary["speedup"] == pytest.approx(11 / 7.2)
     assert (found.summary["original_ms"], found.summary["chosen_ms"]) == (11.0, pytest.approx(7.2))
 
@@ -62,7 +63,7 @@ def test_only_allowed_choices(options, wanted):
 def test_settings_of_the_user_are_kept():
     predict = {name: ms / 2 for name, ms in QUICK.items()}
     found = choose(FakeWatch(costs(DENSE, QUICK, predict)), predictor="pruned", keep=0.5)
-    assert found.plan.sites[0].settings == {"predictor": "pruned", "keep": 0.5}
+    assert found.plan.sites[0].settings == SiteSettings(predictor="pruned", keep=0.5)
 
 
 def test_rules_limit_the_sites():

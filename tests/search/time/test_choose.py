@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.search.time.choose import all_converted, apply_choices, by_node_times, fastest, reason_of
 from spl_onnx.search.time.site_times import SiteTimes
@@ -45,16 +46,16 @@ def test_a_plan_with_choices_and_times():
     other = SitePlan("logits", "none", "dense", reason="no rule")
     plan = Plan([SitePlan("s", "conv_relu", "lossless", layer="conv", macs_per_output=9), other])
     site = times(dense=2.0, lossless=3.0, predict=1.0)
-    settings = {("s", "conv_relu"): {"predict": {"predictor": "int8"}}}
+    settings = {("s", "conv_relu"): {"predict": SiteSettings("int8")}}
     predicted = apply_choices(plan, [site], ("predict",), settings)
     entry = predicted.sites[0]
     assert (entry.choice, entry.settings, entry.dense_ms, entry.now_ms) == (
         "predict",
-        {"predictor": "int8"},
+        SiteSettings("int8"),
         2.0,
         1.0,
     )
     assert (entry.layer, entry.macs_per_output) == ("conv", 9) and predicted.sites[1] is other
     kept = apply_choices(plan, [site], ("dense",), settings).sites[0]
-    assert (kept.choice, kept.settings, kept.now_ms) == ("dense", {}, 2.0)
+    assert (kept.choice, kept.settings, kept.now_ms) == ("dense", NOTHING_SET, 2.0)
     assert plan.sites[0].choice == "lossless", "the plan that is passed in stays as it is"

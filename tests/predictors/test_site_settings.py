@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import FrozenInstanceError
+
+import numpy as np
 import pytest
 
 from spl_onnx.errors import UsageError
-from spl_onnx.rewrite.plan_settings import validate_settings
+from spl_onnx.options import Choice
+from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings, numbers
 
 INT8, PRUNED = {"predictor": "int8"}, {"predictor": "pruned"}
 
@@ -31,7 +36,7 @@ INT8, PRUNED = {"predictor": "int8"}, {"predictor": "pruned"}
     ],
 )
 def test_good_settings(choice, settings):
-    validate_settings("here", choice, settings)
+    SiteSettings.from_json(settings, "here").validate(Choice(choice), "here")
 
 
 @pytest.mark.parametrize(
@@ -73,4 +78,52 @@ def test_good_settings(choice, settings):
 )
 def test_bad_settings(choice, settings, message):
     with pytest.raises(UsageError, match=f"here: .*{message}"):
-        validate_settings("here", choice, settings)
+        SiteSettings.from_json(settings, "here").validate(Choice(choice), "here")
+
+
+@pytest.mark.parametrize("name", ["keep", "threshold", "floor", "weights", "shift"])
+def test_null_is_no_value(name):
+    with pytest.raises(UsageError, match=f"here: {name} is null"):
+        SiteSettings.from_json({**INT8, name: None}, "here")
+    assert SiteSettings.from_json({"predictor": None, "xscale": None}, "here") == NOTHING_SET
+
+
+def test_settings_come_back_from_json_as_they_were():
+    content = {**PRUNED, "keep": 1, "correction": [0.5, 2], "threshold": -1, "floor": 0.0, "shift": []}
+    made = SiteSettings.from_json(json.loads(json.dumps(content)), "here")
+    assert list(made.as_json().items()) == list(content.items())
+    assert made == SiteSettings(**content) and made.names == tuple(content)
+    assert json.dumps(made.as_json()) == json.dumps(content)
+
+
+def test_settings_do_not_change():
+    with pytest.raises(FrozenInstanceError):
+        NOTHING_SET.floor = 0.5
+    assert NOTHING_SET.as_json() == {} and NOTHING_SET.kept == 1.0 and NOTHING_SET.changes == []
+
+
+def test_numbers_of_an_array_are_those_of_json():
+    made = numbers(np.float32([0.1, -2]))
+    assert made == (float(np.float32(0.1)), -2.0) and {type(value) for value in made} == {float}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"floor": 0.12345}, "outputs up to 0.1235 become 0"),
+        ({"shift": [0.5]}, "bias shifted"),
+        ({"floor": 0.5, "shift": [0.5]}, "outputs up to 0.5 become 0, bias shifted"),
+        ({"floor": 0.0, "shift": []}, "exact (lossless)"),
+        ({"predictor": "int8", "keep": 0.5}, "int8 predictor keeping 0.5 of the weights"),
+        (
+            {"predictor": "pruned", "keep": 0.2, "correction": [0.0]},
+            "pruned predictor keeping 0.2 of the weights, with mean correction",
+        ),
+        (
+            {"predictor": "pruned"},
+            "pruned predictor keeping 1 of the weights, without mean correction (no data)",
+        ),
+    ],
+)
+def test_words_of_settings(settings, words):
+    assert SiteSettings(**settings).describe() == words

@@ -5,7 +5,6 @@ Everything that data said is in the settings, so the same settings always give t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +15,14 @@ from spl_onnx.errors import RuleError
 from spl_onnx.predictors.int8 import build_int8
 from spl_onnx.predictors.packed import unpack
 from spl_onnx.predictors.pruned import prune
+from spl_onnx.predictors.site_settings import Numbers, SiteSettings
 from spl_onnx.predictors.weights import Float, PredictorWeights, layer_weights, per_output
 from spl_onnx.spec.quantize import static_scale
 
 Array = NDArray[Any]
 
 
-def predictor_weights(w: Array, b: Array | None, settings: Mapping[str, Any]) -> PredictorWeights:
+def predictor_weights(w: Array, b: Array | None, settings: SiteSettings) -> PredictorWeights:
     """Build the predictor that `settings` describe.
 
     Both kinds may keep only a part of the weights (`keep`), the most important ones: |w|, or |w| times
@@ -32,9 +32,7 @@ def predictor_weights(w: Array, b: Array | None, settings: Mapping[str, Any]) ->
     Args:
         w: Weights of the layer, `[O,kH,kW,C/group]` or `[O,K]`, float32, finite.
         b: Bias, `[O]`; None is 0.
-        settings: `predictor` ("int8" or "pruned"), and optionally `keep`, `threshold` (one number or `[O]`),
-            `correction` (`[O]`, added to the bias), `input_rms` (`[C]` or `[K]`), `weights` (see `packed`),
-            `xscale` (scale, zero point; int8 only).
+        settings: Of the site, with a predictor.
 
     Raises:
         RuleError: The settings do not fit the layer.
@@ -43,20 +41,20 @@ def predictor_weights(w: Array, b: Array | None, settings: Mapping[str, Any]) ->
     weights = layer_weights(w)
     kept = kept_weights(weights, settings)
     outputs = len(weights)
-    bias = per_output("bias", b, outputs) + per_output("correction", settings.get("correction"), outputs)
-    threshold = per_output("threshold", settings.get("threshold"), outputs)
-    if settings["predictor"] == "int8":
-        return replace(build_int8(kept, bias, threshold), xscale=_static(settings.get("xscale")))
+    bias = per_output("bias", b, outputs) + per_output("correction", settings.correction, outputs)
+    threshold = per_output("threshold", settings.threshold, outputs)
+    if settings.predictor == "int8":
+        return replace(build_int8(kept, bias, threshold), xscale=_static(settings.xscale))
     return PredictorWeights(kept, (bias - threshold).astype(np.float32))
 
 
-def kept_weights(w: Float, settings: Mapping[str, Any]) -> Float:
+def kept_weights(w: Float, settings: SiteSettings) -> Float:
     """What the predictor multiplies before it is rounded; arguments and errors as for `predictor_weights`."""
-    if "weights" in settings:
-        return unpack(settings["weights"], w.shape)
-    rms = settings.get("input_rms")
+    if settings.weights is not None:
+        return unpack(settings.weights, w.shape)
+    rms = settings.input_rms
     spread = None if rms is None else spread_inputs(np.asarray(rms, np.float64), w.shape)
-    return prune(w, settings.get("keep", 1.0), spread)
+    return prune(w, settings.kept, spread)
 
 
 def spread_inputs(values: Array, shape: tuple[int, ...]) -> Array:
@@ -86,7 +84,7 @@ def spread_inputs(values: Array, shape: tuple[int, ...]) -> Array:
     return full.reshape(shape)
 
 
-def _static(xscale: Any) -> NDArray[np.float32] | None:
+def _static(xscale: Numbers | None) -> NDArray[np.float32] | None:
     """`Xscale` of the operator; ModelError where scale or zero point are out of range."""
     if xscale is None:
         return None
