@@ -117,7 +117,7 @@ class Experiment:
             "reduction_full": work.fraction(work.predictor_full),
             "reduction_free": work.fraction(0.0),
             "zero_inputs": work.skippable / work.dense,
-            "evaluations": found.summary["evaluations"],
+            "evaluations": found.summary.evaluations,
             "model": model,
         }
 

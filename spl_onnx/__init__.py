@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 __all__ = ["RewriteResult", "__version__", "get_library_path", "register", "rewrite"]
 
 
-def rewrite(model: onnx.ModelProto | str | Path, data: Any = None, **options: Any) -> RewriteResult:
+def rewrite(model: onnx.ModelProto | str | Path, data: object = None, **options: object) -> RewriteResult:
     """Rewrite a model; the model that is passed in is not changed, and nothing is written.
 
     Args:

@@ -33,7 +33,7 @@ _ROUNDING = 1e-9
 
 
 def rewrite_and_measure(
-    model: onnx.ModelProto | str | Path, data: Any, options: dict[str, Any]
+    model: onnx.ModelProto | str | Path, data: object, options: dict[str, Any]
 ) -> RewriteResult:
     """`spl_onnx.rewrite` with its keywords as a dict.
 

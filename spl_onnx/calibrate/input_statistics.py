@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import DataError
 
 Vector = NDArray[np.float64]
@@ -26,7 +25,7 @@ class InputStatistics:
         self._sum, self._squares = np.zeros(channels), np.zeros(channels)
         self._values = 0
 
-    def add(self, x: NDArray[Any]) -> None:
+    def add(self, x: Array) -> None:
         """Count one batch, float32 [..., channels].
 
         Raises:

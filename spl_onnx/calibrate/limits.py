@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.calibrate.curves import Curves
 from spl_onnx.calibrate.levels import Effect, Levels, effect
 from spl_onnx.calibrate.outcomes import Outcomes
@@ -88,6 +88,6 @@ class ThresholdPerChannel(Limits):
         return SiteSettings(threshold=thresholds), self._levels.effect(limit)
 
 
-def short_list(values: NDArray[Any]) -> Numbers:
+def short_list(values: Array) -> Numbers:
     """Numbers with six digits, enough for settings and short in a plan."""
     return tuple(float(f"{value:.6g}") for value in values.tolist())

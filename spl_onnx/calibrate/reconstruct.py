@@ -14,18 +14,15 @@ to solve each of them exactly would take the cube of the kept weights per filter
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.calibrate.samples import SiteSamples
 from spl_onnx.calibrate.scores import by_group, mean_inputs
 from spl_onnx.errors import RuleError
 from spl_onnx.predictors.pruned import kept_count, most_important
 from spl_onnx.predictors.weights import Float, layer_weights
-
-Array = NDArray[Any]
 
 #: Weights that stay in every step, and iterations of its fit; a wanted share gets more of them. Steps of
 #: .75 or .5 are worse, twice the iterations hardly better.

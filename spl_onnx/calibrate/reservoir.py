@@ -7,10 +7,11 @@ first one of each image, then a second one, and so on. Where ranks tie, chance d
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spl_onnx.arrays import Array
 
 Ints = NDArray[np.int64]
 
@@ -72,7 +73,7 @@ class Reservoir:
         """Number of the image that each slot is from."""
         return self._image[slots]
 
-    def _draw(self, units: int) -> tuple[NDArray[Any], Ints]:
+    def _draw(self, units: int) -> tuple[Array, Ints]:
         """Rank plus a fraction that is the image's own, and number, of the units that may be kept."""
         lead = self._rng.random()
         unit = self._rng.permutation(units)[: len(self._keys)]

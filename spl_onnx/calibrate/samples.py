@@ -6,11 +6,11 @@ Matrices are taken as images of one row with a 1x1 kernel; a place is a row of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.calibrate.blocks import Block
 from spl_onnx.calibrate.input_statistics import InputStatistics
 from spl_onnx.calibrate.reservoir import Reservoir
@@ -19,7 +19,6 @@ from spl_onnx.spec.attributes import ConvGeometry, Pooling
 from spl_onnx.spec.quantize import dynamic_scale
 from spl_onnx.spec.shapes import conv_direction, pool_direction
 
-Array = NDArray[Any]
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.calibrate.samples import SiteSamples
 from spl_onnx.predictors.weights import PredictorWeights
 from spl_onnx.spec.quantize import INPUT_LEVELS, WEIGHT_LEVELS, quantize_input, static_scale
 
-Array = NDArray[Any]
 Float = NDArray[np.float32]
 
 #: So many int8 products sum to a whole number that float32 holds exactly, in any order.

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.calibrate.blocks import Block
 from spl_onnx.calibrate.levels import Levels
 from spl_onnx.calibrate.limits import AllSelected, Limits, OneThreshold, ThresholdPerChannel, short_list
@@ -32,7 +32,6 @@ from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.predictors.weights import layer_weights
 from spl_onnx.spec.attributes import Activation, Pooling
 
-Array = NDArray[Any]
 Float = NDArray[np.float32]
 
 #: Noise of a predictor is taken as at least this share of the spread of its scores.

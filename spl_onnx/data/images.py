@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.inputs import InputSpec, shape_text
 from spl_onnx.data.labels import read_labels
 from spl_onnx.data.preprocess import Preprocess, load_pixels, normalise
@@ -55,7 +55,7 @@ class ImageFolderReader(Reader):
         """Number of images."""
         return len(self._files)
 
-    def batches(self) -> Iterator[tuple[Feeds, NDArray[Any] | None]]:
+    def batches(self) -> Iterator[tuple[Feeds, Array | None]]:
         """Yield ({input: [n, C, H, W] float32}, classes [n] int64 or None)."""
         for start in range(0, len(self._files), self._batch):
             part = slice(start, start + self._batch)

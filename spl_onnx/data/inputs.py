@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Feeds
 from spl_onnx.errors import DataError
 from spl_onnx.spec.messages import element_type, known_sizes
@@ -121,7 +121,7 @@ def check_feeds(feeds: Feeds, specs: list[InputSpec], where: str) -> None:
         check_array(array, wanted[name], f"{where}: input {name!r}")
 
 
-def check_array(array: NDArray[Any], spec: InputSpec, where: str) -> None:
+def check_array(array: Array, spec: InputSpec, where: str) -> None:
     """Check one array.
 
     Raises:

@@ -10,8 +10,8 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.inputs import InputSpec, check_array
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError
@@ -59,7 +59,7 @@ class NpzReader(Reader):
         """Number of samples."""
         return self._count
 
-    def batches(self) -> Iterator[tuple[Feeds, NDArray[Any] | None]]:
+    def batches(self) -> Iterator[tuple[Feeds, Array | None]]:
         """Yield (feeds, labels or None) in the order of the files."""
         left = self._count
         for _, members in self._files:
@@ -68,9 +68,7 @@ class NpzReader(Reader):
             if count:
                 yield from self._file_batches(members, count)
 
-    def _file_batches(
-        self, members: dict[str, Member], count: int
-    ) -> Iterator[tuple[Feeds, NDArray[Any] | None]]:
+    def _file_batches(self, members: dict[str, Member], count: int) -> Iterator[tuple[Feeds, Array | None]]:
         streams = {name: _rows(member, self._batch, count) for name, member in members.items()}
         for _ in range(0, count, self._batch):
             feeds = {name: next(stream) for name, stream in streams.items()}
@@ -154,7 +152,7 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
     return tuple(int(size) for size in shape), bool(fortran), dtype
 
 
-def _rows(member: Member, batch: int, count: int) -> Iterator[NDArray[Any]]:
+def _rows(member: Member, batch: int, count: int) -> Iterator[Array]:
     """Yield `count` rows of an array, `batch` at a time, decompressing no further than needed."""
     row_shape = member.shape[1:]
     row_bytes = value_count(row_shape) * member.dtype.itemsize

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.inputs import InputSpec, input_specs, pin_shapes
 from spl_onnx.data.reader import Feeds, Reader, samples_of
 from spl_onnx.data.sources import DataOptions, open_data
@@ -30,7 +29,7 @@ class SearchData:
     """
 
     batches: Sequence[Feeds]
-    labels: NDArray[Any] | None = None
+    labels: Array | None = None
 
     @property
     def samples(self) -> int:
@@ -55,7 +54,7 @@ class SearchData:
 def search_data(reader: Reader) -> SearchData:
     """All samples of a reader, in memory."""
     batches: list[Feeds] = []
-    labels: list[NDArray[Any]] = []
+    labels: list[Array] = []
     reader.rewind()
     while (feeds := reader.get_next()) is not None:
         batches.append(feeds)

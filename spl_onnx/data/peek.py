@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Feeds, Reader, samples_of
 from spl_onnx.errors import DataError
 
@@ -20,12 +20,12 @@ class Replay(Reader):
         rest: the reader they came from.
     """
 
-    def __init__(self, kept: list[tuple[Feeds, NDArray[Any] | None]], rest: Reader) -> None:
+    def __init__(self, kept: list[tuple[Feeds, Array | None]], rest: Reader) -> None:
         super().__init__()
         self._kept = kept
         self._rest = rest
 
-    def batches(self) -> Iterator[tuple[Feeds, NDArray[Any] | None]]:
+    def batches(self) -> Iterator[tuple[Feeds, Array | None]]:
         """Yield (feeds, labels) from the first batch on; the kept ones are dropped on the way."""
         while self._kept:
             yield self._kept.pop(0)
@@ -57,7 +57,7 @@ def peek(reader: Reader, samples: int) -> tuple[list[Feeds], Reader]:
     Raises:
         DataError: the data is empty.
     """
-    kept: list[tuple[Feeds, NDArray[Any] | None]] = []
+    kept: list[tuple[Feeds, Array | None]] = []
     count = 0
     while count < samples and (feeds := reader.get_next()) is not None:
         kept.append((feeds, reader.last_labels))

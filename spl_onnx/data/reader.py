@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sized
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import DataError
 
-Feeds = dict[str, NDArray[Any]]
+Feeds = dict[str, Array]
 
 
 def samples_of(feeds: Feeds) -> int:
@@ -37,13 +37,13 @@ class Reader(ABC):
             reference outputs [n, ...] float32; None where the data has none.
     """
 
-    last_labels: NDArray[Any] | None = None
+    last_labels: Array | None = None
 
     def __init__(self) -> None:
-        self._batches: Iterator[tuple[Feeds, NDArray[Any] | None]] | None = None
+        self._batches: Iterator[tuple[Feeds, Array | None]] | None = None
 
     @abstractmethod
-    def batches(self) -> Iterator[tuple[Feeds, NDArray[Any] | None]]:
+    def batches(self) -> Iterator[tuple[Feeds, Array | None]]:
         """Yield (feeds, labels) from the first batch on; no more than one batch is held in memory."""
 
     @abstractmethod
@@ -76,7 +76,7 @@ class ForeignReader(Reader):
         self._check = check
         self._started = False
 
-    def batches(self) -> Iterator[tuple[Feeds, NDArray[Any] | None]]:
+    def batches(self) -> Iterator[tuple[Feeds, Array | None]]:
         """Yield what the object gives until it gives None."""
         self._started = True
         while (feeds := self._source.get_next()) is not None:
@@ -102,7 +102,7 @@ class ForeignReader(Reader):
         return len(self._source) if isinstance(self._source, Sized) else 0
 
 
-def _array(labels: Any) -> NDArray[Any]:
+def _array(labels: object) -> Array:
     try:
         return np.asarray(labels)
     except ValueError as error:  # rows of different lengths

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from spl_onnx.data.images import ImageFolderReader
 from spl_onnx.data.inputs import InputSpec, check_feeds
@@ -71,7 +70,7 @@ class DataOptions:
         return replace(chosen, **{name: value for name, value in given.items() if value is not None})
 
 
-def open_data(source: Any, specs: list[InputSpec], options: DataOptions | None = None) -> Reader:
+def open_data(source: object, specs: list[InputSpec], options: DataOptions | None = None) -> Reader:
     """Open calibration or evaluation data.
 
     Args:

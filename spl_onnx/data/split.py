@@ -10,11 +10,11 @@ period k. Nothing is random: the same data gives the same parts.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.images import ImageFolderReader
 from spl_onnx.data.npz import NpzReader
 from spl_onnx.data.peek import Replay, peek
@@ -30,7 +30,7 @@ MEMORY = 1 << 30
 #: Their length is the number of samples; other readers may count batches, or not know.
 _EXACT = (ImageFolderReader, NpzReader)
 _GOLDEN = (5**0.5 - 1) / 2
-Batch = tuple[Feeds, NDArray[Any] | None]
+Batch = tuple[Feeds, Array | None]
 
 
 def split_reader(
@@ -220,7 +220,7 @@ def _count(reader: Reader) -> int:
     return total
 
 
-def _sample(feeds: Feeds, labels: NDArray[Any] | None, index: int, count: int) -> Batch:
+def _sample(feeds: Feeds, labels: Array | None, index: int, count: int) -> Batch:
     """One sample of a batch of `count`, copied: the source may fill the same arrays again."""
     if labels is not None and len(labels) != count:
         raise DataError(f"labels: got {len(labels)} for a batch of {count} samples, wanted one for each")
@@ -231,7 +231,7 @@ def _sample(feeds: Feeds, labels: NDArray[Any] | None, index: int, count: int) -
     return one, None if labels is None else _copy(labels[part])
 
 
-def _copy(labels: NDArray[Any] | None) -> NDArray[Any] | None:
+def _copy(labels: Array | None) -> Array | None:
     return None if labels is None else np.array(labels)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import onnx
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.inputs import InputSpec, check_feeds
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError
@@ -39,7 +38,7 @@ class TestSetReader(Reader):
         """Number of data sets."""
         return len(self._folders)
 
-    def batches(self) -> Iterator[tuple[Feeds, NDArray[Any] | None]]:
+    def batches(self) -> Iterator[tuple[Feeds, Array | None]]:
         """Yield (feeds, None) for each data set."""
         for folder in self._folders:
             yield self._feeds(folder), None
@@ -55,7 +54,7 @@ def _number(folder: Path) -> tuple[int, str]:
     return (int(digits.group(1)) if digits else 0), folder.name
 
 
-def _tensor(path: Path) -> NDArray[Any]:
+def _tensor(path: Path) -> Array:
     try:
         tensor = onnx.load_tensor(str(path))
     except FileNotFoundError:

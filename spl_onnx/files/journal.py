@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from spl_onnx.files.kinds import checked_name, describe
+from spl_onnx.files.kinds import checked_name, kind_of
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
@@ -31,7 +31,7 @@ def locked_journal(path: str | Path, *, create: bool = True) -> Iterator[BinaryI
     with os.fdopen(descriptor, "r+b", buffering=0) as file:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, f"is {describe(mode)}, wanted a plain file")
+            raise OSError(errno.EINVAL, f"is {kind_of(mode)}, wanted a plain file")
         with suppress(OSError):  # there are file systems without locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield file

@@ -18,7 +18,7 @@ _KINDS = (
 )
 
 
-def describe(mode: int) -> str:
+def kind_of(mode: int) -> str:
     """What kind of file a mode belongs to, in words."""
     return next((words for test, words in _KINDS if test(mode)), "a file")
 

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from spl_onnx.files.kinds import checked_name, describe, descriptor_of
+from spl_onnx.files.kinds import checked_name, descriptor_of, kind_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def resolve_output(name: str | os.PathLike[str]) -> Output:
         return _behind_link(named, old) if named.is_symlink() else Output(named, old=old)
     if stat.S_ISFIFO(old.st_mode) or stat.S_ISCHR(old.st_mode):
         return Output(named, is_stream=True, old=old)
-    raise OSError(errno.EINVAL, f"is {describe(old.st_mode)}, wanted the name of a file")
+    raise OSError(errno.EINVAL, f"is {kind_of(old.st_mode)}, wanted the name of a file")
 
 
 def _behind_link(link: Path, old: os.stat_result | None) -> Output:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from spl_onnx.files.kinds import checked_name, describe, descriptor_of
+from spl_onnx.files.kinds import checked_name, descriptor_of, kind_of
 
 # Without O_NONBLOCK a pipe without a writer blocks for ever; a plain file does not care.
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -32,7 +32,7 @@ def open_plain(path: str | os.PathLike[str], *, follow: bool = True, folder: int
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            raise OSError(errno.EINVAL, f"is {describe(mode)}, wanted a plain file")
+            raise OSError(errno.EINVAL, f"is {kind_of(mode)}, wanted a plain file")
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -76,7 +76,7 @@ def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
 def _drained(descriptor: int, limit: int) -> bytes:
     mode = os.fstat(descriptor).st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-        raise OSError(errno.EINVAL, f"is {describe(mode)}, wanted a file or a pipe")
+        raise OSError(errno.EINVAL, f"is {kind_of(mode)}, wanted a file or a pipe")
     content = bytearray()
     while chunk := os.read(descriptor, _CHUNK):
         content += chunk

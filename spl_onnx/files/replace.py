@@ -16,7 +16,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from spl_onnx.files.data_names import HashedFile, data_names, free_name
-from spl_onnx.files.kinds import describe
+from spl_onnx.files.kinds import kind_of
 from spl_onnx.files.litter import remove_litter, remove_unused
 from spl_onnx.files.locks import locked_folder, sync_folder
 from spl_onnx.files.output import Output
@@ -146,5 +146,5 @@ def _refuse_other_kinds(target: Path) -> None:
         return
     if not stat.S_ISREG(mode):
         raise OSError(
-            errno.EINVAL, f"has become {'a link' if stat.S_ISLNK(mode) else describe(mode)} meanwhile"
+            errno.EINVAL, f"has become {'a link' if stat.S_ISLNK(mode) else kind_of(mode)} meanwhile"
         )

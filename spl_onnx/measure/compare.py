@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Reader
 from spl_onnx.errors import DataError
 from spl_onnx.measure.confidence import Confidence, Values
@@ -57,7 +56,7 @@ class Comparison:
         return self.confidence.images
 
 
-def choose_metric(name: str, labels: NDArray[Any] | None, outputs: NDArray[Any]) -> Metric:
+def choose_metric(name: str, labels: Array | None, outputs: Array) -> Metric:
     """The metric for the data at hand.
 
     Args:
@@ -76,7 +75,7 @@ def choose_metric(name: str, labels: NDArray[Any] | None, outputs: NDArray[Any])
     return TABLE[name]
 
 
-def _automatic(labels: NDArray[Any] | None, outputs: NDArray[Any]) -> str:
+def _automatic(labels: Array | None, outputs: Array) -> str:
     if is_classes(labels, outputs):
         return "top1"
     if labels is not None:
@@ -84,7 +83,7 @@ def _automatic(labels: NDArray[Any] | None, outputs: NDArray[Any]) -> str:
     return "agreement" if outputs.ndim == 2 and outputs.shape[1] > 1 else "mse"
 
 
-def truth_of(metric: Metric, labels: NDArray[Any] | None, outputs: NDArray[Any]) -> NDArray[Any]:
+def truth_of(metric: Metric, labels: Array | None, outputs: Array) -> Array:
     """What outputs are measured against: labels where the metric uses them, else the original's outputs."""
     uses_labels = metric.name == "top1" or (
         metric.name == "psnr" and labels is not None and labels.shape == outputs.shape
@@ -101,7 +100,7 @@ class _Pairs:
         self._values: dict[str, list[Values]] = {}
         self._largest = 0.0
 
-    def add(self, before: NDArray[Any], after: NDArray[Any], labels: NDArray[Any] | None) -> None:
+    def add(self, before: Array, after: Array, labels: Array | None) -> None:
         """Add the first outputs of both networks for one batch."""
         if before.shape != after.shape:
             raise DataError(

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Feeds, Reader, samples_of
 from spl_onnx.errors import DataError, ModelError
 from spl_onnx.measure.confidence import Values, bootstrap_interval
 from spl_onnx.measure.metrics import psnr, top_k
 
 #: Runs one batch and gives the network's outputs; the first one is judged.
-Runner = Callable[[Feeds], list[NDArray[Any]]]
+Runner = Callable[[Feeds], list[Array]]
 #: Told after every batch how many samples it had.
 Progress = Callable[[int], None]
 #: Opens the progress of one stage of long work: what it does, and how much there is to do (None = unknown).
@@ -52,12 +51,12 @@ class Evaluation:
     intervals: dict[str, tuple[float, float]]
 
 
-def is_classes(labels: NDArray[Any] | None, outputs: NDArray[Any]) -> bool:
+def is_classes(labels: Array | None, outputs: Array) -> bool:
     """Whether the labels are class numbers, one per sample."""
     return labels is not None and labels.ndim == 1 and outputs.ndim >= 2
 
 
-def first_output(outputs: list[NDArray[Any]]) -> NDArray[Any]:
+def first_output(outputs: list[Array]) -> Array:
     """What is judged of the outputs for a batch.
 
     Raises:
@@ -73,7 +72,7 @@ def first_output(outputs: list[NDArray[Any]]) -> NDArray[Any]:
     return first
 
 
-def check_labels(labels: NDArray[Any], outputs: NDArray[Any]) -> None:
+def check_labels(labels: Array, outputs: Array) -> None:
     """Labels must be classes of this network or reference outputs of its shape."""
     if labels.shape == outputs.shape:
         if labels.dtype.kind not in _NUMBERS:
@@ -91,7 +90,7 @@ def check_labels(labels: NDArray[Any], outputs: NDArray[Any]) -> None:
         raise DataError(f"labels go from {labels.min()} to {labels.max()}, wanted 0 to {classes - 1}")
 
 
-def batches(reader: Reader) -> Any:
+def batches(reader: Reader) -> Iterator[tuple[Feeds, Array | None, int]]:
     """Yield (feeds, labels, samples) of all batches.
 
     Raises:
@@ -131,7 +130,7 @@ def evaluate(run: Runner, reader: Reader, progress: Progress = silent) -> Evalua
     )
 
 
-def _against_labels(outputs: NDArray[Any], labels: NDArray[Any]) -> dict[str, Values]:
+def _against_labels(outputs: Array, labels: Array) -> dict[str, Values]:
     if is_classes(labels, outputs):
         return {"top1": top_k(outputs, labels, 1), "top5": top_k(outputs, labels, 5)}
     return {"psnr": psnr(outputs, labels)}

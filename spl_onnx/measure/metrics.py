@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import UsageError
 from spl_onnx.measure.confidence import Confidence, Values, of_decisions, of_differences
 
 METRICS = ("top1", "agreement", "mse", "cosine", "psnr")
 
 
-def _rows(x: NDArray[Any]) -> Values:
+def _rows(x: Array) -> Values:
     return np.asarray(x.reshape(len(x), -1), np.float64)
 
 
-def decisions(outputs: NDArray[Any]) -> NDArray[np.int64]:
+def decisions(outputs: Array) -> NDArray[np.int64]:
     """The class with the highest score, [n] int64; the first one on ties."""
     return np.asarray(np.argmax(outputs.reshape(len(outputs), -1), axis=1), np.int64)
 
 
-def top_k(outputs: NDArray[Any], labels: NDArray[Any], k: int) -> Values:
+def top_k(outputs: Array, labels: Array, k: int) -> Values:
     """1 where fewer than `k` classes score higher than the right one, else 0."""
     scores = _rows(outputs)
     right = np.take_along_axis(scores, labels.reshape(-1, 1).astype(np.int64), axis=1)
@@ -38,17 +38,17 @@ def top_k(outputs: NDArray[Any], labels: NDArray[Any], k: int) -> Values:
     return np.asarray((~behind).sum(axis=1) < k, np.float64)
 
 
-def top1(outputs: NDArray[Any], labels: NDArray[Any]) -> Values:
+def top1(outputs: Array, labels: Array) -> Values:
     """1 where the decision is the label."""
     return top_k(outputs, labels, 1)
 
 
-def agreement(outputs: NDArray[Any], reference: NDArray[Any]) -> Values:
+def agreement(outputs: Array, reference: Array) -> Values:
     """1 where both networks decide for the same class."""
     return np.asarray(decisions(outputs) == decisions(reference), np.float64)
 
 
-def mse(outputs: NDArray[Any], reference: NDArray[Any]) -> Values:
+def mse(outputs: Array, reference: Array) -> Values:
     """Mean squared difference divided by the mean square of the reference."""
     got, wanted = _rows(outputs), _rows(reference)
     error = np.mean((got - wanted) ** 2, axis=1)
@@ -58,7 +58,7 @@ def mse(outputs: NDArray[Any], reference: NDArray[Any]) -> Values:
     return ratio
 
 
-def cosine(outputs: NDArray[Any], reference: NDArray[Any]) -> Values:
+def cosine(outputs: Array, reference: Array) -> Values:
     """Cosine of the angle between both outputs; 1 when both are all zero."""
     got, wanted = _rows(outputs), _rows(reference)
     norms = np.linalg.norm(got, axis=1) * np.linalg.norm(wanted, axis=1)
@@ -68,7 +68,7 @@ def cosine(outputs: NDArray[Any], reference: NDArray[Any]) -> Values:
     return result
 
 
-def psnr(outputs: NDArray[Any], reference: NDArray[Any]) -> Values:
+def psnr(outputs: Array, reference: Array) -> Values:
     """Peak signal-to-noise ratio in dB of images, on the 0..1 or the 0..255 scale, clipped to that scale.
 
     The scale is 1 when no value of the reference is above 1, else 255. Equal images give infinity.
@@ -92,7 +92,7 @@ class Metric:
     """
 
     name: str
-    measure: Callable[[NDArray[Any], NDArray[Any]], Values]
+    measure: Callable[[Array, Array], Values]
     sign: int
     decides: bool = False
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError, PluginError, UsageError
 from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.options import PROVIDERS, check_threads
@@ -129,8 +128,8 @@ def _session(source: str | bytes, options: ort.SessionOptions, providers: list[s
 
 
 def run(
-    session: ort.InferenceSession, feeds: dict[str, NDArray[Any]], outputs: Sequence[str] | None = None
-) -> list[NDArray[Any]]:
+    session: ort.InferenceSession, feeds: dict[str, Array], outputs: Sequence[str] | None = None
+) -> list[Array]:
     """Run a session.
 
     Raises:

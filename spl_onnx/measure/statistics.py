@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Feeds
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.sessions import create_session, run
@@ -68,7 +67,7 @@ class CountingModel:
         with extra_outputs(model, self._watched, {site.selection for site in self._sites if site.selection}):
             self._session = create_session(model, threads=threads)
 
-    def __call__(self, feeds: Feeds) -> list[NDArray[Any]]:
+    def __call__(self, feeds: Feeds) -> list[Array]:
         """Run one batch, count, and give the model's outputs."""
         self.seen = {name: array.shape for name, array in feeds.items()}
         values = run(self._session, feeds, self._outputs + self._watched)

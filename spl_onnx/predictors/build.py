@@ -6,11 +6,11 @@ Everything that data said is in the settings, so the same settings always give t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import RuleError
 from spl_onnx.predictors.int8 import build_int8
 from spl_onnx.predictors.packed import unpack
@@ -18,8 +18,6 @@ from spl_onnx.predictors.pruned import prune
 from spl_onnx.predictors.site_settings import Numbers, SiteSettings
 from spl_onnx.predictors.weights import Float, PredictorWeights, layer_weights, per_output
 from spl_onnx.spec.quantize import static_scale
-
-Array = NDArray[Any]
 
 
 def predictor_weights(w: Array, b: Array | None, settings: SiteSettings) -> PredictorWeights:

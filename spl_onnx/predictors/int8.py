@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import RuleError
 from spl_onnx.predictors.weights import PredictorWeights, layer_weights, per_output
 from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 from spl_onnx.spec.quantize import quantize_weights
 
 
-def build_int8(w: NDArray[Any], b: ArrayLike | None = None, threshold: ArrayLike = 0.0) -> PredictorWeights:
+def build_int8(w: Array, b: ArrayLike | None = None, threshold: ArrayLike = 0.0) -> PredictorWeights:
     """Rounds the weights of a layer to int8.
 
     Weights already pruned may be given; zeros stay zeros.

@@ -10,11 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import RuleError
 from spl_onnx.predictors.weights import Float, layer_weights
 
@@ -22,7 +21,7 @@ from spl_onnx.predictors.weights import Float, layer_weights
 _LEVEL = 1
 
 
-def pack(weights: NDArray[Any]) -> str:
+def pack(weights: Array) -> str:
     """Weights `[O,...]` as text; zeros are those that are not kept.
 
     Raises:

@@ -5,11 +5,10 @@ Importance is |w|, or |w| times the root mean square of its input.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import UsageError
 from spl_onnx.predictors.weights import Float, per_weight
 
@@ -25,7 +24,7 @@ def kept_count(products: int, keep: float) -> int:
     return max(1, round(keep * products))
 
 
-def prune(weights: Float, keep: float, input_rms: NDArray[Any] | None = None) -> Float:
+def prune(weights: Float, keep: float, input_rms: Array | None = None) -> Float:
     """Weights with the less important ones 0, as many in every filter; of equal ones the first are kept.
 
     Args:
@@ -48,7 +47,7 @@ def prune(weights: Float, keep: float, input_rms: NDArray[Any] | None = None) ->
     return np.where(most_important(importance, count), rows, np.float32(0)).reshape(weights.shape)
 
 
-def most_important(importance: NDArray[Any], count: int) -> NDArray[np.bool_]:
+def most_important(importance: Array, count: int) -> NDArray[np.bool_]:
     """Which `count` entries of each row of [O, K] are the largest; of equal ones the first are."""
     least = -np.partition(-importance, count - 1, axis=1)[:, count - 1, None]
     above, tied = importance > least, importance == least

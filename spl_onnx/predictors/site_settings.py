@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -74,7 +73,7 @@ class SiteSettings:
             raise UsageError(f"{where}: {empty[0]} is null, wanted a value; or leave it out")
         return cls(**content)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """What is set, as a plan holds it."""
         return {name: _plain(getattr(self, name)) for name in self.names}
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import RuleError
 
-Array = NDArray[Any]
 Float = NDArray[np.float32]
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from spl_onnx.report.console import add_row, make_table
+from spl_onnx.report.formats import Entry
 
 _SHOWN_NODES = 15
 
 
-def times_table(models: Sequence[Mapping[str, Any]], speedup: float | None) -> Table:
+def times_table(models: Sequence[Entry], speedup: float | None) -> Table:
     """Median and spread per model; the ratio of two models is the title, because it is what one asks for."""
     title = (
         "time per run"
@@ -32,7 +32,7 @@ def times_table(models: Sequence[Mapping[str, Any]], speedup: float | None) -> T
     return table
 
 
-def operators_table(models: Sequence[Mapping[str, Any]]) -> Table:
+def operators_table(models: Sequence[Entry]) -> Table:
     """Milliseconds per operator type of each model."""
     names = [f"model {i + 1}" for i in range(len(models))]
     table = make_table("time per operator (profiler)", "operator", *names, text=("operator",))
@@ -43,7 +43,7 @@ def operators_table(models: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def nodes_table(model: Mapping[str, Any]) -> Table:
+def nodes_table(model: Entry) -> Table:
     """The slowest nodes of a model."""
     table = make_table(
         f"slowest nodes of {model['model']}", "node", "operator", "time", text=("node", "operator")

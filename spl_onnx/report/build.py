@@ -123,7 +123,7 @@ def settings_entry(options: RewriteOptions) -> dict[str, Any]:
     return {name: getattr(options, name) for name in names}
 
 
-def write_json(content: Any, path: str | Path) -> None:
+def write_json(content: object, path: str | Path) -> None:
     """Write a report.
 
     Raises:
@@ -132,7 +132,7 @@ def write_json(content: Any, path: str | Path) -> None:
     write_text(path, json.dumps(plain_report(content), indent=2, allow_nan=False) + "\n", "--json")
 
 
-def plain_report(content: Any) -> Any:
+def plain_report(content: object) -> Any:
     """A report as JSON holds it: NumPy values are numbers, those that are no number are null."""
     return json.loads(json.dumps(content, default=_plain), parse_constant=_no_number)
 
@@ -141,7 +141,7 @@ def _no_number(constant: str) -> None:
     """NaN and infinity, which JSON does not have, become null."""
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     """NumPy values as JSON has them."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -74,6 +73,6 @@ def make_table(title: str, *columns: str, text: tuple[str, ...] = ()) -> Table:
     return table
 
 
-def add_row(table: Table, *cells: Any) -> None:
+def add_row(table: Table, *cells: object) -> None:
     """Add a row; None is a dash."""
     table.add_row(*(Text("-" if cell is None else visible(str(cell))) for cell in cells))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.table import Table
 
 from spl_onnx.report.console import add_row, make_table
-from spl_onnx.report.formats import metric_drop, metric_value, operations, percent, size
+from spl_onnx.report.formats import Entry, metric_drop, metric_value, operations, percent, size
 from spl_onnx.report.summary import ModelSummary
 
 _SHOWN_OPERATORS = 12
@@ -43,7 +42,7 @@ def _operators(before: ModelSummary, after: ModelSummary) -> list[str]:
     return [*changed, *same][:_SHOWN_OPERATORS]
 
 
-def sites_table(sites: Sequence[Mapping[str, Any]], fold: bool = False) -> Table:
+def sites_table(sites: Sequence[Entry], fold: bool = False) -> Table:
     """All sites, the converted ones first, each with its reason.
 
     Args:
@@ -68,10 +67,10 @@ def sites_table(sites: Sequence[Mapping[str, Any]], fold: bool = False) -> Table
     return table
 
 
-def fold_refused(sites: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def fold_refused(sites: Sequence[Entry]) -> list[Entry]:
     """The sites, those left dense for the same rule and reason as one entry named after the first."""
-    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    shown: list[Mapping[str, Any]] = []
+    groups: dict[tuple[str, str], list[Entry]] = {}
+    shown: list[Entry] = []
     for site in sites:
         if site["choice"] != "dense":
             shown.append(site)
@@ -83,7 +82,7 @@ def fold_refused(sites: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return shown
 
 
-def _choice(site: Mapping[str, Any]) -> str:
+def _choice(site: Entry) -> str:
     predictor = site["settings"].get("predictor")
     if site["choice"] != "predict" or predictor is None:
         return str(site["choice"])
@@ -100,13 +99,13 @@ def rules_line(counts: Mapping[str, int]) -> str:
     return f"{total} site{'s' if total > 1 else ''} converted: {parts}"
 
 
-def search_line(search: Mapping[str, Any]) -> str:
+def search_line(search: Entry) -> str:
     """What the search has led to, in one line."""
     parts = [_spent_text(search), _gain_text(search)]
     return "; ".join(part for part in parts if part)
 
 
-def _spent_text(search: Mapping[str, Any]) -> str | None:
+def _spent_text(search: Entry) -> str | None:
     """How the accuracy budget was spent; None where none was."""
     if "scheme" not in search:
         return None
@@ -120,7 +119,7 @@ def _spent_text(search: Mapping[str, Any]) -> str | None:
     )
 
 
-def _gain_text(search: Mapping[str, Any]) -> str | None:
+def _gain_text(search: Entry) -> str | None:
     """What times said; None where operations were the objective."""
     if "faster" not in search:
         return search.get("note")
@@ -136,7 +135,7 @@ def _gain_text(search: Mapping[str, Any]) -> str | None:
     )
 
 
-def flops_table(flops: Mapping[str, Any]) -> Table:
+def flops_table(flops: Entry) -> Table:
     """Work of one sample with the int8 predictor at its three prices."""
     title = f"work per sample, dense {operations(flops['dense'])}"
     table = make_table(
@@ -162,7 +161,7 @@ def flops_table(flops: Mapping[str, Any]) -> Table:
     return table
 
 
-def accuracy_table(accuracy: Mapping[str, Any]) -> Table:
+def accuracy_table(accuracy: Entry) -> Table:
     """What the second model loses against the first."""
     name = accuracy["metric"]
     title = f"accuracy on {accuracy['images']} samples"
@@ -182,7 +181,7 @@ def accuracy_table(accuracy: Mapping[str, Any]) -> Table:
     return table
 
 
-def confidence_line(accuracy: Mapping[str, Any]) -> str:
+def confidence_line(accuracy: Entry) -> str:
     """What the samples say about the true drop, and how many would show the limit, in one line."""
 
     def drop(key: str) -> str | None:
@@ -193,7 +192,7 @@ def confidence_line(accuracy: Mapping[str, Any]) -> str:
     return f"{seen}; {known}{_limit_text(accuracy, drop('max_drop'))}"
 
 
-def _limit_text(accuracy: Mapping[str, Any], limit: str | None) -> str:
+def _limit_text(accuracy: Entry, limit: str | None) -> str:
     if limit is None:
         return ""
     if accuracy["proves_max_drop"]:

@@ -40,7 +40,7 @@ class ModelSummary:
         """Inputs, outputs and opset in one line."""
         return f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}; opset {self.opset}"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The numbers that go into a report."""
         return {
             "opset": self.opset,

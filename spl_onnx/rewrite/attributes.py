@@ -76,10 +76,10 @@ class Attributes:
             raise self._wrong(name, value, "a text")
         return value
 
-    def _wrong(self, name: str, value: Any, wanted: str) -> ModelError:
+    def _wrong(self, name: str, value: object, wanted: str) -> ModelError:
         got = "missing" if value is None else f"{str(value)[:80]}"
         return ModelError(f"{self.where}: attribute {name} is {got}, wanted {wanted}")
 
 
-def _is_integer(value: Any) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)

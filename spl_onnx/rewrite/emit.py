@@ -8,12 +8,11 @@ where zero inputs are skipped.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
+from spl_onnx.arrays import Array
 from spl_onnx.predictors.weights import PredictorWeights
 from spl_onnx.rewrite.channels_last import TO_NCHW, TO_NHWC, give_rank
 from spl_onnx.rewrite.context import Scope
@@ -67,7 +66,7 @@ class SiteEmitter:
     def _domain(self) -> str:
         return DOMAIN_CONV if self.site.is_image else DOMAIN_GEMM
 
-    def _constant(self, part: str, values: npt.NDArray[Any] | None) -> gs.Tensor:
+    def _constant(self, part: str, values: Array | None) -> gs.Tensor:
         """A new initializer `<site>/<part>`; an omitted input without values."""
         if values is None:
             return gs.Variable.empty()
@@ -77,7 +76,7 @@ class SiteEmitter:
         return self.scope.model.fresh(f"{self.name}/{part}")
 
     def _node(
-        self, op: str, part: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, Any]
+        self, op: str, part: str, inputs: list[gs.Tensor], output: gs.Tensor, attrs: dict[str, object]
     ) -> None:
         domain = self._domain if op in (PREDICT, SRMM) else None
         self.nodes.append(gs.Node(op, self._fresh(part), attrs, inputs, [output], domain))
@@ -85,7 +84,7 @@ class SiteEmitter:
     def _variable(self, part: str) -> gs.Variable:
         return gs.Variable(self._fresh(part))
 
-    def _shared(self, name: str, values: npt.NDArray[Any]) -> gs.Tensor:
+    def _shared(self, name: str, values: Array) -> gs.Tensor:
         """An initializer that all sites of this graph use."""
         if name not in self.scope.shared:
             self.scope.shared[name] = gs.Constant(self.scope.model.fresh(name), values)

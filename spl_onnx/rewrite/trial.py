@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import UsageError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, save_model
 from spl_onnx.rewrite.process.child import Job, execute
 from spl_onnx.rewrite.tensors import total_bytes
 from spl_onnx.spec.messages import MOST_VALUES, declared_size, element_type, value_count
 
-Array = npt.NDArray[Any]
 Feeds = dict[str, Array]
 
 #: Models up to this size go to another process through memory, larger ones through a file.

@@ -13,16 +13,15 @@ All models run in a child process: one that ends it is a failed check.
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any
 
 import onnx
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import PluginError, VerificationError
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.apply import apply, lossless_plan
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.process.child import Array
 from spl_onnx.rewrite.process.runner import RunError
 from spl_onnx.rewrite.verification.checker import problem_of
 from spl_onnx.rewrite.verification.compare import compare_form, compare_numbers
@@ -39,7 +38,7 @@ def verify(
     options: RewriteOptions,
     plan: Plan,
     original: Original | None = None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Check `rewritten` against the original.
 
     Args:
@@ -62,7 +61,7 @@ def verify(
     with nullcontext(original) if original is not None else Original(loaded, options) as known:
         sites, exact = verify_exact(known, plan)
         with known.as_source(rewritten) as source:
-            report: dict[str, Any] = {"checker": _check(known, rewritten, source), **_input(known)}
+            report: dict[str, object] = {"checker": _check(known, rewritten, source), **_input(known)}
             report["sites"] = sites
             got = _run(known, source, "without the library")
             report["fallback_difference"] = compare_numbers(known, got, "without the library")
@@ -73,7 +72,7 @@ def verify(
     return report
 
 
-def verify_exact(original: Original, plan: Plan) -> tuple[dict[str, Any] | str, float | None]:
+def verify_exact(original: Original, plan: Plan) -> tuple[dict[str, object] | str, float | None]:
     """Check what does not need the rewritten model: the sites one by one, and all of them exact.
 
     What was found is kept in `original`. So a large model need not be held exact and as planned at once.
@@ -104,7 +103,7 @@ def is_exact(plan: Plan) -> bool:
     return all(site.choice not in (Choice.PREDICT, Choice.TRUNCATE) for site in plan.sites)
 
 
-def _input(original: Original) -> dict[str, Any]:
+def _input(original: Original) -> dict[str, object]:
     """What is known of the original, for the report."""
     compared = [bound for bound in original.bounds if bound.is_float and bound.compares]
     return {
@@ -137,7 +136,7 @@ def _run(original: Original, source: bytes | str, how: str, plugin: bool = False
         raise VerificationError(f"the rewritten model fails, run {how}: {error}") from error
 
 
-def _with_library(original: Original, source: bytes | str, plan: Plan) -> dict[str, Any] | str:
+def _with_library(original: Original, source: bytes | str, plan: Plan) -> dict[str, object] | str:
     """Differences of the model as planned; why it was skipped."""
     try:
         got = _run(original, source, "with the library", plugin=True)
@@ -159,7 +158,7 @@ def _exact_difference(original: Original, plan: Plan) -> float | None:
     return compare_numbers(original, got, how)
 
 
-def _notes(original: Original, sites: dict[str, Any] | str) -> list[str]:
+def _notes(original: Original, sites: dict[str, object] | str) -> list[str]:
     """What the user should know: that the outputs prove nothing, and what was done instead."""
     if any(bound.proves for bound in original.bounds):
         return []

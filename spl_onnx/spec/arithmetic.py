@@ -7,16 +7,15 @@ summation order. Int8 scores are float32 operation by operation: they are the sa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.spec.attributes import Activation
 from spl_onnx.spec.checks import check_predictor, check_residual, check_vector
 from spl_onnx.spec.quantize import dynamic_scale, quantize_input, static_scale
 
-Array = NDArray[Any]
 #: (input, weights), both float64 -> their products summed, float64 [..., O].
 Product = Callable[[Array, Array], Array]
 

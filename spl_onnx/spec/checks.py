@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
-
-Array = NDArray[Any]
 
 #: With more products 255 * 128 * K would not fit a signed 32-bit sum.
 MAX_INT8_PRODUCTS = 65536

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
 from onnx import helper, numpy_helper
+
+from spl_onnx.arrays import Array
 
 #: Made-up inputs have at most this many values; more than that is a made-up size.
 MOST_VALUES = 1 << 27
@@ -58,7 +59,7 @@ def element_type(kind: int) -> np.dtype[Any] | None:
         return None
 
 
-def array_of(tensor: onnx.TensorProto) -> NDArray[Any] | None:
+def array_of(tensor: onnx.TensorProto) -> Array | None:
     """The values of a tensor; None where data, type and dimensions do not belong together."""
     if any(dim < 0 for dim in tensor.dims) or tensor.data_location == onnx.TensorProto.EXTERNAL:
         return None

@@ -5,14 +5,12 @@ Every step is one float32 operation in the order of docs/operators.md, so all ma
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
 
-Array = NDArray[Any]
 Float = NDArray[np.float32]
 
 WEIGHT_LEVELS = 127

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 from spl_onnx.spec.checks import check_image
 from spl_onnx.spec.shapes import conv_direction
 from spl_onnx.spec.window import select, value_at, window_max
-
-Array = NDArray[Any]
 
 
 def _output_shape(x: Array, w: Array, geometry: ConvGeometry) -> tuple[int, int, int, int]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.spec.arithmetic import activated_values, predictor_scores
 from spl_onnx.spec.attributes import Activation
 from spl_onnx.spec.checks import check_matrix, check_selection, refuse_places
-
-Array = NDArray[Any]
 
 
 def _product(x: Array, w: Array) -> Array:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from numpy.typing import NDArray
 from onnx.reference.op_run import OpRun
 
+from spl_onnx.arrays import Array
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
@@ -29,34 +29,36 @@ from spl_onnx.spec.reference_lrn import lrn
 from spl_onnx.spec.reference_pool import global_average, max_pool
 
 #: (inputs, attributes) -> output.
-Compute = Callable[[Sequence[Any], Mapping[str, Any]], NDArray[Any]]
+#: Arrays; None, or nothing at the end, where an optional one is absent.
+Inputs = Sequence[Any]
+Compute = Callable[[Inputs, Mapping[str, object]], Array]
 
 
-def _conv_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+def _conv_predict(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     geometry, pooling = parse_geometry(attributes), parse_pooling(attributes)
     return conv_predict(
         *inputs, geometry=geometry, pooling=pooling, select_all=bool(attributes.get("select_all", 0))
     )
 
 
-def _with_its_bias(inputs: Sequence[Any]) -> list[Any]:
+def _with_its_bias(inputs: Inputs) -> list[Any]:
     """Inputs of SRMM with Bs, where it is there, in the place of B."""
     x, w, *rest = inputs
     b, s, r, bs = [*rest, None, None, None, None][:4]
     return [x, w, b if bs is None else bs, s, r]
 
 
-def _conv_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+def _conv_srmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     geometry, pooling = parse_geometry(attributes), parse_pooling(attributes)
     inputs = _with_its_bias(inputs)
     return conv_srmm(*inputs, geometry=geometry, pooling=pooling, activation=parse_activation(attributes))
 
 
-def _gemm_predict(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+def _gemm_predict(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     return gemm_predict(*inputs)
 
 
-def _gemm_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+def _gemm_srmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     return gemm_srmm(
         *_with_its_bias(inputs),
         activation=parse_activation(attributes),
@@ -64,17 +66,17 @@ def _gemm_srmm(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[
     )
 
 
-def _lrn(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+def _lrn(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     (x,) = inputs
     return lrn(x, parse_lrn(attributes))
 
 
-def _max_pool(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+def _max_pool(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     (x,) = inputs
     return max_pool(x, parse_pooling(attributes))
 
 
-def _global_average(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDArray[Any]:
+def _global_average(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     (x,) = inputs
     return global_average(x)
 
@@ -82,7 +84,7 @@ def _global_average(inputs: Sequence[Any], attributes: Mapping[str, Any]) -> NDA
 def _op_class(domain: str, name: str, compute: Compute) -> type[OpRun]:
     """An operator class; the evaluator finds it by `op_domain` and class name."""
 
-    def run(self: OpRun, *inputs: Any, **attributes: Any) -> tuple[NDArray[Any]]:
+    def run(self: OpRun, *inputs: object, **attributes: Any) -> tuple[Array]:
         return (compute(inputs, attributes),)
 
     # Without a schema of its own, a class would get that of the ONNX operator of the same name.

@@ -6,16 +6,15 @@ Windows are walked place by place in row-major order; a whole layer is handled a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.spec.attributes import Pooling
 from spl_onnx.spec.checks import check_selection, refuse_places
 from spl_onnx.spec.shapes import pool_direction
 
-Array = NDArray[Any]
 Mask = NDArray[np.bool_]
 
 

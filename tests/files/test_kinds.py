@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spl_onnx.files.kinds import checked_name, describe, descriptor_of
+from spl_onnx.files.kinds import checked_name, descriptor_of, kind_of
 
 
 def test_kinds_in_words(tmp_path):
@@ -17,8 +17,8 @@ def test_kinds_in_words(tmp_path):
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(tmp_path / "socket"))
     names = {"pipe": "a pipe", "file": "a file", "socket": "a socket", ".": "a folder"}
-    assert {name: describe((tmp_path / name).stat().st_mode) for name in names} == names
-    assert describe(Path(os.devnull).stat().st_mode) == "a device"
+    assert {name: kind_of((tmp_path / name).stat().st_mode) for name in names} == names
+    assert kind_of(Path(os.devnull).stat().st_mode) == "a device"
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "a\ud800"])

@@ -21,7 +21,7 @@ Rows = tuple[tuple[str, ...], ...]
 
 #: Parts of the package, lowest row first: a part may import rows before its own, and not its neighbours.
 LAYERS: Rows = (
-    ("errors", "files", "option_types", "options", "plugin", "text"),
+    ("arrays", "errors", "files", "option_types", "options", "plugin", "text"),
     ("spec",),
     ("data", "predictors"),
     ("rewrite", "calibrate"),

@@ -12,12 +12,12 @@ from spl_onnx.report import formats
 from spl_onnx.text import visible
 
 
-def render(template: str, **values: Any) -> Markup:
+def render(template: str, **values: object) -> Markup:
     """A template of the folder `templates`, filled in."""
     return Markup(_environment().get_template(template).render(values))
 
 
-def draw(template: str, macro: str, *values: Any) -> Markup:
+def draw(template: str, macro: str, *values: object) -> Markup:
     """One macro of a template."""
     return Markup(getattr(_environment().get_template(template).module, macro)(*values))
 
@@ -45,22 +45,22 @@ def _environment() -> Environment:
     return made
 
 
-def _printable(value: Any) -> Any:
+def _printable(value: object) -> Any:
     """A text with control characters, marks that turn the direction of writing, and surrogates spelt out."""
     return value if isinstance(value, Markup) else visible(str(value), keep="\n")
 
 
-def rounded(value: Any) -> Any:
+def rounded(value: object) -> Any:
     """Coordinates with the digits that a screen can show; anything else as it is."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
 
 
-def sentence(words: Any) -> str:
+def sentence(words: object) -> str:
     """A line of the terminal as a sentence."""
     return f"{str(words)[:1].upper()}{str(words)[1:]}."
 
 
-def setting(value: Any) -> Any:
+def setting(value: object) -> Any:
     """A setting as the command line has it; a list of numbers as its range; None where there is nothing."""
     if isinstance(value, bool):
         return "yes" if value else "no"

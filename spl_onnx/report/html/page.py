@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from markupsafe import Markup
 
@@ -29,7 +28,7 @@ _FUNCTIONS = {
 }
 
 
-def write_html(report: Mapping[str, Any], path: str | Path) -> None:
+def write_html(report: Mapping[str, object], path: str | Path) -> None:
     """Write the page of a report.
 
     Raises:
@@ -38,7 +37,7 @@ def write_html(report: Mapping[str, Any], path: str | Path) -> None:
     write_text(path, page(report), "--html")
 
 
-def page(report: Mapping[str, Any]) -> str:
+def page(report: Mapping[str, object]) -> str:
     """A report as one HTML file that needs no other.
 
     Args:

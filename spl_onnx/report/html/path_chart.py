@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from spl_onnx.report.formats import is_share, metric_drop, percent
+from spl_onnx.report.formats import Entry, is_share, metric_drop, percent
 from spl_onnx.report.html.svg import Scale, dot, label, line, picture, polyline, ticks, value_axis
 
-Step = Mapping[str, Any]
+Step = Entry
 
 _LEFT = 48.0
 _RIGHT = 24.0

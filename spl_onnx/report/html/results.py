@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from spl_onnx.report.formats import metric_drop, metric_value, milliseconds, percent
 
@@ -126,7 +125,7 @@ class Search:
     kept: int | None = None
     seconds: float | None = None
     stopped: str | None = None
-    path: Sequence[Mapping[str, Any]] = ()
+    path: Sequence[Mapping[str, object]] = ()
 
     @property
     def samples(self) -> int | None:

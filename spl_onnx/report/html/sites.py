@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from spl_onnx.report.formats import milliseconds
+from spl_onnx.report.formats import Entry, milliseconds
 
 #: By choice, the converted ones first: in a sentence, and what it means.
 NAMES = {
@@ -36,7 +35,7 @@ class Site:
     rule: str = ""
     choice: str = "dense"
     reason: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Entry = field(default_factory=dict)
     density: float | None = None
     zeros: float | None = None
     dense_ms: float | None = None
@@ -79,7 +78,7 @@ class Site:
         """The rule and, for converted layers, the reason; those of the others have their own list."""
         return f"{self.rule}: {self.reason}" if self.reason and not self.is_dense else str(self.rule)
 
-    def own(self, names: Sequence[str]) -> list[Any]:
+    def own(self, names: Sequence[str]) -> list[object]:
         """The settings of those names; None where the layer lacks one."""
         return [self.settings.get(name) for name in names]
 

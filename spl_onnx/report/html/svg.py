@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
@@ -59,7 +58,7 @@ def number_label(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _mark(name: str, *values: Any) -> Markup:
+def _mark(name: str, *values: object) -> Markup:
     return draw("drawing.svg.jinja", name, *values)
 
 

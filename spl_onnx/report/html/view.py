@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import PurePath
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from spl_onnx.report.formats import Entry
 from spl_onnx.report.html.results import Accuracy, Flops, Search
 from spl_onnx.report.html.sites import Site
 from spl_onnx.report.rewrite_tables import confidence_line
@@ -38,12 +39,12 @@ class Report:
     accuracy: Accuracy | None = None
     flops: Flops | None = None
     search: Search | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Entry = field(default_factory=dict)
     before: Model = field(default_factory=Model)
     after: Model = field(default_factory=Model)
-    verification: Mapping[str, Any] = field(default_factory=dict)
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    versions: Mapping[str, Any] = field(default_factory=dict)
+    verification: Entry = field(default_factory=dict)
+    machine: Entry = field(default_factory=dict)
+    versions: Entry = field(default_factory=dict)
 
     @property
     def title(self) -> str:
@@ -70,7 +71,7 @@ class Report:
         return self.times.metric or (self.accuracy.metric if self.accuracy else None) or "accuracy"
 
 
-def read_report(report: Mapping[str, Any]) -> Report:
+def read_report(report: Entry) -> Report:
     """The view of a report as `--json` writes it."""
     accuracy, models, search = report.get("accuracy"), report.get("model") or {}, report.get("search")
     limit = (report.get("settings") or {}).get("max_drop")
@@ -88,11 +89,11 @@ def read_report(report: Mapping[str, Any]) -> Report:
     )
 
 
-def _known(accuracy: Mapping[str, Any]) -> str | None:
+def _known(accuracy: Entry) -> str | None:
     return None if accuracy.get("confidence_upper") is None else confidence_line(accuracy)
 
 
-def read(kind: type[T], entry: Mapping[str, Any]) -> T:
+def read(kind: type[T], entry: Entry) -> T:
     """An entry of a report as a dataclass; what the entry lacks has its default."""
     names = {known.name for known in fields(kind)}  # type: ignore[arg-type]
     return kind(**{key: value for key, value in entry.items() if key in names and value is not None})

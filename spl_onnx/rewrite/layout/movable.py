@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnx_graphsurgeon as gs
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.attributes import Attributes
 from spl_onnx.rewrite.channels_last import TO_NHWC
@@ -23,8 +23,6 @@ from spl_onnx.rewrite.rules.constants import has_input
 from spl_onnx.rewrite.rules.pool import read_pool
 from spl_onnx.rewrite.site import Refused, attributes, label
 from spl_onnx.spec.attributes import DOMAIN_CONV, GLOBAL_AVERAGE, MAX_POOL, pool_attributes
-
-Array = npt.NDArray[Any]
 
 #: Where each dimension of `[N,C,H,W]` is in `[N,H,W,C]`.
 PLACE = tuple(TO_NHWC.index(axis) for axis in range(4))
@@ -59,7 +57,7 @@ class LayoutMove:
     node: gs.Node
     op: str
     images: tuple[int, ...]
-    attrs: dict[str, Any]
+    attrs: dict[str, object]
     constants: dict[int, Array] = field(default_factory=dict)
     makes_images: bool = True
     domain: str | None = None

@@ -15,11 +15,10 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import PluginError
 
-Array = npt.NDArray[Any]
 Feeds = Mapping[str, Array]
 
 _ERRORS_ONLY = 4

@@ -10,8 +10,9 @@ from multiprocessing import Pipe
 from types import TracebackType
 from typing import IO, Any
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import PluginError
-from spl_onnx.rewrite.process.child import Answer, Array, Job, answer
+from spl_onnx.rewrite.process.child import Answer, Job, answer
 
 #: Seconds a job may take, its session included, where nothing is known of the model. Some gigabytes take one
 #: or two minutes.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import VerificationError
-from spl_onnx.rewrite.process.child import Array
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.tolerance import Bound, distance, is_float
 

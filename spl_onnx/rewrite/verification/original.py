@@ -10,11 +10,12 @@ from types import TracebackType
 
 import onnx
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import VerificationError
 from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, LoadedModel
-from spl_onnx.rewrite.process.child import Array, Feeds, Job
+from spl_onnx.rewrite.process.child import Feeds, Job
 from spl_onnx.rewrite.process.runner import RunError, Runner
 from spl_onnx.rewrite.tensors import all_graphs, total_bytes
 from spl_onnx.rewrite.trial import Trial, trial_inputs

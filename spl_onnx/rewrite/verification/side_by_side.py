@@ -11,18 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 
+from spl_onnx.arrays import Array
 from spl_onnx.rewrite.apply import lossless_plan
 from spl_onnx.rewrite.candidates import Candidate, find_candidates, plan_selector
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.finish import finish_model
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.process.child import Array
 from spl_onnx.rewrite.roundtrip import export_model
 from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.site import Match
@@ -179,7 +178,7 @@ class _Beside:
             return x
         return self._node("MaxPool", x, attrs=dict(match.pool.attrs))
 
-    def _node(self, op: str, *inputs: gs.Tensor, attrs: Mapping[str, Any] | None = None) -> gs.Tensor:
+    def _node(self, op: str, *inputs: gs.Tensor, attrs: Mapping[str, object] | None = None) -> gs.Tensor:
         output = gs.Variable(self._fresh(op))
         self.nodes.append(gs.Node(op, self._fresh(f"{op}_node"), dict(attrs or {}), list(inputs), [output]))
         return output

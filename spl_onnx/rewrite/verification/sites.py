@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from spl_onnx.arrays import Array
 from spl_onnx.errors import PluginError, VerificationError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES
 from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.process.child import Array, one_line
+from spl_onnx.rewrite.process.child import one_line
 from spl_onnx.rewrite.process.runner import RunError
 from spl_onnx.rewrite.tensors import total_bytes
 from spl_onnx.rewrite.verification.original import Original
@@ -30,7 +29,7 @@ class WrongSites(VerificationError):  # noqa: N818  it tells which sites
         super().__init__(f"of the rewritten model, {names}: {next(iter(reasons.values()))}")
 
 
-def check_sites(original: Original, plan: Plan) -> dict[str, Any] | str:
+def check_sites(original: Original, plan: Plan) -> dict[str, object] | str:
     """Compare every rewritten site of the main graph with what it replaces, all of them exact.
 
     What was found is kept in `original`, for a plan of fewer sites.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spl_onnx.rewrite.process.child import Array
+from spl_onnx.arrays import Array
 
 #: Differences of the original with itself are a sample of rounding errors: another may be this much larger.
 MARGIN = 4.0

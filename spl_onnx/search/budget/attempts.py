@@ -82,13 +82,19 @@ def _flops_results(
             result.model = original.model
         result.plan = plan
         note = {} if found.chosen else {"note": "nothing worth converting within the budget"}
-        result.report["search"] = {**found.summary, **note, "cost_unit": "flops"}
+        result.report["search"] = {**_entry(found, "flops"), **note}
         yield result
 
 
 def _nothing(last: Found) -> Found:
     """Nothing given away, after a search whose choice was too much."""
-    return Found(summary={**last.summary, "cost": 1.0, "search_drop": 0.0})
+    summary = None if last.summary is None else replace(last.summary, cost=1.0, search_drop=0.0)
+    return Found(summary=summary)
+
+
+def _entry(found: Found, unit: str) -> dict[str, object]:
+    """What a search has found, for the report."""
+    return {**({} if found.summary is None else found.summary.as_json()), "cost_unit": unit}
 
 
 def _time_results(
@@ -108,8 +114,8 @@ def _time_results(
         if found.chosen and check(_everywhere(original, options, levels)):
             choice = choose_by_time(original, options, timed, stages, watch, levels)
             settled = replace(choice, plan=truncating.settled(choice.plan))
-            yield timed_result(original, options, settled, {**found.summary, "cost_unit": "time"})
-    summary = {**_nothing(found).summary, "cost_unit": "time"}
+            yield timed_result(original, options, settled, _entry(found, "time"))
+    summary = _entry(_nothing(found), "time")
     # A prediction may cost a little although nothing is truncated; to compute everything costs nothing.
     exact = tuple(choice for choice in name_list(options.choices) if choice != Choice.PREDICT)
     for allowed in (options, replace(options, choices=exact)):

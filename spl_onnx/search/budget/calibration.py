@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import helper
 
+from spl_onnx.arrays import Array
 from spl_onnx.calibrate.reconstruct import reconstruct
 from spl_onnx.calibrate.samples import SampleCollector
 from spl_onnx.calibrate.site import SiteCalibrator
@@ -52,7 +52,7 @@ class SiteLayer:
     """
 
     site: ConvertedSite
-    w: NDArray[Any]
+    w: Array
     activation: Activation
     calibrator: SiteCalibrator
 
@@ -114,7 +114,7 @@ def _layer(
 
 
 def _fitted(
-    site: ConvertedSite, w: NDArray[Any], states: list[Feeds], keeps: Sequence[float]
+    site: ConvertedSite, w: Array, states: list[Feeds], keeps: Sequence[float]
 ) -> dict[float, NDArray[np.float32]]:
     """Pruned weights by kept share; none where the layer cannot be fitted."""
     collector = SampleCollector(site.geometry, site.pooling, w.shape, _PLACES)

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
+from spl_onnx.arrays import Array
 from spl_onnx.errors import UsageError
 from spl_onnx.files import locked_journal
 from spl_onnx.measure.evaluate import Progress, silent
@@ -109,7 +108,7 @@ def _entry(line: str) -> dict[str, Any]:
     return entry if isinstance(entry, dict) else {}
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, float) or value in (0, 1)
 
 
@@ -156,7 +155,7 @@ class Evaluator:
         self._wanted = (dict(config), site)
 
 
-def fingerprint(content: Any, *arrays: NDArray[Any]) -> str:
+def fingerprint(content: object, *arrays: Array) -> str:
     """A short name for JSON content and arrays; the same on every machine."""
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode())
     for array in arrays:

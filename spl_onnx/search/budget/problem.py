@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from spl_onnx.search.budget.quality import Quality
 from spl_onnx.search.settings import Config, Setting
@@ -75,7 +74,7 @@ class Step:
     drop: float
     kept: bool
 
-    def as_dict(self, step: int) -> dict[str, Any]:
+    def as_dict(self, step: int) -> dict[str, object]:
         """For the report."""
         return {"step": step, **self.__dict__}
 

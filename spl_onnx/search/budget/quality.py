@@ -7,11 +7,11 @@ instead: a smooth measure of the same outputs, to which small changes of differe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.measure.compare import choose_metric, truth_of
 from spl_onnx.measure.evaluate import check_labels
 from spl_onnx.measure.metrics import mse
@@ -51,9 +51,7 @@ class Judge:
         DataError: the labels do not fit the outputs.
     """
 
-    def __init__(
-        self, reference: NDArray[Any], labels: NDArray[Any] | None, metric: str, gains: bool = True
-    ) -> None:
+    def __init__(self, reference: Array, labels: Array | None, metric: str, gains: bool = True) -> None:
         if labels is not None:
             check_labels(labels, reference)
         self.metric = choose_metric(metric, labels, reference)
@@ -71,7 +69,7 @@ class Judge:
         """Number of samples."""
         return len(self._reference)
 
-    def quality(self, outputs: NDArray[Any]) -> Quality:
+    def quality(self, outputs: Array) -> Quality:
         """What a network with these outputs loses; outputs that are not numbers lose everything."""
         if not np.isfinite(outputs).all():
             return Quality(float("inf"), float("inf"))
@@ -84,7 +82,7 @@ class Judge:
         return Quality(drop, float(mse(outputs, self._reference).mean()))
 
 
-def soft_right(outputs: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float64]:
+def soft_right(outputs: Array, labels: Array) -> NDArray[np.float64]:
     """How clearly each decision is right: near 1 or 0, and a half where right and wrong scores are equal.
 
     A search that tries many configurations would find those that are right by luck: a decision that is just
@@ -107,7 +105,7 @@ def soft_right(outputs: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.float6
     return np.asarray(1.0 / (1.0 + np.exp(-margin)))
 
 
-def kl_divergence(reference: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.float64]:
+def kl_divergence(reference: Array, outputs: Array) -> NDArray[np.float64]:
     """Divergence of the class probabilities of `outputs` from those of `reference`, in nats.
 
     Args:
@@ -122,13 +120,13 @@ def kl_divergence(reference: NDArray[Any], outputs: NDArray[Any]) -> NDArray[np.
     return np.asarray((np.exp(p) * (p - q)).sum(axis=1), np.float64)
 
 
-def are_probabilities(outputs: NDArray[Any]) -> bool:
+def are_probabilities(outputs: Array) -> bool:
     """Whether outputs [n, classes] are probabilities already: none below 0, and a sum of 1 in every row."""
     rows = outputs.reshape(len(outputs), -1)
     return bool(rows.min(initial=0.0) >= 0.0 and np.allclose(rows.sum(axis=1), 1.0, atol=1e-3))
 
 
-def log_probabilities(outputs: NDArray[Any], given: bool) -> NDArray[np.float64]:
+def log_probabilities(outputs: Array, given: bool) -> NDArray[np.float64]:
     """Logarithms of class probabilities.
 
     Args:

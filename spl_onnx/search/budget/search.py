@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import onnx
-from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.parts import SearchData
 from spl_onnx.data.reader import samples_of
 from spl_onnx.measure.evaluate import Stages, silent_stages
@@ -22,6 +21,7 @@ from spl_onnx.search.budget.evaluator import Evaluator, Journal, fingerprint
 from spl_onnx.search.budget.lagrange import Losses, lagrange, measured_options, site_losses
 from spl_onnx.search.budget.problem import Option, Problem, SiteOptions, config_of
 from spl_onnx.search.budget.quality import Judge
+from spl_onnx.search.budget.summary import BudgetSummary
 from spl_onnx.search.budget.thorough import thorough
 from spl_onnx.search.network.runner import SHIFT_SAMPLES, NetworkRunner, Shift
 from spl_onnx.search.network.sessions import SegmentSessions
@@ -45,14 +45,14 @@ class Found:
         shifts: shift of the bias of every site behind one of them.
         cost: of the network, as a share of the original's.
         drop: loss of the metric on the samples of the search.
-        summary: for the report.
+        summary: for the report; None where nothing was searched.
     """
 
     chosen: dict[str, Option] = field(default_factory=dict)
     shifts: dict[str, Shift] = field(default_factory=dict)
     cost: float = 1.0
     drop: float = 0.0
-    summary: dict[str, Any] = field(default_factory=dict)
+    summary: BudgetSummary | None = None
 
 
 class BudgetSearch:
@@ -87,7 +87,7 @@ class BudgetSearch:
         self._alone = self._evaluator_of(first, journal, f"first {first.samples}")
         self._losses: Losses | None = None
 
-    def _mark(self, reference: NDArray[Any]) -> str:
+    def _mark(self, reference: Array) -> str:
         """What qualities depend on: the samples and how they are cut into batches, the metric, the sites."""
         sizes = [samples_of(feeds) for feeds in self._data.batches]
         labels = [] if self._data.labels is None else [self._data.labels]
@@ -98,7 +98,7 @@ class BudgetSearch:
         runner = NetworkRunner(self._network, data.batches)
         return Evaluator(runner, self._judge(runner.outputs({}), data.labels), journal, part)
 
-    def _judge(self, reference: NDArray[Any], labels: NDArray[Any] | None) -> Judge:
+    def _judge(self, reference: Array, labels: Array | None) -> Judge:
         """A long search finds more luck, so there gains do not count."""
         return Judge(reference, labels, self._options.metric, gains=not self._thorough)
 
@@ -132,18 +132,18 @@ class BudgetSearch:
         except KeyboardInterrupt:
             stopped, chosen = "stopped by Ctrl-C: the best so far", problem.best
         quality = self.evaluator(config_of(chosen))
-        shifts = self._shifts(chosen)
-        summary = {
-            "scheme": scheme,
-            "metric": self.judge.metric.name,
-            "budget": problem.budget,
-            "path": [step.as_dict(i) for i, step in enumerate(problem.path)],
-            "cost": problem.cost(chosen),
-            "search_drop": quality.drop,
-            "evaluations": self.evaluator.runs + self._alone.runs,
-            "stopped": stopped,
-        }
-        return Found(chosen, shifts, problem.cost(chosen), quality.drop, summary)
+        shifts, cost = self._shifts(chosen), problem.cost(chosen)
+        summary = BudgetSummary(
+            scheme,
+            self.judge.metric.name,
+            problem.budget,
+            tuple(problem.path),
+            cost,
+            quality.drop,
+            self.evaluator.runs + self._alone.runs,
+            stopped,
+        )
+        return Found(chosen, shifts, cost, quality.drop, summary)
 
     def release(self) -> None:
         """Give back what only further searches need: whole networks are to be timed beside it."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import run
@@ -101,7 +102,7 @@ class NetworkRunner:
         """Index of the segment of a site."""
         return next(i for i, s in enumerate(self.segments) if s.site is not None and s.site.name == site)
 
-    def outputs(self, config: Config, progress: Progress = silent) -> NDArray[Any]:
+    def outputs(self, config: Config, progress: Progress = silent) -> Array:
         """The first output of the network for all samples, [samples, ...]."""
         self._learn_exact(config)
         stretch, states = self._start(config, len(self.segments))
@@ -112,7 +113,7 @@ class NetworkRunner:
         self.shifts = stretch.shifts
         return np.concatenate(found)
 
-    def outputs_of_first(self, config: Config) -> NDArray[Any]:
+    def outputs_of_first(self, config: Config) -> Array:
         """The outputs for the samples that the shifts come from, which are found anew."""
         batches = self.batches
         try:

@@ -11,16 +11,15 @@ over all places GoogLeNet was worse than without a shift; with those that count 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Feeds
 from spl_onnx.spec.attributes import ConvGeometry
 from spl_onnx.spec.shapes import conv_direction
 
-Array = NDArray[Any]
 Float = NDArray[np.float32]
 
 #: Places that a site is probed at.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from spl_onnx.arrays import Array
 from spl_onnx.measure.sites import constants, is_operator
 from spl_onnx.options import Choice
 from spl_onnx.predictors.build import predictor_weights
@@ -52,7 +51,7 @@ def variant(
     return made
 
 
-def site_weights(model: onnx.ModelProto) -> tuple[NDArray[Any], NDArray[Any] | None]:
+def site_weights(model: onnx.ModelProto) -> tuple[Array, Array | None]:
     """Weights [O, ...] and bias [O] of a site's segment; None without a bias."""
     node = next(n for n in model.graph.node if is_operator(n, SRMM))
     known = constants(model)
@@ -75,7 +74,7 @@ def _set_floor(node: onnx.NodeProto, floor: float) -> None:
             attribute.f = floor
 
 
-def _give(model: onnx.ModelProto, node: onnx.NodeProto, index: int, values: NDArray[Any] | None) -> None:
+def _give(model: onnx.ModelProto, node: onnx.NodeProto, index: int, values: Array | None) -> None:
     """Connect an input to a new constant; None leaves it out."""
     if values is None:
         node.input[index] = ""

@@ -9,16 +9,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import onnx
 
 from spl_onnx.data.reader import Feeds, samples_of
-from spl_onnx.measure.evaluate import Stages, silent_stages
+from spl_onnx.measure.evaluate import Progress, Stages, silent_stages
 from spl_onnx.measure.memory import give_back
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
@@ -34,10 +33,11 @@ from spl_onnx.search.time.choose import (
     converted_plan,
 )
 from spl_onnx.search.time.isolated import isolated_ms
-from spl_onnx.search.time.refine import Refiner, Search
+from spl_onnx.search.time.refine import Refiner
 from spl_onnx.search.time.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
-from spl_onnx.search.time.site_times import SiteTimes, layout_ms, site_times
-from spl_onnx.search.time.stopwatch import Gain, SessionStopwatch, Stopwatch, gain
+from spl_onnx.search.time.site_times import Fallback, SiteTimes, layout_ms, site_times
+from spl_onnx.search.time.stopwatch import SessionStopwatch, Stopwatch, gain
+from spl_onnx.search.time.summary import TimeSummary
 from spl_onnx.search.trials import candidate_plan, trial_options
 
 #: A change may save more than the conversions that were measured, as borders move with it; this is generous.
@@ -52,12 +52,11 @@ class TimeChoice:
 
     Attributes:
         plan: every site with its choice, times and reason.
-        summary: for the report: timed_images, time_batch, threads, tried, kept, original_ms, chosen_ms,
-            speedup, noise, faster.
+        summary: for the report.
     """
 
     plan: Plan
-    summary: dict[str, Any]
+    summary: TimeSummary
 
 
 @dataclass(frozen=True)
@@ -92,11 +91,12 @@ def choose_by_time(
         PluginError: the operator library cannot be used.
     """
     options = trial_options(options)
+    timed = _timed(options, batches)
     watch = watch or SessionStopwatch(batches, options.threads, options.provider)
     sites = site_nodes(original.model, options)
     if not sites or not options.converting_choices:
         plan = candidate_plan(original, options)
-        return _with_timing(_nothing(plan, [], "no site can be converted"), options, batches)
+        return _nothing(plan, [], "no site can be converted", timed)
     fallback = partial(
         isolated_ms,
         original.model,
@@ -107,8 +107,7 @@ def choose_by_time(
     with stages("timing sites", len(batches) + 1) as progress:
         made = converted_alike(original, options, levels or {})
         measured = _measure(original, made, sites, watch, progress, fallback)
-    choice = _search(original, options, measured, watch, max(len(batches), _LEAST_RUNS), stages)
-    return _with_timing(choice, options, batches)
+    return _search(original, options, measured, watch, timed, max(len(batches), _LEAST_RUNS), stages)
 
 
 def rewrite_by_time(
@@ -132,22 +131,28 @@ def timed_result(
     original: LoadedModel,
     options: RewriteOptions,
     choice: TimeChoice,
-    summary: dict[str, Any] | None = None,
+    spent: Mapping[str, object] | None = None,
 ) -> RewriteResult:
-    """The model that a time search chose; the original itself where nothing is worth converting."""
+    """The model that a time search chose; the original itself where nothing is worth converting.
+
+    Args:
+        original: the model, which is not changed.
+        options: what to do.
+        choice: of the search.
+        spent: how a budget was spent, for the report.
+    """
     result = rewrite_model(original, options, choice.plan)
     result.plan = leave_dense(choice.plan, result.refused)
     if not any(site.is_rewritten for site in result.plan.sites):
         result.model = original.model
-    result.report = {**result.report, "search": {**(summary or {}), **choice.summary}}
+    result.report = {**result.report, "search": {**(spent or {}), **choice.summary.as_json()}}
     return result
 
 
-def _with_timing(choice: TimeChoice, options: RewriteOptions, batches: Sequence[Feeds]) -> TimeChoice:
-    """What was timed, for the report."""
+def _timed(options: RewriteOptions, batches: Sequence[Feeds]) -> TimeSummary:
+    """What is timed."""
     sizes = [samples_of(feeds) for feeds in batches]
-    timing = {"timed_images": sum(sizes), "time_batch": max(sizes), "threads": options.threads}
-    return replace(choice, summary={**timing, **choice.summary})
+    return TimeSummary(sum(sizes), max(sizes), options.threads)
 
 
 def converted_alike(
@@ -172,8 +177,8 @@ def _measure(
     made: dict[Choice, RewriteResult],
     sites: list[SiteNodes],
     watch: Stopwatch,
-    progress: Any,
-    fallback: Any,
+    progress: Progress,
+    fallback: Fallback,
 ) -> _Measured:
     with named_nodes(original.model):
         models = [original.model, *(result.model for result in made.values())]
@@ -209,6 +214,7 @@ def _search(
     options: RewriteOptions,
     measured: _Measured,
     watch: Stopwatch,
+    timed: TimeSummary,
     runs: int,
     stages: Stages,
 ) -> TimeChoice:
@@ -230,40 +236,25 @@ def _search(
             refiner.improve(search, options.search_seconds, progress)
     dense = watch.times([watch.open(original.model), search.opened], runs)
     verdict = gain(*dense)
-    summary = _summary(search, verdict)
-    summary |= {"original_ms": dense[0].median, "chosen_ms": dense[1].median}
+    summary = replace(
+        timed,
+        tried=search.tried,
+        kept=search.kept,
+        speedup=verdict.ratio,
+        noise=verdict.noise,
+        original_ms=dense[0].median,
+        chosen_ms=dense[1].median,
+    )
     if not verdict.is_real or all(choice == Choice.DENSE for choice in search.choices):
         reason = f"{verdict.ratio:.3f} x the original's speed, noise {verdict.noise:.3f}"
         return _nothing(measured.plan, times, reason, summary)
     return TimeChoice(apply_choices(measured.plan, times, search.choices, measured.settings), summary)
 
 
-def _summary(search: Search, verdict: Gain) -> dict[str, Any]:
-    return {
-        "tried": search.tried,
-        "kept": search.kept,
-        "speedup": verdict.ratio,
-        "noise": verdict.noise,
-        "faster": True,
-    }
-
-
-def _nothing(
-    plan: Plan,
-    times: list[SiteTimes],
-    reason: str,
-    summary: dict[str, Any] | None = None,
-) -> TimeChoice:
+def _nothing(plan: Plan, times: list[SiteTimes], reason: str, summary: TimeSummary) -> TimeChoice:
     """The verdict that the original stays as it is."""
     dense = apply_choices(plan, times, (Choice.DENSE,) * len(times), {})
     for entry in dense.sites:
         if entry.is_rewritten:
             entry.become(Choice.DENSE)
-    return TimeChoice(
-        dense,
-        {
-            **(summary or {}),
-            "faster": False,
-            "note": f"nothing worth converting: {reason}",
-        },
-    )
+    return TimeChoice(dense, replace(summary, faster=False, note=f"nothing worth converting: {reason}"))

@@ -21,7 +21,7 @@ Open = Callable[[Choices], Any]
 
 
 @dataclass
-class Search:
+class SearchState:
     """The state of a search.
 
     Attributes:
@@ -32,7 +32,7 @@ class Search:
     """
 
     choices: Choices
-    opened: Any
+    opened: object
     tried: int = 0
     kept: int = 0
 
@@ -65,15 +65,15 @@ class Refiner:
         self._bound = bound_ms
         self._clock = clock
 
-    def best_start(self, starts: Sequence[Choices]) -> Search:
+    def best_start(self, starts: Sequence[Choices]) -> SearchState:
         """The quickest of several choices by median time."""
         different = list(dict.fromkeys(starts))
         opened = [self._open(choices) for choices in different]
         timings = self._watch.times(opened, self._runs)
         best = min(range(len(different)), key=lambda i: timings[i].median)
-        return Search(different[best], opened[best])
+        return SearchState(different[best], opened[best])
 
-    def improve(self, search: Search, seconds: float, progress: Progress = silent) -> Search:
+    def improve(self, search: SearchState, seconds: float, progress: Progress = silent) -> SearchState:
         """Try changes until none is left or the time is up.
 
         Args:
@@ -92,7 +92,7 @@ class Refiner:
             progress(1)
         return search
 
-    def _next(self, search: Search, seen: set[Choices]) -> Move | None:
+    def _next(self, search: SearchState, seen: set[Choices]) -> Move | None:
         return next(
             (
                 move
@@ -102,7 +102,7 @@ class Refiner:
             None,
         )
 
-    def _try(self, search: Search, move: Move) -> None:
+    def _try(self, search: SearchState, move: Move) -> None:
         search.tried += 1
         opened = self._open(move.choices)
         for runs in (min(_FIRST_LOOK, self._runs), self._runs):

@@ -53,7 +53,7 @@ def test_the_plan_does_what_the_search_has_judged(plugin_path, name, scheme):
     model, batches, search, flops = prepared(name)
     found = flops.find(0.03, scheme)
     plan = flops_plan(read_model(model), options(), found)
-    assert found.chosen and found.summary["scheme"] == scheme
+    assert found.chosen and found.summary.scheme == scheme
     made = rewrite_model(model, options(data=None), Plan.from_json(plan.to_json())).model
     judged = search.evaluator._runner.outputs(config_of(found.chosen))
     assert np.abs(whole(made, batches) - judged).max() <= TOLERANCE * np.abs(judged).max()

@@ -94,12 +94,12 @@ def test_what_is_found_is_within_the_budget_and_saves(plugin_path, scheme, label
     found = search.search(problem_of(search))
     assert found.chosen and found.cost < 0.8 and found.drop <= 0.017
     assert search.evaluator(config_of(found.chosen)).drop == found.drop
-    summary = json.loads(json.dumps(found.summary))
-    assert (summary["scheme"], summary["budget"], summary["stopped"]) == (scheme, 0.017, None)
-    assert summary["metric"] == ("top1" if labelled else "agreement")
-    assert summary["cost"] == found.cost and summary["search_drop"] == found.drop
-    assert summary["path"][0]["step"] == 0 and len(summary["path"]) > 3
-    assert summary["evaluations"] >= len(summary["path"]) > 0
+    summary = json.loads(json.dumps(found.summary.as_json()))
+    assert (summary.scheme, summary.budget, summary.stopped) == (scheme, 0.017, None)
+    assert summary.metric == ("top1" if labelled else "agreement")
+    assert summary.cost == found.cost and summary.search_drop == found.drop
+    assert summary.path[0]["step"] == 0 and len(summary.path) > 3
+    assert summary.evaluations >= len(summary.path) > 0
 
 
 def test_what_is_found_does_the_same_when_it_is_written_down(plugin_path):
@@ -139,9 +139,9 @@ def test_the_objective_with_the_time_visits_every_site_and_counts_no_gains(plugi
         outputs = outputs_of(config_of(found[objective].chosen))
         gaining = Judge(outputs_of({}), search._data.labels, "top1").quality(outputs)
         assert (found[objective].drop == gaining.drop) == (objective == "time")
-    visits = [step["label"] for step in found["flops"].summary["path"] if "computed" in step["label"]]
+    visits = [step.label for step in found["flops"].summary.path if "computed" in step.label]
     assert {label.split(":")[0] for label in visits} == {site.site for site in options_of_sites()}
-    assert len(found["time"].summary["path"]) < len(found["flops"].summary["path"])
+    assert len(found["time"].summary.path) < len(found["flops"].summary.path)
 
 
 def test_the_price_alone_visits_no_site(plugin_path):
@@ -149,8 +149,8 @@ def test_the_price_alone_visits_no_site(plugin_path):
     search = searching(labelled=True, objective="flops")
     whole = search.search(problem_of(search, 0.03))
     alone = search.search(problem_of(search, 0.03), "price")
-    assert alone.summary["scheme"] == "price" and alone.chosen and alone.drop <= 0.03
-    assert len(alone.summary["path"]) < len(whole.summary["path"]) and whole.cost <= alone.cost
+    assert alone.summary.scheme == "price" and alone.chosen and alone.drop <= 0.03
+    assert len(alone.summary.path) < len(whole.summary.path) and whole.cost <= alone.cost
 
 
 def test_a_problem_without_sites(plugin_path):
@@ -172,8 +172,8 @@ def test_stopping_keeps_the_best_so_far(plugin_path, scheme):
 
     problem.evaluate = stopping
     found = search.search(problem)
-    assert found.summary["stopped"] == "stopped by Ctrl-C: the best so far"
-    assert found.chosen == problem.best and len(found.summary["path"]) == 4
+    assert found.summary.stopped == "stopped by Ctrl-C: the best so far"
+    assert found.chosen == problem.best and len(found.summary.path) == 4
     assert found.drop <= 0.017 and found.cost == min([1.0, *(s.cost for s in problem.path if s.kept)])
 
 
@@ -186,7 +186,7 @@ def test_stopping_before_anything_is_known(plugin_path):
 
     search._alone._runner.outputs = stopping
     found = search.search(problem_of(search))
-    assert found.chosen == {} and found.cost == 1.0 and found.summary["stopped"]
+    assert found.chosen == {} and found.cost == 1.0 and found.summary.stopped
 
 
 def test_resuming_runs_only_what_is_new(plugin_path, tmp_path):

@@ -38,8 +38,8 @@ def test_every_site_gets_its_quickest_form():
     assert (first.dense_ms, first.now_ms) == (5.0, 2.0)
     assert first.reason == "dense 5 ms, lossless 2 ms, predict 3 ms"
     assert found.plan.sites[2].settings == SiteSettings(predictor="int8")
-    assert found.summary["faster"] and found.summary["speedup"] == pytest.approx(11 / 7.2)
-    assert (found.summary["original_ms"], found.summary["chosen_ms"]) == (11.0, pytest.approx(7.2))
+    assert found.summary.faster and found.summary.speedup == pytest.approx(11 / 7.2)
+    assert (found.summary.original_ms, found.summary.chosen_ms) == (11.0, pytest.approx(7.2))
 
 
 @pytest.mark.parametrize(
@@ -76,27 +76,27 @@ def test_layout_conversions_are_counted_on_the_whole_network():
     quick = {"pooled": 4.7, "second": 4.7, "hidden": 0.5}
     found = choose(FakeWatch(costs(DENSE, quick, SLOW, transpose=0.7)))
     assert choices(found) == {"pooled": "dense", "second": "dense", "hidden": "lossless", "logits": "dense"}
-    assert "quicker in the whole network" in found.plan.sites[0].reason and found.summary["kept"] >= 1
+    assert "quicker in the whole network" in found.plan.sites[0].reason and found.summary.kept >= 1
 
 
 def test_what_is_not_quicker_is_left_alone():
     original = read_model(small_cnn())
     found = choose(FakeWatch(costs(DENSE, SLOW, SLOW)))
-    assert set(choices(found).values()) == {"dense"} and not found.summary["faster"]
-    assert found.summary["note"].startswith("nothing worth converting: ")
+    assert set(choices(found).values()) == {"dense"} and not found.summary.faster
+    assert found.summary.note.startswith("nothing worth converting: ")
     assert found.plan.sites[0].dense_ms == found.plan.sites[0].now_ms == 5.0
     assert original.model.SerializeToString() == small_cnn().SerializeToString()
 
 
 def test_a_gain_within_the_noise_is_none():
     quick = {"pooled": 4.98, "second": 4.98, "hidden": 0.98}
-    assert not choose(FakeWatch(costs(DENSE, quick, SLOW), noise=0.2)).summary["faster"]
+    assert not choose(FakeWatch(costs(DENSE, quick, SLOW), noise=0.2)).summary.faster
 
 
 def test_no_budget_means_node_times_alone():
     watch = FakeWatch(costs(DENSE, QUICK, SLOW))
     found = choose(watch, search_seconds=0.0)
-    assert found.summary["tried"] == 0 and choices(found)["pooled"] == "lossless"
+    assert found.summary.tried == 0 and choices(found)["pooled"] == "lossless"
 
 
 def test_the_model_itself_where_nothing_gains(plugin_path, monkeypatch):

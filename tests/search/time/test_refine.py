@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spl_onnx.measure.bench import Timing
-from spl_onnx.search.time.refine import Refiner, Search
+from spl_onnx.search.time.refine import Refiner, SearchState
 from spl_onnx.search.time.site_times import SiteTimes
 
 D, L = "dense", "lossless"
@@ -72,7 +72,7 @@ def test_the_best_start_wins():
 
 def test_hopeless_changes_are_not_tried():
     refiner, _ = chain([(1, 50), (1, 2)], border=0.0, bound=3.0)
-    assert refiner.improve(Search((D, D), (D, D)), 1.0).tried == 1
+    assert refiner.improve(SearchState((D, D), (D, D)), 1.0).tried == 1
 
 
 def test_the_budget_ends_the_search():
