@@ -95,11 +95,11 @@ def test_what_is_found_is_within_the_budget_and_saves(plugin_path, scheme, label
     assert found.chosen and found.cost < 0.8 and found.drop <= 0.017
     assert search.evaluator(config_of(found.chosen)).drop == found.drop
     summary = json.loads(json.dumps(found.summary.as_json()))
-    assert (summary.scheme, summary.budget, summary.stopped) == (scheme, 0.017, None)
-    assert summary.metric == ("top1" if labelled else "agreement")
-    assert summary.cost == found.cost and summary.search_drop == found.drop
-    assert summary.path[0]["step"] == 0 and len(summary.path) > 3
-    assert summary.evaluations >= len(summary.path) > 0
+    assert (summary["scheme"], summary["budget"], summary["stopped"]) == (scheme, 0.017, None)
+    assert summary["metric"] == ("top1" if labelled else "agreement")
+    assert summary["cost"] == found.cost and summary["search_drop"] == found.drop
+    assert summary["path"][0]["step"] == 0 and len(summary["path"]) > 3
+    assert summary["evaluations"] >= len(summary["path"]) > 0
 
 
 def test_what_is_found_does_the_same_when_it_is_written_down(plugin_path):
