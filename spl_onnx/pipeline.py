@@ -28,9 +28,6 @@ from spl_onnx.search.budget.attempts import attempts
 from spl_onnx.search.sound import note_left_out, sound_options
 from spl_onnx.search.time.by_time import rewrite_by_time
 
-#: Differences of means of 0s and 1s carry rounding; a drop equal to the limit is within it.
-_ROUNDING = 1e-9
-
 
 def rewrite_and_measure(
     model: onnx.ModelProto | str | Path, data: object, options: dict[str, Any]
@@ -75,23 +72,8 @@ def measured_rewrite(
             check_unprotected(getattr(options, name), original.files, f"--{name.replace('_', '-')}")
     # The plan is written here, once the accuracy is known; and a dry run with data needs a model to measure.
     inner = replace(options, plan_out=None, dry_run=options.dry_run and options.data is None)
-    parts = split_data(original.model, inner, reading) if options.spends_accuracy else None
-    left_out: dict[str, str] = {}
-    if isinstance(parts, Parts) or options.chooses_by_time:
-        inner, left_out = sound_options(original, inner)
-    if isinstance(parts, Parts):
-        result, measured = _within_budget(original, inner, parts, stages)
-    else:
-        inner = inner if parts is None else replace(inner, data=parts)
-        if options.chooses_by_time:
-            batches, inner = timing_data(original.model, inner, reading)
-            result = rewrite_by_time(original, inner, batches, stages)
-        else:
-            result = rewrite_model(original, inner)
-        with stages("measuring", None) as progress:
-            measured = measure(original.model, result.model, inner, reading, progress)
+    result, measured = _chosen(original, inner, reading, stages)
     note_densities(result.plan, measured)
-    note_left_out(result, left_out)
     result.report = {
         "input": None if original.path is None else str(original.path),
         **result.report,
@@ -102,6 +84,29 @@ def measured_rewrite(
         check_drop(measured.comparison, options.max_drop)
     _write_files(result, options)
     return result
+
+
+def _chosen(
+    original: LoadedModel, options: RewriteOptions, reading: DataOptions, stages: Stages
+) -> tuple[RewriteResult, Measured]:
+    """The rewrite that the options and the data lead to, and what is measured of it."""
+    parts = split_data(original.model, options, reading) if options.spends_accuracy else None
+    left_out: dict[str, str] = {}
+    if isinstance(parts, Parts) or options.chooses_by_time:
+        options, left_out = sound_options(original, options)
+    if isinstance(parts, Parts):
+        result, measured = _within_budget(original, options, parts, stages)
+    else:
+        options = options if parts is None else replace(options, data=parts)
+        if options.chooses_by_time:
+            batches, options = timing_data(original.model, options, reading)
+            result = rewrite_by_time(original, options, batches, stages)
+        else:
+            result = rewrite_model(original, options)
+        with stages("measuring", None) as progress:
+            measured = measure(original.model, result.model, options, reading, progress)
+    note_left_out(result, left_out)
+    return result, measured
 
 
 def _write_files(result: RewriteResult, options: RewriteOptions) -> None:
@@ -127,13 +132,13 @@ def _within_budget(
 
     def is_within(result: RewriteResult) -> bool:
         comparison = measured(result).comparison
-        return comparison is not None and comparison.drop <= options.max_drop + _ROUNDING
+        return comparison is not None and comparison.is_within(options.max_drop)
 
     found = attempts(original, options, parts.search, parts.timed, shapes, is_within, stages)
     for result in found:
         last = result, measured(result)
         comparison = last[1].comparison
-        if comparison is not None and comparison.drop <= options.max_drop + _ROUNDING:
+        if comparison is not None and comparison.is_within(options.max_drop):
             break
     last[0].report["search"] |= {"images": {"search": parts.search.samples, "report": len(parts.report)}}
     return last
@@ -160,7 +165,7 @@ def check_drop(comparison: Comparison, max_drop: float) -> None:
     Raises:
         VerificationError: it is; NaN counts as above.
     """
-    if comparison.drop <= max_drop + _ROUNDING:
+    if comparison.is_within(max_drop):
         return
     before = "the original" if comparison.before is None else f"{comparison.before:.4g}"
     raise VerificationError(

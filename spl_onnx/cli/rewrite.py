@@ -92,6 +92,11 @@ def _add_time_flags(parser: argparse.ArgumentParser) -> None:
         metavar="NAMES",
         help="what a site may become (default dense,lossless,predict; --lossless leaves predict out)",
     )
+    _add_clock_flags(group)
+
+
+def _add_clock_flags(group: argparse._ArgumentGroup) -> None:
+    """What times depend on."""
     add_provider_flag(group)
     group.add_argument(
         "--threads", type=int, default=1, metavar="T", help="threads it is fast for (default 1)"

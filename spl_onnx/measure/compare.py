@@ -21,6 +21,9 @@ from spl_onnx.measure.evaluate import (
 )
 from spl_onnx.measure.metrics import TABLE, Metric, agreement, check_metric, top_k
 
+#: Means of 0s and 1s carry rounding; a drop equal to a limit is within it.
+ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -54,6 +57,10 @@ class Comparison:
     def images(self) -> int:
         """Number of samples."""
         return self.confidence.images
+
+    def is_within(self, max_drop: float) -> bool:
+        """Whether the drop is at most a limit; NaN is not."""
+        return self.drop <= max_drop + ROUNDING
 
 
 def choose_metric(name: str, labels: Array | None, outputs: Array) -> Metric:

@@ -57,20 +57,8 @@ def create_session(
         UsageError: a negative number of threads, or an unknown provider.
     """
     check_threads(threads)
-    if provider not in PROVIDERS:
-        raise UsageError(f"--provider: got {provider!r}, wanted one of {', '.join(PROVIDERS)}")
-    if provider == "cuda":
-        _require_cuda()
-    options = ort.SessionOptions()
-    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.log_severity_level = _QUIET
-    options.intra_op_num_threads = threads
-    options.enable_cpu_mem_arena = arena
-    # Threads of a session spin for a while after its run, and would take cores from the one that runs next.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
-    if profile is not None:
-        options.enable_profiling = True
-        options.profile_file_prefix = profile
+    _check_provider(provider)
+    options = _options(threads, profile, arena)
     if _wants_plugin(model) if plugin is None else plugin:
         if provider == "cuda":
             get_cuda_library_path()  # without it the operators would run on the CPU
@@ -82,6 +70,27 @@ def create_session(
             "driver, and the CUDA and cuDNN libraries that its version is made for"
         )
     return session
+
+
+def _options(threads: int, profile: str | None, arena: bool) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = _QUIET
+    options.intra_op_num_threads = threads
+    options.enable_cpu_mem_arena = arena
+    # Threads of a session spin for a while after its run, and would take cores from the one that runs next.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = profile
+    return options
+
+
+def _check_provider(provider: str) -> None:
+    if provider not in PROVIDERS:
+        raise UsageError(f"--provider: got {provider!r}, wanted one of {', '.join(PROVIDERS)}")
+    if provider == "cuda":
+        _require_cuda()
 
 
 def _require_cuda() -> None:

@@ -80,9 +80,8 @@ def rewrite_model(
     require_inferable(loaded.model)
     if not options.no_verify:
         require_valid(loaded)
-    if plan is None and options.plan is not None:
-        plan = Plan.read(options.plan)
-    decided = decide(loaded.model, options, plan)
+    given = Plan.read(options.plan) if plan is None and options.plan is not None else plan
+    decided = decide(loaded.model, options, given)
     done = _done(loaded, options, decided)
     notes = [*loaded.notes, *describe_unseen(loaded.model, ANCHORS), *done.applied.notes, *done.notes]
     result = RewriteResult(
@@ -96,10 +95,14 @@ def rewrite_model(
     )
     if done.report:
         result.report["verification"] = done.report
+    _write_plan(result.plan, options, loaded)
+    return result
+
+
+def _write_plan(plan: Plan, options: RewriteOptions, loaded: LoadedModel) -> None:
     if options.plan_out is not None:
         check_unprotected(options.plan_out, loaded.files, "--plan-out")
-        write_text(options.plan_out, result.plan.to_json(), "--plan-out")
-    return result
+        write_text(options.plan_out, plan.to_json(), "--plan-out")
 
 
 def _done(loaded: LoadedModel, options: RewriteOptions, decided: Decided) -> Checked:

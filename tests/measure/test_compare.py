@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spl_onnx.errors import DataError, UsageError
-from spl_onnx.measure.compare import choose_metric, compare, truth_of
+from spl_onnx.measure.compare import Comparison, choose_metric, compare, truth_of
+from spl_onnx.measure.confidence import Confidence
 from spl_onnx.measure.metrics import TABLE
 from tests.measure.test_evaluate import reader_of, same
 
@@ -110,3 +111,11 @@ def test_what_outputs_are_measured_against(metric, labels, wanted):
     outputs = np.zeros((2, 3))
     found = truth_of(TABLE[metric], labels, outputs)
     assert found is (labels if wanted == "labels" else outputs)
+
+
+@pytest.mark.parametrize(
+    ("drop", "within"), [(0.1 + 0.2 - 0.3 + 0.01, True), (-1.0, True), (0.0101, False), (np.nan, False)]
+)
+def test_a_drop_equal_to_the_limit_is_within_it(drop, within):
+    known = Comparison("top1", 0.9, 0.8, Confidence(drop, 10, (drop, drop), drop, float))
+    assert known.is_within(0.01) == within

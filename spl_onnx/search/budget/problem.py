@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from spl_onnx.measure.compare import ROUNDING
 from spl_onnx.search.budget.quality import Quality
 from spl_onnx.search.settings import Config, Setting
-
-#: A metric is a mean of whole samples; a drop equal to the budget is within it.
-ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ depends on what the sites before it have become; the others follow batch by batc
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,7 +180,7 @@ class NetworkRunner:
                 return
             del self._kept[other]
 
-    def _through(self, stretch: _Stretch, states: States) -> Any:
+    def _through(self, stretch: _Stretch, states: States) -> Iterator[Feeds]:
         """Yield the state of every batch at the end of a stretch."""
         first = [dict(state) for state in states[: self._first]]
         for i in range(stretch.begin, stretch.end):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import onnx
+import onnxruntime as ort
 from numpy.typing import NDArray
 
 from spl_onnx.measure.memory import give_back
@@ -34,10 +33,12 @@ class SegmentSessions:
         self.segments = cut(model)
         self.threads = threads
         self.output = model.graph.output[0].name
-        self._open: dict[int, tuple[tuple[str, bytes], Any]] = {}
+        self._open: dict[int, tuple[tuple[str, bytes], ort.InferenceSession]] = {}
         self._closed_bytes = 0
 
-    def session(self, i: int, setting: Setting, shift: NDArray[np.float32] | None = None) -> Any:
+    def session(
+        self, i: int, setting: Setting, shift: NDArray[np.float32] | None = None
+    ) -> ort.InferenceSession:
         """The session of a segment.
 
         Args:
