@@ -23,6 +23,7 @@ def test_exit_codes():
     assert codes == {
         "UsageError": 2,
         "ModelError": 3,
+        "MissingDataError": 3,
         "RuleError": 3,
         "VerificationError": 1,
         "PluginError": 4,

@@ -43,7 +43,7 @@ def test_a_checkout_finds_the_library_of_the_installed_package(tmp_path):
     """Programs of scripts/ run from a checkout, whose source folder hides the package that was installed."""
     copy = tmp_path / "checkout" / "spl_onnx"
     copy.mkdir(parents=True)
-    for name in ("__init__.py", "plugin.py", "errors.py"):
+    for name in ("__init__.py", "plugin.py", "errors.py", "text.py"):
         text = (Path(plugin.__file__).parent / name).read_text() if name != "__init__.py" else ""
         (copy / name).write_text(text)
     code = "from spl_onnx import plugin; print(plugin.__file__); print(plugin.get_library_path())"
