@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/parallel.h"
+#include "kernels/base/parallel.h"
 #include "ops/ort_call.h"
 
 namespace spl {

@@ -1,5 +1,5 @@
 // Domain ai.spl.gemm: matrices of any rank, whose leading dimensions are the rows of one matrix.
-#include "kernels/gemm.h"
+#include "kernels/gemm/gemm.h"
 #include "ops/nodes.h"
 #include "ops/weight_order.h"
 

@@ -1,6 +1,6 @@
 // Operator ChannelsLastGlobalAveragePool of domain ai.spl.conv: the mean of channels-last images.
-#include "kernels/global_average.h"
-#include "kernels/isa.h"
+#include "kernels/base/isa.h"
+#include "kernels/pooling/global_average.h"
 #include "ops/custom_op.h"
 #include "ops/operands.h"
 #include "ops/parallel_adapter.h"

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/conv_srmm.h"
+#include "kernels/srmm/conv_srmm.h"
 #include "ops/operands.h"
 #include "ops/pooling.h"
 

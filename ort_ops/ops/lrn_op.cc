@@ -1,7 +1,7 @@
 // Operator ChannelsLastLRN of domain ai.spl.conv: local response normalisation without leaving the
 // channels-last layout.
-#include "kernels/isa.h"
-#include "kernels/lrn.h"
+#include "kernels/base/isa.h"
+#include "kernels/pooling/lrn.h"
 #include "ops/custom_op.h"
 #include "ops/operands.h"
 #include "ops/parallel_adapter.h"

@@ -1,7 +1,7 @@
 // Operator ChannelsLastMaxPool of domain ai.spl.conv: pooling between sites without leaving the
 // channels-last layout.
-#include "kernels/isa.h"
-#include "kernels/max_pool.h"
+#include "kernels/base/isa.h"
+#include "kernels/pooling/max_pool.h"
 #include "ops/custom_op.h"
 #include "ops/operands.h"
 #include "ops/parallel_adapter.h"

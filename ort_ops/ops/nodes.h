@@ -13,7 +13,7 @@
 #include <memory>
 #include <vector>
 
-#include "kernels/isa.h"
+#include "kernels/base/isa.h"
 #include "ops/custom_op.h"
 #include "ops/operands.h"
 #include "ops/parallel_adapter.h"

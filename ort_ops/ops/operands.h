@@ -4,8 +4,8 @@
 
 #include <string>
 
-#include "kernels/conv_predict.h"
-#include "kernels/conv_srmm.h"
+#include "kernels/predict/conv_predict.h"
+#include "kernels/srmm/conv_srmm.h"
 #include "ops/ort_call.h"
 
 namespace spl {

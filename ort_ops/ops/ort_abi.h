@@ -6,8 +6,8 @@
 // onnxruntime wheel nor most distributions ship the headers. API 17 (ONNX Runtime 1.17) is the
 // first with all that is needed here, so one file serves 1.17 and everything newer.
 //
-// tests/ort_ops/test_library.py compares the layout with the official header where one is installed.
-// Do not include this file together with onnxruntime_c_api.h.
+// tests/ort_ops/test_library.py compares the layout with the official header where one is
+// installed. Do not include this file together with onnxruntime_c_api.h.
 #pragma once
 
 #include <cstddef>

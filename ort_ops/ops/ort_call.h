@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/checked_size.h"
+#include "kernels/base/checked_size.h"
 #include "ops/ort_abi.h"
 
 namespace spl::ort {

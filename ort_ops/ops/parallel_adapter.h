@@ -1,7 +1,7 @@
 // The session's thread pool as the kernels want it.
 #pragma once
 
-#include "kernels/parallel.h"
+#include "kernels/base/parallel.h"
 #include "ops/ort_call.h"
 
 namespace spl {

@@ -1,7 +1,7 @@
 // The one exported function: adds both domains to the options of a session.
 #include <cstdio>
 
-#include "kernels/isa.h"
+#include "kernels/base/isa.h"
 #include "ops/cuda_library.h"
 #include "ops/custom_op.h"
 

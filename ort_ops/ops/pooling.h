@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "kernels/geometry.h"
+#include "kernels/shape/geometry.h"
 #include "ops/ort_call.h"
 
 namespace spl {

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "kernels/geometry.h"
+#include "kernels/shape/geometry.h"
 #include "ops/ort_call.h"
 
 namespace spl {

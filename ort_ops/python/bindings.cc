@@ -7,13 +7,13 @@
 #include <optional>
 #include <thread>
 
-#include "kernels/conv_predict.h"
-#include "kernels/conv_srmm.h"
-#include "kernels/gemm.h"
-#include "kernels/global_average.h"
-#include "kernels/isa.h"
-#include "kernels/lrn.h"
-#include "kernels/max_pool.h"
+#include "kernels/base/isa.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/pooling/global_average.h"
+#include "kernels/pooling/lrn.h"
+#include "kernels/pooling/max_pool.h"
+#include "kernels/predict/conv_predict.h"
+#include "kernels/srmm/conv_srmm.h"
 
 namespace py = pybind11;
 

@@ -12,8 +12,8 @@ import pytest
 from tests.datasets import PROJECT
 
 PROGRAM = r"""
-#include "kernels/checked_size.h"
-#include "kernels/scratch.h"
+#include "kernels/base/checked_size.h"
+#include "kernels/base/scratch.h"
 
 #include <cstdio>
 #include <cstring>

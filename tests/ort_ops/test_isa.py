@@ -24,7 +24,7 @@ def compiler_flags(isa: str) -> set[str]:
 
 def checks(function: str) -> set[str]:
     """Extensions that a function of isa.cc asks the processor for, those of functions it calls included."""
-    text = (KERNELS / "isa.cc").read_text()
+    text = (KERNELS / "base" / "isa.cc").read_text()
     body = re.search(rf"bool {function}\(\) {{(.*?)^}}", text, re.M | re.S)
     assert body is not None
     found = set(re.findall(r'cpu_supports\("(\w+)"\)', body.group(1)))
@@ -42,5 +42,5 @@ def test_all_that_is_used_is_asked_for(isa: str, least: str) -> None:
 
 def test_vnni_is_asked_for() -> None:
     assert compiler_flags("avx512vnni") - compiler_flags("avx512") == {"avx512vnni"}
-    text = (KERNELS / "isa.cc").read_text()
+    text = (KERNELS / "base" / "isa.cc").read_text()
     assert 'has_avx512() && __builtin_cpu_supports("avx512vnni")' in text

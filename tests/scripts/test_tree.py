@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -38,6 +39,20 @@ ROOMS: dict[str, Rows] = {
 }
 
 
+KERNELS = PROJECT / "ort_ops" / "kernels"
+
+#: Rooms of the C++ kernels, in the same way.
+KERNEL_ROOMS: Rows = (
+    ("micro",),
+    ("base",),
+    ("shape",),
+    ("weights",),
+    ("sparse",),
+    ("predict", "srmm", "pooling"),
+    ("gemm",),
+)
+
+
 def modules(text: str) -> list[str]:
     """Full names of everything a module's text imports."""
     names = []
@@ -57,11 +72,16 @@ def imports(text: str, within: str = "spl_onnx") -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def upward(part: str, text: str, rows: Rows = LAYERS, within: str = "spl_onnx") -> set[str]:
-    """Parts that a module of `part` imports but must not know; the lowest row may use its neighbours."""
+def beyond(part: str, used: set[str], rows: Rows) -> set[str]:
+    """Those of the parts `used` that `part` must not know; the lowest row may use its neighbours."""
     rank = {name: row for row, names in enumerate(rows) for name in names}
-    others = imports(text, within) & set(rank) - {part}
+    others = used & set(rank) - {part}
     return {name for name in others if rank[name] >= rank[part] > 0 or rank[name] > rank[part]}
+
+
+def upward(part: str, text: str, rows: Rows = LAYERS, within: str = "spl_onnx") -> set[str]:
+    """Parts that a module of `part` imports but must not know."""
+    return beyond(part, imports(text, within), rows)
 
 
 def pointing_up(rows: Rows, folder: str = "spl_onnx") -> dict[str, set[str]]:
@@ -86,6 +106,29 @@ def test_imports_between_rooms_point_one_way(folder: str) -> None:
     entries = (PROJECT / folder).iterdir()
     there = {path.stem for path in entries if not path.name.startswith("__")}
     assert there == known and pointing_up(ROOMS[folder], folder) == {}
+
+
+def kernel_rooms(text: str) -> set[str]:
+    """Rooms of the kernels that a C++ file includes, and folders above them."""
+    names = re.findall(r'^ *# *include "([^"]+)"', text, re.MULTILINE)
+    return {name.removeprefix("kernels/").split("/")[0] for name in names}
+
+
+def test_includes_between_rooms_of_the_kernels_point_one_way() -> None:
+    rooms = {name for names in KERNEL_ROOMS for name in names}
+    assert {path.name for path in KERNELS.iterdir()} == rooms | {"CMakeLists.txt"}
+    wrong = {}
+    for path in [*KERNELS.rglob("*.h"), *KERNELS.rglob("*.cc")]:
+        used, room = kernel_rooms(path.read_text(encoding="utf-8")), path.parent.name
+        if found := (used - rooms) | beyond(room, used, KERNEL_ROOMS):
+            wrong[str(path.relative_to(KERNELS))] = found
+    assert wrong == {}
+
+
+def test_upward_includes_are_recognised() -> None:
+    text = '#include <new>\n#include "kernels/base/isa.h"\n# include "kernels/srmm/a.h"\n#include "ops/b.h"\n'
+    assert kernel_rooms(text) == {"base", "srmm", "ops"}
+    assert beyond("predict", kernel_rooms(text), KERNEL_ROOMS) == {"srmm"}
 
 
 def neighbours(part: Path) -> dict[str, set[str]]:

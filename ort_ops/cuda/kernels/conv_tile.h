@@ -4,7 +4,7 @@
 #pragma once
 
 #include "cuda/kernels/element.h"
-#include "kernels/geometry.h"
+#include "kernels/shape/geometry.h"
 
 namespace spl::cuda {
 

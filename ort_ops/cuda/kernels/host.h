@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/base/ceil_div.h"
+
 struct CUstream_st;
 
 namespace spl::cuda {
@@ -28,7 +30,6 @@ void release(void* memory);
 bool is_on_device(const void* address);
 Status wait_for_device();
 
-inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 inline size_t aligned_bytes(size_t bytes) { return (bytes + 255) / 256 * 256; }
 inline bool is_wide(const void* address) { return reinterpret_cast<uintptr_t>(address) % 16 == 0; }
 

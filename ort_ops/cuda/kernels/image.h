@@ -3,7 +3,7 @@
 #pragma once
 
 #include "cuda/kernels/host.h"
-#include "kernels/geometry.h"
+#include "kernels/shape/geometry.h"
 
 namespace spl::cuda {
 

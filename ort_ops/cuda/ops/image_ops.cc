@@ -2,7 +2,7 @@
 #include "cuda/kernels/image.h"
 #include "cuda/ops/cuda_ops.h"
 #include "cuda/ops/device_memory.h"
-#include "kernels/lrn.h"
+#include "kernels/pooling/lrn.h"
 #include "ops/operands.h"
 #include "ops/pooling.h"
 

@@ -1,7 +1,8 @@
-// The entry points of one instruction set; table.cc collects them. Contracts: kernels/micro.h.
+// The entry points of one instruction set; table.cc collects them. Contracts:
+// kernels/micro/micro.h.
 #pragma once
 
-#include "kernels/micro.h"
+#include "kernels/micro/micro.h"
 
 namespace spl {
 namespace SPL_ISA {

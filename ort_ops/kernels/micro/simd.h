@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "kernels/micro.h"
+#include "kernels/micro/micro.h"
 
 #define SPL_INLINE static inline __attribute__((always_inline))
 #define SPL_MEMBER inline __attribute__((always_inline))

@@ -20,7 +20,12 @@ def objects(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def emulated(objects: Path) -> Harness:
     """The kernels under the emulator, compiled once."""
-    sources = [*KERNELS, HERE / "harness.cu", HERE / "device_calls.cu", OPS / "kernels" / "geometry.cc"]
+    sources = [
+        *KERNELS,
+        HERE / "harness.cu",
+        HERE / "device_calls.cu",
+        OPS / "kernels" / "shape" / "geometry.cc",
+    ]
     return Harness(compile_emulated(objects, "emulated", sources))
 
 

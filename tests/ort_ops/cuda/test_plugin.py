@@ -59,7 +59,7 @@ def emulated_plugin(objects: Path) -> str:
         *sorted((OPS / "cuda" / "ops").glob("*.cc")),
         HERE / "emulated_plugin.cc",
         *[OPS / "ops" / f"{name}.cc" for name in ("custom_op", "ort_call", "operands")],
-        *[OPS / "kernels" / f"{name}.cc" for name in ("geometry", "lrn")],
+        *[OPS / "kernels" / f"{name}.cc" for name in ("shape/geometry", "pooling/lrn")],
     ]
     return str(compile_emulated(objects, "spl_ops_emulated", sources))
 

@@ -49,10 +49,10 @@ def test_reports_of_sanitizers_are_cut_to_what_they_say():
     text = """noise
     x.cc:3:1: runtime error: signed integer overflow: 1 + 2
     #0 0x1 in f /usr/lib/z.cc
-    #1 0x2 in spl::run ort_ops/kernels/geometry.cc:59
+    #1 0x2 in spl::run ort_ops/kernels/shape/geometry.cc:59
     SUMMARY"""
     assert telling_lines(text) == (
         "x.cc:3:1: runtime error: signed integer overflow: 1 + 2 | "
-        "#1 0x2 in spl::run ort_ops/kernels/geometry.cc:59"
+        "#1 0x2 in spl::run ort_ops/kernels/shape/geometry.cc:59"
     )
     assert ending(-signal.SIGALRM) == "took too long" and ending(-11) == "signal 11"

@@ -1,0 +1,52 @@
+// Result of a kernel: empty = done, otherwise one line for the user.
+#pragma once
+
+#include <atomic>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "kernels/base/parallel.h"
+
+namespace spl {
+
+using Message = std::string;
+
+// Keeps the first of the messages that units of work report, from any thread; never throws.
+class FirstMessage {
+ public:
+  void report(const char* text) noexcept {
+    if (taken_.test_and_set()) return;
+    try {
+      message_ = text;
+    } catch (...) {
+      message_ = "no memory left";  // so short that it needs none
+    }
+  }
+  // Once all units are done.
+  Message take() { return std::move(message_); }
+
+ private:
+  std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
+  Message message_;
+};
+
+// Runs fn(i) -> Message for all i and returns one of the messages that are not empty, if any. An
+// exception becomes a message: it must not cross the caller's thread pool.
+template <class F>
+Message run_all(const Parallel& parallel, size_t count, F&& fn) {
+  FirstMessage first;
+  parallel.run(count, [&](size_t i) {
+    try {
+      const Message message = fn(i);
+      if (!message.empty()) first.report(message.c_str());
+    } catch (const std::exception& e) {
+      first.report(e.what());
+    } catch (...) {
+      first.report("unknown failure in a kernel");
+    }
+  });
+  return first.take();
+}
+
+}  // namespace spl

@@ -1,0 +1,13 @@
+// Mean of every channel over the whole image, as ONNX GlobalAveragePool, channels last.
+#pragma once
+
+#include "kernels/base/status.h"
+#include "kernels/micro/micro.h"
+
+namespace spl {
+
+// x is of sizes dims = {N, H, W, C}, y is [N,1,1,C]. An image without pixels is a problem.
+Message run_global_average(const float* x, const int64_t dims[4], float* y,
+                           const Parallel& parallel, const MicroKernels& micro);
+
+}  // namespace spl

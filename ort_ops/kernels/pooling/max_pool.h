@@ -1,0 +1,14 @@
+// Maximum pooling of channels-last images, as ONNX MaxPool without dilations.
+#pragma once
+
+#include "kernels/base/status.h"
+#include "kernels/micro/micro.h"
+#include "kernels/shape/geometry.h"
+
+namespace spl {
+
+// `out` is of max_pool_shape.
+Message run_max_pool(const ConvAttributes& at, const float* x, const int64_t dims[4], float* y,
+                     const int64_t out[4], const Parallel& parallel, const MicroKernels& micro);
+
+}  // namespace spl

@@ -1,0 +1,28 @@
+// From the sums of a tile to values: residual, activation, and pooling or the selected place.
+#pragma once
+
+#include "kernels/shape/windows.h"
+
+namespace spl {
+
+struct FinishTarget {
+  const ConvShape& shape;
+  const MicroKernels& micro;
+  const ResidualReader& residual;
+  const Clamp& clamp;
+  const uint8_t* s;  // [N, pH, pW, O], or null = everything is selected
+  float* y;          // [N, pH, pW, O]
+
+  // Whether sums of `count` outputs in `width` lanes can become values where they are formed,
+  // without a pass of their own: nothing is pooled or selected, and whole lane blocks are written.
+  bool straight(int64_t count, int64_t width) const {
+    return !shape.pooled() && s == nullptr && residual.by_rows() && count == width;
+  }
+};
+
+// Writes outputs [o, o + count) of the tile; `sums` are those of output `o`, floats, and of the
+// following ones.
+void finish_tile(const FinishTarget& target, const Tile& tile, const TileSums& sums, int64_t o,
+                 int64_t count);
+
+}  // namespace spl

@@ -1,0 +1,57 @@
+// SRMM with all outputs of a convolution with a stride computed by Winograd's convolution, squares
+// of pixels seen as channels.
+#include "kernels/base/scratch.h"
+#include "kernels/srmm/space_to_depth.h"
+#include "kernels/srmm/srmm_winograd.h"
+
+namespace spl {
+namespace {
+
+class SpaceToDepth final : public SrmmMethod {
+ public:
+  explicit SpaceToDepth(const SrmmLayer& layer)
+      : weights_(space_to_depth(layer.shape, layer.w)),
+        fewer_(deep_layer(layer)),
+        direct_([layer] { return make_direct(layer); }) {
+    weights_ = {};
+  }
+
+  Message run(const ConvShape& shape, const SrmmInputs& in,
+              const Parallel& parallel) const override {
+    return run_finite_images(
+        shape, in, parallel, direct_,
+        [&](const ConvShape& one, const SrmmInputs& image, const Parallel& threads, bool* finite) {
+          return run_deep(one, image, threads, finite);
+        });
+  }
+
+ private:
+  Message run_deep(const ConvShape& shape, SrmmInputs in, const Parallel& parallel,
+                   bool* finite) const {
+    const ConvShape deep = space_to_depth(shape);
+    float* x = thread_scratch().image.get<float>(checked_size({deep.H, deep.W, deep.C}));
+    Message bad = space_to_depth(shape, in.x, parallel, x);
+    if (!bad.empty()) return bad;
+    in.x = x;
+    return fewer_.run(deep, in, parallel, finite);
+  }
+
+  SrmmLayer deep_layer(const SrmmLayer& layer) const {
+    SrmmLayer deep = layer;
+    deep.shape = space_to_depth(layer.shape);
+    deep.w = rows_of_outputs(weights_.data(), deep.shape.K());
+    return deep;
+  }
+
+  std::vector<float> weights_;  // only while those of fewer_ are made
+  WinogradSrmm fewer_;
+  Lazy<SrmmMethod> direct_;
+};
+
+}  // namespace
+
+std::unique_ptr<SrmmMethod> make_space_to_depth(const SrmmLayer& layer) {
+  return std::make_unique<SpaceToDepth>(layer);
+}
+
+}  // namespace spl

@@ -1,0 +1,167 @@
+#include "kernels/srmm/winograd.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "kernels/base/ceil_div.h"
+#include "kernels/shape/cycles.h"
+
+namespace spl {
+namespace {
+
+constexpr int kBlock = 4;  // lane blocks of outputs multiplied at a time
+// Squares of a tile: enough to read the weights, which come from the third-level cache, seldom, and
+// few enough for sums and transformed input of a place to stay in the second.
+constexpr int64_t kMostSquares = 64;
+constexpr double kNear = 10000;  // lane blocks of weights that stay in the second-level cache
+constexpr int64_t kLeastChannels = 8, kLeastOutputs = 8;
+
+// Cycles to get a lane block of weights from the third-level cache, where small ones stay.
+constexpr double kFetchNear = 5.2;
+
+// u = G g for values `step` apart, kernels of `size` values.
+void to_points(const double* g, int size, int g_step, double* u, int u_step) {
+  constexpr double a = kWinogradA, b = kWinogradB;
+  const double points[5] = {0, a, -a, b, -b};
+  const double norms[5] = {a * a * b * b, 2 * a * a * (a * a - b * b), 2 * a * a * (a * a - b * b),
+                           2 * b * b * (b * b - a * a), 2 * b * b * (b * b - a * a)};
+  for (int i = 0; i < 5; i++) {
+    double sum = 0;
+    for (int k = size - 1; k >= 0; k--) sum = sum * points[i] + g[k * g_step];
+    u[i * u_step] = sum / norms[i];
+  }
+  u[5 * u_step] = g[(size - 1) * g_step];
+}
+
+// The 36 transformed weights of one channel and output, from weights g[ky * size + kx].
+void transform_weights(const double* g, int size, double* u) {
+  double half[kWinogradPlaces];
+  for (int kx = 0; kx < size; kx++) to_points(g + kx, size, size, half + kx, size);
+  for (int i = 0; i < kWinogradSide; i++)
+    to_points(half + i * size, size, 1, u + i * kWinogradSide, 1);
+}
+
+}  // namespace
+
+bool winograd_suits(const ConvShape& s) {
+  const ConvAttributes& at = s.at;
+  return s.kH == s.kW && s.kH >= 2 && s.kH <= 5 && at.strides[0] == 1 && at.strides[1] == 1 &&
+         at.dilations[0] == 1 && at.dilations[1] == 1 && s.Cg >= kLeastChannels &&
+         s.Og() >= kLeastOutputs;
+}
+
+bool winograd_weights_near(const ConvShape& s) {
+  return static_cast<double>(kWinogradPlaces * s.Cg * ceil_div(s.Og(), kLanes)) <= kNear;
+}
+
+// Fitted to layers of 16 to 512 channels on maps of 7 to 224 pixels.
+double winograd_cycles(const ConvShape& s) {
+  constexpr double kTransform = 150, kBack = 120, kPixel = 4, kSquare = 60;
+  const double side = winograd_side(s), channels = static_cast<double>(s.Cg);
+  const double blocks_in = ceil_div(s.Cg, kLanes), blocks_out = ceil_div(s.Og(), kLanes);
+  const double squares = ceil_div(s.oH, winograd_side(s)) * ceil_div(s.oW, winograd_side(s));
+  const double weights = kWinogradPlaces * channels * blocks_out;  // lane blocks
+  const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
+                        blocks_out * (kBack + kPixel * side * side);
+  const double fetch =
+      winograd_weights_near(s) ? kFetchNear : kFetchCycles * std::ceil(squares / kMostSquares);
+  return together(squares * square, weights * fetch);
+}
+
+WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
+    : channels_(shape.Cg), lane_blocks_(ceil_div(shape.Og(), kLanes)) {
+  // An even number of blocks, so that two threads get as many; three lane blocks are as fast as
+  // four.
+  int64_t count = ceil_div(lane_blocks_, kBlock);
+  if (count > 1) count += count % 2;
+  for (int64_t b = 0; b < count; b++) {
+    first_lane_.push_back(lane_blocks_ * b / count);
+    lanes_.push_back(static_cast<int>(lane_blocks_ * (b + 1) / count - first_lane_.back()));
+  }
+  const size_t size =
+      checked_size({shape.at.group, lane_blocks_ * kLanes, channels_, kWinogradPlaces});
+  base_ = data_.get<float>(size);
+  std::memset(base_, 0, size * sizeof(float));
+  for (int64_t g = 0; g < shape.at.group; g++)
+    for (int b = 0; b < blocks(); b++) {
+      const int64_t width = lanes_[b] * kLanes, first = first_output(b);
+      float* to = const_cast<float*>(place(g, b, 0));
+      for (int64_t o = 0; o < std::min(width, shape.Og() - first); o++)
+        for (int64_t c = 0; c < channels_; c++) {
+          double weights[25], u[kWinogradPlaces];
+          for (int64_t t = 0; t < shape.taps(); t++)
+            weights[t] = *w.at(g * shape.Og() + first + o, t * channels_ + c);
+          transform_weights(weights, static_cast<int>(shape.kH), u);
+          for (int p = 0; p < kWinogradPlaces; p++)
+            to[(p * channels_ + c) * width + o] = static_cast<float>(u[p]);
+        }
+    }
+}
+
+Tiling winograd_tiling(const ConvShape& shape) {
+  const int64_t side = winograd_side(shape);
+  auto squares = [&](int axis, int64_t pooled) {
+    const int64_t size = axis == 0 ? shape.oH : shape.oW;
+    const int64_t reach = (pooled - 1) * shape.at.pool_strides[axis] + shape.at.pool_kernel[axis];
+    return ceil_div(std::min(size, reach), side);
+  };
+  int64_t high = 1, wide = 1, least = INT64_MAX;
+  // Equal parts in both directions; of equally good ones the first, which has the fewest tiles.
+  for (int64_t across = 1; across <= shape.pW; across++) {
+    const int64_t w = ceil_div(shape.pW, across), columns = squares(1, w);
+    if (least < INT64_MAX && columns * across * squares(0, shape.pH) >= least) break;
+    for (int64_t down = 1; down <= shape.pH; down++) {
+      const int64_t h = ceil_div(shape.pH, down), rows = squares(0, h);
+      const bool fits = rows * columns <= kMostSquares || (h == 1 && w == 1);
+      const int64_t total = down * across * rows * columns;
+      if (fits && total < least) least = total, high = h, wide = w;
+    }
+  }
+  return Tiling::of(shape, high, wide);
+}
+
+WinogradInput::WinogradInput(const ConvShape& shape, const Tile& tile, int64_t group,
+                             const MicroKernels& micro)
+    : shape_(shape), tile_(tile), group_(group), micro_(micro), side_(winograd_side(shape)) {
+  high_ = static_cast<int>(ceil_div(tile.rows, side_));
+  wide_ = static_cast<int>(ceil_div(tile.columns, side_));
+  pitch_ = ceil_div(shape.Cg, kLanes) * kLanes;
+  // A lane block more, or the places of a square would fall into few sets of the cache.
+  stride_ = squares() * pitch_ + kLanes;
+  Scratch& scratch = thread_scratch();
+  data_ = scratch.values.get<float>(checked_size({kWinogradPlaces, stride_}));
+  zeros_ = scratch.rows.get<float>(static_cast<size_t>(pitch_));
+  std::memset(zeros_, 0, static_cast<size_t>(pitch_) * sizeof(float));
+  slot_offset_ = scratch.slots.get<int64_t>(static_cast<size_t>(squares()));
+  for (int s = 0; s < squares(); s++) slot_offset_[s] = s * pitch_ * 4;
+}
+
+void WinogradInput::pixel_pointers(const float* image, int64_t y0, int64_t x0,
+                                   const float** pixels) const {
+  const bool inside =
+      y0 >= 0 && x0 >= 0 && y0 + kWinogradSide <= shape_.H && x0 + kWinogradSide <= shape_.W;
+  for (int64_t y = y0; y < y0 + kWinogradSide; y++)
+    for (int64_t x = x0; x < x0 + kWinogradSide; x++) {
+      const bool real = inside || (y >= 0 && x >= 0 && y < shape_.H && x < shape_.W);
+      *pixels++ = real ? image + (y * shape_.W + x) * shape_.C : zeros_;
+    }
+}
+
+void WinogradInput::transform_row(const float* x, int row) const {
+  const float* image = x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
+  const float* pixels[kWinogradPlaces];
+  const int64_t y0 = tile_.cy0 + row * side_ - shape_.at.pads[0];
+  for (int s = 0; s < wide_; s++) {
+    pixel_pointers(image, y0, tile_.cx0 + s * side_ - shape_.at.pads[1], pixels);
+    micro_.winograd_input(pixels, static_cast<int>(shape_.Cg),
+                          data_ + (static_cast<int64_t>(row) * wide_ + s) * pitch_, stride_);
+  }
+}
+
+TileView WinogradInput::view(int place) const {
+  static const int64_t no_offset = 0;
+  return {reinterpret_cast<const char*>(data_ + place * stride_), slot_offset_, &no_offset, 1};
+}
+
+}  // namespace spl
