@@ -38,7 +38,6 @@ ROOMS: dict[str, Rows] = {
     "spl_onnx/search": (("settings", "trials"), ("network", "sound"), ("time",), ("budget",)),
 }
 
-
 KERNELS = PROJECT / "ort_ops" / "kernels"
 
 #: Rooms of the C++ kernels, in the same way.
