@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spl_onnx.cli.arguments import (
     add_data_flags,
@@ -13,6 +13,14 @@ from spl_onnx.cli.arguments import (
     data_options,
 )
 from spl_onnx.cli.outputs import check_outputs, is_stdout
+
+if TYPE_CHECKING:
+    import onnx
+    from onnxruntime import InferenceSession
+
+    from spl_onnx.data.reader import Feeds
+    from spl_onnx.measure.bench import Timing
+    from spl_onnx.report.entries import BenchEntry, TimedModel
 
 HELP = "time one model, or two in turn, in ONNX Runtime with all its optimisations"
 
@@ -59,11 +67,9 @@ def run(args: argparse.Namespace) -> int:
     with terminal.progress("timing", args.runs + args.warmup) as progress:
         timings = time_interleaved(sessions, batches, args.runs, args.warmup, progress)
     ratio = speedup(*timings) if len(timings) == 2 else None
-    entries = [
-        {"model": path, **_times(timing), **_nodes(model, batches, args)}
-        for path, model, timing in zip(paths, models, timings, strict=True)
-    ]
-    report = {"speedup": ratio, "models": entries, **_setting(args, batches)}
+    timed = zip(paths, models, timings, strict=True)
+    entries = [_timed_model(path, model, timing, batches, args) for path, model, timing in timed]
+    report = _entry(args, batches, entries, ratio)
     terminal.line(_setting_line(report))
     terminal.table(times_table(entries, ratio))
     terminal.table(operators_table(entries))
@@ -74,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _batches(model: Any, session: Any, args: argparse.Namespace) -> list[Any]:
+def _batches(model: onnx.ModelProto, session: InferenceSession, args: argparse.Namespace) -> list[Feeds]:
     """Inputs from the data, or one random input."""
     from dataclasses import replace
 
@@ -92,49 +98,44 @@ def _batches(model: Any, session: Any, args: argparse.Namespace) -> list[Any]:
     return data_batches(open_data(args.data, specs, options))
 
 
-def _times(timing: Any) -> dict[str, Any]:
-    low, high = timing.spread
-    return {
-        "median_ms": timing.median,
-        "p10_ms": low,
-        "p90_ms": high,
-        "times_ms": timing.milliseconds.tolist(),
-    }
-
-
-def _nodes(model: Any, batches: list[Any], args: argparse.Namespace) -> dict[str, Any]:
+def _timed_model(
+    path: str, model: onnx.ModelProto, timing: Timing, batches: list[Feeds], args: argparse.Namespace
+) -> TimedModel:
     from spl_onnx.measure.profile import by_operator, profile_nodes
+    from spl_onnx.report.entries import TimedModel
 
     runs = min(args.runs, _PROFILED_RUNS)
     nodes = profile_nodes(model, batches, args.threads, runs, provider=args.provider)
-    return {"operators_ms": by_operator(nodes), "nodes": [vars(node) for node in nodes]}
+    low, high = timing.spread
+    times = timing.milliseconds.tolist()
+    return TimedModel(path, timing.median, low, high, times, by_operator(nodes), nodes)
 
 
-def _setting(args: argparse.Namespace, batches: list[Any]) -> dict[str, Any]:
-    """What the times depend on."""
+def _entry(
+    args: argparse.Namespace, batches: list[Feeds], models: list[TimedModel], ratio: float | None
+) -> BenchEntry:
+    """The times, and what they depend on."""
     from spl_onnx.measure.machine import cpu_name, versions
+    from spl_onnx.report.entries import BenchEntry
 
-    shapes = {name: list(array.shape) for name, array in batches[0].items()}
-    source = args.data or f"random, seed {args.seed}"
-    return {
-        "cpu": cpu_name(),
-        "provider": args.provider,
-        "threads": args.threads,
-        "input": source,
-        "input_shapes": shapes,
-        "versions": versions(),
-    }
-
-
-def _setting_line(report: dict[str, Any]) -> str:
-    versions = report["versions"]
-    note = (
-        ""
-        if not report["input"].startswith("random")
-        else " (random input does not show the density of real data)"
+    return BenchEntry(
+        speedup=ratio,
+        models=models,
+        cpu=cpu_name(),
+        provider=args.provider,
+        threads=args.threads,
+        input=args.data or f"random, seed {args.seed}",
+        input_shapes={name: array.shape for name, array in batches[0].items()},
+        versions=versions(),
     )
+
+
+def _setting_line(entry: BenchEntry) -> str:
+    is_random = entry.input.startswith("random")
+    note = " (random input does not show the density of real data)" if is_random else ""
+    shapes = {name: list(shape) for name, shape in entry.input_shapes.items()}
     return (
-        f"{report['cpu']}, {report['provider']}, {versions['isa'] or 'no kernels'}, "
-        f"{report['threads']} thread(s), ONNX Runtime {versions['onnxruntime']}; "
-        f"input {report['input']} {report['input_shapes']}{note}"
+        f"{entry.cpu}, {entry.provider}, {entry.versions['isa'] or 'no kernels'}, "
+        f"{entry.threads} thread(s), ONNX Runtime {entry.versions['onnxruntime']}; "
+        f"input {entry.input} {shapes}{note}"
     )

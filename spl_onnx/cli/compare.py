@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     entry = accuracy_entry(result, args.max_drop)
     terminal.table(accuracy_table(entry))
     terminal.line(confidence_line(entry))
-    terminal.line(f"largest difference of an output value: {entry['largest_difference']:.3g}")
+    terminal.line(f"largest difference of an output value: {result.extras['largest_difference']:.3g}")
     if args.json:
         content = {"first": args.first, "second": args.second, "accuracy": entry, "versions": versions()}
         write_json(content, args.json)

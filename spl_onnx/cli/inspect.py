@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from spl_onnx.measure.rewritten import Measured
     from spl_onnx.options import RewriteOptions
+    from spl_onnx.report.entries import SiteEntry
     from spl_onnx.rewrite.rewriter import RewriteResult
 
 #: Position of S among the inputs of SRMM.
@@ -54,12 +55,12 @@ def run(args: argparse.Namespace) -> int:
         measured = measure(original.model, result.model, options, data_options(args), progress)
     sites = site_entries(result, measured)
     summary = summarise(original.model)
-    terminal.line(f"{args.model}: {summary.describe()}; {summary.nodes} nodes, {_work_text(measured)}")
+    terminal.line(f"{args.model}: {summary.boundary}; {summary.nodes} nodes, {_work_text(measured)}")
     terminal.table(sites_table(sites))
     for note in describe_unseen(original.model, ANCHORS):
         terminal.line(f"note: {note}")
     if args.json:
-        content = {"model": args.model, "summary": summary.as_dict(), "sites": sites, "versions": versions()}
+        content = {"model": args.model, "summary": summary, "sites": sites, "versions": versions()}
         write_json(content, args.json)
     return 0
 
@@ -92,20 +93,22 @@ def _keep_ties(model: onnx.ModelProto) -> None:
                     attribute.s = b"select"
 
 
-def site_entries(result: RewriteResult, measured: Measured) -> list[dict[str, Any]]:
+def site_entries(result: RewriteResult, measured: Measured) -> list[SiteEntry]:
     """The sites for report and table; a site that can be converted has the choice "convertible"."""
+    from dataclasses import replace
+
     from spl_onnx.measure.rewritten import note_densities
     from spl_onnx.report.build import site_entry
 
     note_densities(result.plan, measured)
     return [
-        {
-            **site_entry(site, measured.work),
-            "choice": "convertible" if site.is_rewritten else "refused",
+        replace(
+            site_entry(site, measured.work),
+            choice="convertible" if site.is_rewritten else "refused",
             # The setting used for measuring says nothing about a later rewrite.
-            "reason": site.reason.rpartition("; ")[0] if site.is_rewritten else site.reason,
-            "settings": {},
-        }
+            reason=site.reason.rpartition("; ")[0] if site.is_rewritten else site.reason,
+            settings={},
+        )
         for site in result.plan.sites
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spl_onnx.cli.arguments import (
     add_data_flags,
@@ -225,6 +225,8 @@ def _print(
     written: Sequence[Path],
 ) -> None:
     """Before and after, accuracy, work, sites."""
+    from spl_onnx.report.entries import RewriteEntry, SearchEntry
+    from spl_onnx.report.plain import from_json
     from spl_onnx.report.rewrite_tables import (
         accuracy_table,
         before_after_table,
@@ -236,22 +238,22 @@ def _print(
     )
     from spl_onnx.report.summary import summarise
 
-    report: dict[str, Any] = result.report
+    report = from_json(RewriteEntry, result.report)
     before, after = summarise(original.model), summarise(result.model)
     sizes = _file_bytes(original.files), _file_bytes(written)
-    terminal.line(f"{args.input}: {before.describe()}")
-    terminal.table(sites_table(report["sites"], fold=True))
+    terminal.line(f"{args.input}: {before.boundary}")
+    terminal.table(sites_table(report.sites, fold=True))
     terminal.table(before_after_table(before, after, *sizes))
-    if report["flops"] is not None:
-        terminal.table(flops_table(report["flops"]))
-    if report["accuracy"] is not None:
-        terminal.table(accuracy_table(report["accuracy"]))
-        terminal.line(confidence_line(report["accuracy"]))
-    if "search" in report:
-        terminal.line(search_line(report["search"]))
-    for note in report.get("notes", []):
+    if report.flops is not None:
+        terminal.table(flops_table(report.flops))
+    if report.accuracy is not None:
+        terminal.table(accuracy_table(report.accuracy))
+        terminal.line(confidence_line(report.accuracy))
+    if "search" in result.report:
+        terminal.line(search_line(from_json(SearchEntry, result.report["search"])))
+    for note in result.report.get("notes", []):
         terminal.line(f"note: {note}")
-    terminal.line(rules_line(report["rules"]))
+    terminal.line(rules_line(report.rules))
     terminal.line("dry run: no model written" if args.dry_run else f"written: {args.output}")
 
 

@@ -6,21 +6,28 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from spl_onnx.files import write_text
 from spl_onnx.measure.compare import Comparison
 from spl_onnx.measure.flops import ModelWork, Reduction
 from spl_onnx.measure.machine import machine, versions
 from spl_onnx.options import RewriteOptions
-from spl_onnx.report.summary import ModelSummary
+from spl_onnx.report.entries import (
+    AccuracyEntry,
+    FlopsEntry,
+    Models,
+    ModelSummary,
+    PriceEntry,
+    RewriteEntry,
+    SiteEntry,
+)
+from spl_onnx.report.plain import as_json
 from spl_onnx.rewrite.plan import Plan, SitePlan
 
 _FILES = ("data", "plan", "plan_out", "json", "html", "dry_run")
 
 
-def site_entry(site: SitePlan, work: ModelWork | None) -> dict[str, Any]:
-    """One site of the report; what was not measured is null.
+def site_entry(site: SitePlan, work: ModelWork | None) -> SiteEntry:
+    """One site of the report; what was not measured is None.
 
     Args:
         site: the site.
@@ -30,15 +37,15 @@ def site_entry(site: SitePlan, work: ModelWork | None) -> dict[str, Any]:
     if site.settings.weights is not None:
         fields["settings"]["weights"] = f"fitted, {len(site.settings.weights)} characters in the plan"
     known = work.sites.get(site.site) if work is not None and site.is_rewritten else None
-    return {
-        "name": fields.pop("site"),
+    return SiteEntry(
+        name=fields.pop("site"),
         **fields,
-        "flops": None if known is None else known.dense,
-        "work_share": None if known is None or work is None else work.share(known),
-    }
+        flops=None if known is None else known.dense,
+        work_share=None if known is None or work is None else work.share(known),
+    )
 
 
-def flops_entry(work: Reduction, measured: bool) -> dict[str, Any]:
+def flops_entry(work: Reduction, measured: bool) -> FlopsEntry:
     """Work of one sample, and the reduction with the predictor at its three prices.
 
     Args:
@@ -46,40 +53,41 @@ def flops_entry(work: Reduction, measured: bool) -> dict[str, Any]:
         measured: whether densities were measured; without them only dense and predictor work are known.
     """
 
-    def priced(predictor: float) -> dict[str, Any]:
-        return {"predictor": predictor, "reduction": work.fraction(predictor) if measured else None}
+    def reduction(predictor: float) -> float | None:
+        return work.fraction(predictor) if measured else None
 
-    return {
-        "dense": work.dense,
-        "selected": work.selected if measured else None,
-        **priced(work.predictor),
-        "predictor_full_price": priced(work.predictor_full),
-        "predictor_free": priced(0.0),
-        "zero_inputs": work.skippable if measured else None,
-    }
+    return FlopsEntry(
+        dense=work.dense,
+        selected=work.selected if measured else None,
+        predictor=work.predictor,
+        reduction=reduction(work.predictor),
+        predictor_full_price=PriceEntry(work.predictor_full, reduction(work.predictor_full)),
+        predictor_free=PriceEntry(0.0, reduction(0.0)),
+        zero_inputs=work.skippable if measured else None,
+    )
 
 
-def accuracy_entry(comparison: Comparison, max_drop: float | None = None) -> dict[str, Any]:
+def accuracy_entry(comparison: Comparison, max_drop: float | None = None) -> AccuracyEntry:
     """What the rewritten model loses, how well that is known, and whether it proves the limit.
 
     Args:
         comparison: the loss.
-        max_drop: the limit; None leaves the entries about it null.
+        max_drop: the limit; None leaves the entries about it None.
     """
     known = comparison.confidence
-    return {
-        "metric": comparison.metric,
-        "before": comparison.before,
-        "after": comparison.after,
-        "drop": comparison.drop,
-        "interval": list(comparison.interval),
-        "confidence_upper": known.upper,
-        "max_drop": max_drop,
-        "proves_max_drop": None if max_drop is None else known.proves(max_drop),
-        "images_needed": None if max_drop is None else known.images_needed(max_drop),
-        "images": comparison.images,
+    return AccuracyEntry(
+        metric=comparison.metric,
+        before=comparison.before,
+        after=comparison.after,
+        drop=comparison.drop,
+        interval=comparison.interval,
+        confidence_upper=known.upper,
+        max_drop=max_drop,
+        proves_max_drop=None if max_drop is None else known.proves(max_drop),
+        images_needed=None if max_drop is None else known.images_needed(max_drop),
+        images=comparison.images,
         **comparison.extras,
-    }
+    )
 
 
 def build_report(
@@ -92,7 +100,7 @@ def build_report(
     densities_measured: bool,
     max_drop: float | None = None,
 ) -> dict[str, Any]:
-    """The report of a rewrite.
+    """The report of a rewrite, as JSON has it.
 
     Args:
         plan: every site and its choice, with what was measured.
@@ -105,19 +113,21 @@ def build_report(
         max_drop: loss that was allowed.
     """
     counts = plan.counts()
-    return {
-        "rewritten": sum(counts.values()),
-        "rules": counts,
-        "sites": [site_entry(site, work) for site in plan.sites],
-        "flops": None if totals is None else flops_entry(totals, densities_measured),
-        "accuracy": None if comparison is None else accuracy_entry(comparison, max_drop),
-        "model": {"before": before.as_dict(), "after": after.as_dict()},
-        "versions": versions(),
-        "machine": machine(),
-    }
+    made = RewriteEntry(
+        rewritten=sum(counts.values()),
+        rules=counts,
+        sites=[site_entry(site, work) for site in plan.sites],
+        flops=None if totals is None else flops_entry(totals, densities_measured),
+        accuracy=None if comparison is None else accuracy_entry(comparison, max_drop),
+        model=Models(before, after),
+        versions=versions(),
+        machine=machine(),
+    )
+    report: dict[str, Any] = as_json(made)
+    return report
 
 
-def settings_entry(options: RewriteOptions) -> dict[str, Any]:
+def settings_entry(options: RewriteOptions) -> dict[str, object]:
     """The options that decide what becomes of a model; the files that are read and written are left out."""
     names = (name for name in RewriteOptions.names() if name not in _FILES)
     return {name: getattr(options, name) for name in names}
@@ -133,16 +143,13 @@ def write_json(content: object, path: str | Path) -> None:
 
 
 def plain_report(content: object) -> Any:
-    """A report as JSON holds it: NumPy values are numbers, those that are no number are null."""
-    return json.loads(json.dumps(content, default=_plain), parse_constant=_no_number)
+    """A report as JSON holds it: numbers that are none are null."""
+    return json.loads(json.dumps(as_json(content), default=_refuse), parse_constant=_no_number)
 
 
 def _no_number(constant: str) -> None:
     """NaN and infinity, which JSON does not have, become null."""
 
 
-def _plain(value: object) -> Any:
-    """NumPy values as JSON has them."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
+def _refuse(value: object) -> None:
     raise TypeError(f"{type(value).__name__} has no place in a report")

@@ -1,13 +1,8 @@
-"""Numbers as text, and what holds them."""
+"""Numbers as text."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
-
-#: A part of a report, as JSON has it.
-Entry = Mapping[str, Any]
 
 
 def percent(value: float | None, digits: int = 1) -> str | None:

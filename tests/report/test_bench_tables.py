@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+from spl_onnx.measure.profile import NodeTime
 from spl_onnx.report.bench_tables import nodes_table, operators_table, times_table
 from spl_onnx.report.console import Terminal
+from spl_onnx.report.entries import TimedModel
 
 MODELS = [
-    {
-        "model": "a.onnx",
-        "median_ms": 2.0,
-        "p10_ms": 1.9,
-        "p90_ms": 2.5,
-        "times_ms": [2.0] * 7,
-        "operators_ms": {"Conv": 1.5, "Relu": 0.25},
-        "nodes": [{"name": f"n{i}", "op_type": "Conv", "ms": 1.0} for i in range(20)],
-    },
-    {
-        "model": "b.onnx",
-        "median_ms": 1.0,
-        "p10_ms": 0.9,
-        "p90_ms": 1.5,
-        "times_ms": [1.0] * 7,
-        "operators_ms": {"SRMM": 0.75},
-        "nodes": [],
-    },
+    TimedModel(
+        model="a.onnx",
+        median_ms=2.0,
+        p10_ms=1.9,
+        p90_ms=2.5,
+        times_ms=[2.0] * 7,
+        operators_ms={"Conv": 1.5, "Relu": 0.25},
+        nodes=[NodeTime(f"n{i}", "Conv", 1.0) for i in range(20)],
+    ),
+    TimedModel(
+        model="b.onnx",
+        median_ms=1.0,
+        p10_ms=0.9,
+        p90_ms=1.5,
+        times_ms=[1.0] * 7,
+        operators_ms={"SRMM": 0.75},
+        nodes=[],
+    ),
 ]
 
 

@@ -21,6 +21,7 @@ from spl_onnx.report.build import (
     site_entry,
     write_json,
 )
+from spl_onnx.report.entries import PriceEntry
 from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from tests.small_models import small_cnn
@@ -30,30 +31,28 @@ WORK = Reduction(dense=1000.0, selected=300.0, predictor=100.0, predictor_full=4
 
 def test_flops_are_given_at_three_prices():
     entry = flops_entry(WORK, measured=True)
-    assert entry["reduction"] == pytest.approx(0.6) and entry["predictor"] == 100
-    assert entry["predictor_full_price"] == {"predictor": 400.0, "reduction": pytest.approx(0.3)}
-    assert entry["predictor_free"] == {"predictor": 0.0, "reduction": pytest.approx(0.7)}
-    assert entry["zero_inputs"] == 50
+    assert entry.reduction == pytest.approx(0.6) and entry.predictor == 100
+    assert entry.predictor_full_price == PriceEntry(400.0, pytest.approx(0.3))
+    assert entry.predictor_free == PriceEntry(0.0, pytest.approx(0.7))
+    assert entry.zero_inputs == 50
 
 
 def test_without_densities_nothing_is_claimed():
     entry = flops_entry(WORK, measured=False)
-    assert entry["dense"] == 1000 and entry["predictor"] == 100
-    assert entry["selected"] is None and entry["zero_inputs"] is None
-    assert [e["reduction"] for e in (entry, entry["predictor_full_price"], entry["predictor_free"])] == [
-        None
-    ] * 3
+    assert entry.dense == 1000 and entry.predictor == 100
+    assert entry.selected is None and entry.zero_inputs is None
+    assert [e.reduction for e in (entry, entry.predictor_full_price, entry.predictor_free)] == [None] * 3
 
 
 def test_site_entries():
     work = ModelWork({"a": SiteWork(30.0)}, rest=70.0)
     site = SitePlan("a", "conv_relu", "predict", {"predictor": "int8"}, "because", density=0.25)
     entry = site_entry(site, work)
-    assert entry["name"] == "a" and entry["density"] == 0.25 and entry["dense_ms"] is None
-    assert entry["flops"] == 30 and entry["work_share"] == pytest.approx(0.3)
+    assert entry.name == "a" and entry.density == 0.25 and entry.dense_ms is None
+    assert entry.flops == 30 and entry.work_share == pytest.approx(0.3)
     refused = site_entry(SitePlan("a", "conv_relu", "dense", reason="no"), work)
-    assert refused["flops"] is None and refused["work_share"] is None
-    assert site_entry(site, None)["flops"] is None
+    assert refused.flops is None and refused.work_share is None
+    assert site_entry(site, None).flops is None
 
 
 def test_weights_of_a_predictor_stay_in_the_plan():
@@ -61,7 +60,7 @@ def test_weights_of_a_predictor_stay_in_the_plan():
     settings = {"predictor": "pruned", "keep": 0.1, "weights": "x" * 5000}
     site = SitePlan("a", "conv_relu", "predict", settings)
     entry = site_entry(site, None)
-    assert entry["settings"] == {**settings, "weights": "fitted, 5000 characters in the plan"}
+    assert entry.settings == {**settings, "weights": "fitted, 5000 characters in the plan"}
     assert len(site.settings.weights) == 5000
 
 
@@ -90,7 +89,7 @@ def test_report_holds_what_is_documented():
     }
     assert wanted.items() <= report["accuracy"].items() and report["accuracy"]["agreement"] == 0.95
     unlimited = accuracy_entry(comparison)
-    assert unlimited["proves_max_drop"] is None and unlimited["images_needed"] is None
+    assert unlimited.proves_max_drop is None and unlimited.images_needed is None
     empty = build_report(Plan(), summary, summary, None, None, None, densities_measured=False)
     assert empty["flops"] is None and empty["accuracy"] is None and empty["rewritten"] == 0
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from spl_onnx.measure.flops import Reduction
 from spl_onnx.options import RewriteOptions
 from spl_onnx.report.build import flops_entry
 from spl_onnx.report.console import Terminal
+from spl_onnx.report.entries import AccuracyEntry, SiteEntry
 from spl_onnx.report.rewrite_tables import (
     accuracy_table,
     before_after_table,
@@ -23,8 +26,7 @@ from tests.small_models import small_cnn
 
 
 def site(name, choice="dense", reason="no", **more):
-    entry = {"name": name, "rule": "conv_relu", "choice": choice, "settings": {}, "reason": reason}
-    return entry | {"density": None, "zeros": None, "work_share": None} | more
+    return SiteEntry(name=name, rule="conv_relu", choice=choice, reason=reason, **more)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_converted_sites_come_first(printed):
 def test_refused_sites_share_a_row():
     sites = [site("a"), site("b"), site("c", reason="other"), site("d", "predict")]
     folded = fold_refused(sites)
-    assert [s["name"] for s in folded] == ["d", "a and 1 more", "c"]
+    assert [s.name for s in folded] == ["d", "a and 1 more", "c"]
 
 
 def test_before_and_after(printed):
@@ -80,42 +82,34 @@ def test_work_at_three_prices(printed):
 
 
 def test_accuracy(printed):
-    entry = {
-        "metric": "top1",
-        "before": 0.9,
-        "after": 0.88,
-        "drop": 0.02,
-        "interval": [0.0, 0.04],
-        "images": 50,
-    }
-    more = {"top5_before": 1.0, "top5_after": 0.98, "agreement": 0.97}
-    text = "\n".join(printed(accuracy_table(entry | more)))
+    entry = AccuracyEntry(
+        metric="top1",
+        before=0.9,
+        after=0.88,
+        drop=0.02,
+        interval=[0.0, 0.04],
+        images=50,
+        top5_before=1.0,
+        top5_after=0.98,
+        agreement=0.97,
+    )
+    text = "\n".join(printed(accuracy_table(entry)))
     for part in ("50 samples", "90.00 %", "88.00 %", "0.00 % .. 4.00 %", "98.00 %", "97.00 %"):
         assert part in text
-    psnr = {
-        "metric": "psnr",
-        "before": None,
-        "after": 41.0,
-        "drop": 0.009,
-        "interval": [0.008, 0.01],
-        "images": 2,
-    }
+    psnr = AccuracyEntry("psnr", after=41.0, drop=0.009, interval=[0.008, 0.01], images=2)
     assert "41.000 dB" in "\n".join(printed(accuracy_table(psnr)))
 
 
 def test_confidence_in_a_line():
-    entry = {"metric": "top1", "drop": 0.004, "images": 500, "confidence_upper": 0.016}
+    entry = AccuracyEntry("top1", drop=0.004, images=500, confidence_upper=0.016)
     known = "drop 0.40 points on 500 samples; with 95 % confidence the true drop is below 1.60 points"
-    no_limit = {"max_drop": None, "proves_max_drop": None, "images_needed": None}
-    assert confidence_line(entry | no_limit) == known
-    limit = {"max_drop": 0.01, "proves_max_drop": False, "images_needed": 1800}
+    assert confidence_line(entry) == known
+    limited = replace(entry, max_drop=0.01, proves_max_drop=False, images_needed=1800)
     shown = "about 1800 such samples would be needed to show at most 1.00 points"
-    assert confidence_line(entry | limit) == f"{known}; {shown}"
+    assert confidence_line(limited) == f"{known}; {shown}"
     never = "no number of such samples would show at most 1.00 points"
-    assert confidence_line(entry | limit | {"images_needed": None}) == f"{known}; {never}"
-    assert confidence_line(entry | limit | {"proves_max_drop": True}).endswith(
-        "within the limit of 1.00 points"
-    )
+    assert confidence_line(replace(limited, images_needed=None)) == f"{known}; {never}"
+    assert confidence_line(replace(limited, proves_max_drop=True)).endswith("within the limit of 1.00 points")
 
 
 def test_rules_in_a_line():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from onnx import TensorProto, helper
 
 from spl_onnx.options import RewriteOptions
+from spl_onnx.report.plain import as_json
 from spl_onnx.report.summary import summarise
 from spl_onnx.rewrite.rewriter import rewrite_model
 from tests.small_models import small_cnn
@@ -16,13 +17,13 @@ def test_an_original():
     assert (summary.opset, summary.ir_version, summary.nodes) == (17, 8, 10)
     assert summary.operators["Conv"] == 2 and summary.operators["Relu"] == 3
     assert summary.weight_bytes == sum(len(t.raw_data) for t in model.graph.initializer)
-    assert summary.describe() == "input float32 [?, 3, 8, 8] -> logits float32 [?, 5]; opset 17"
+    assert summary.boundary == "input float32 [?, 3, 8, 8] -> logits float32 [?, 5]; opset 17"
 
 
 def test_a_rewritten_model():
     summary = summarise(rewrite_model(small_cnn(), RewriteOptions(rules="all", no_verify=True)).model)
     assert summary.operators["ai.spl.conv.SRMM"] == 2 and summary.operators["ai.spl.gemm.SPLPredict"] == 1
-    assert summary.as_dict()["operators"] == summary.operators
+    assert as_json(summary)["operators"] == summary.operators
 
 
 def test_nodes_of_branches_count():

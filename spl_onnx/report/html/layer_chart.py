@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from spl_onnx.report.formats import milliseconds, percent
-from spl_onnx.report.html.sites import Site
+from spl_onnx.report.html.sites import Layer
 from spl_onnx.report.html.svg import CHARACTER, Scale, bar, label, line, picture, shorten, ticks, value_axis
 
 _LEFT = 80.0
@@ -22,7 +22,7 @@ _SLOTS = (10.0, 56.0)
 _NAME = 320.0
 
 
-def layer_chart(sites: Sequence[Site]) -> Markup | None:
+def layer_chart(sites: Sequence[Layer]) -> Markup | None:
     """The drawing; None where nothing was measured.
 
     One slot per site in the order of the network, numbered like the rows of the table of layers.
@@ -45,15 +45,15 @@ def layer_chart(sites: Sequence[Site]) -> Markup | None:
     return picture(_LEFT + slot * len(sites) + _RIGHT, y + 10, title, *parts)
 
 
-def _times_of(site: Site) -> list[float]:
+def _times_of(site: Layer) -> list[float]:
     return [time for time in (site.dense_ms, site.now_ms) if time is not None]
 
 
-def _hint(index: int, site: Site, words: str) -> str:
+def _hint(index: int, site: Layer, words: str) -> str:
     return f"{index + 1}: {shorten(str(site.name), _NAME)}, {site.kind}, {words}"
 
 
-def _times(sites: Sequence[Site], longest: float, slot: float, top: float) -> Markup:
+def _times(sites: Sequence[Layer], longest: float, slot: float, top: float) -> Markup:
     """Pairs of bars: the original's time, and the time now in the colour of the choice."""
     bottom, right = top + _TIMES, _LEFT + slot * len(sites)
     scale = Scale(0.0, longest, bottom, top)
@@ -82,10 +82,10 @@ class _Strip:
     """
 
     name: str
-    value: Callable[[Site], float | None]
-    kind: Callable[[Site], str]
+    value: Callable[[Layer], float | None]
+    kind: Callable[[Layer], str]
 
-    def draw(self, sites: Sequence[Site], slot: float, top: float) -> Markup:
+    def draw(self, sites: Sequence[Layer], slot: float, top: float) -> Markup:
         """The row, `_STRIP` pixels high."""
         bottom, right = top + _STRIP, _LEFT + slot * len(sites)
         scale = Scale(0.0, 1.0, bottom, top)

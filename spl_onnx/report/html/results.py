@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 
+from spl_onnx.report.entries import AccuracyEntry, FlopsEntry, PriceEntry, SearchEntry
 from spl_onnx.report.formats import metric_drop, metric_value, milliseconds, percent
+from spl_onnx.report.rewrite_tables import confidence_line
 
 Row = list[str | None]
 
 
-@dataclass(frozen=True)
-class Accuracy:
+class Accuracy(AccuracyEntry):
     """The metric of both models, and what the samples say about the true drop."""
 
-    metric: str
-    before: float | None = None
-    after: float | None = None
-    drop: float | None = None
-    interval: Sequence[float | None] = ()
-    images: int | None = None
-    known: str | None = None
-    agreement: float | None = None
-    top5_before: float | None = None
-    top5_after: float | None = None
+    @property
+    def known(self) -> str | None:
+        """What the samples say, in words; None in reports that do not have it."""
+        return None if self.confidence_upper is None else confidence_line(self)
 
     @property
     def lost(self) -> str | None:
@@ -61,17 +55,8 @@ class Accuracy:
         return rows
 
 
-@dataclass(frozen=True)
-class Flops:
+class Flops(FlopsEntry):
     """Work of a sample."""
-
-    dense: float = 0.0
-    selected: float | None = None
-    predictor: float | None = None
-    reduction: float | None = None
-    zero_inputs: float | None = None
-    predictor_full_price: Mapping[str, float | None] = field(default_factory=dict)
-    predictor_free: Mapping[str, float | None] = field(default_factory=dict)
 
     @property
     def change(self) -> str:
@@ -83,49 +68,27 @@ class Flops:
     @property
     def free(self) -> str | None:
         """The reduction where the predictor is not counted."""
-        return percent(self.predictor_free.get("reduction"))
+        return percent(self.predictor_free.reduction)
 
     def prices(self) -> list[tuple[str, float, float | None]]:
         """What the predictor takes, and the reduction, in each way to count it."""
-        own = {"predictor": self.predictor, "reduction": self.reduction}
-        prices: dict[str, Mapping[str, float | None]] = {
+        own = PriceEntry(self.predictor, self.reduction)
+        prices = {
             "int8 predictor at a quarter": own,
             "int8 predictor in full": self.predictor_full_price,
             "int8 predictor not counted": self.predictor_free,
         }
-        if not self.predictor and not self.predictor_full_price.get("predictor"):
+        if not self.predictor and not self.predictor_full_price.predictor:
             prices = {"now, nothing is predicted": own}
-        costs = {name: price.get("predictor") for name, price in prices.items()}
         return [
-            (name, cost, prices[name].get("reduction")) for name, cost in costs.items() if cost is not None
+            (name, price.predictor, price.reduction)
+            for name, price in prices.items()
+            if price.predictor is not None
         ]
 
 
-@dataclass(frozen=True)
-class Search:
+class Search(SearchEntry):
     """How the choices were found, and the times of the whole network."""
-
-    metric: str | None = None
-    images: Mapping[str, int | None] | int | None = None
-    threads: int | None = None
-    speedup: float | None = None
-    faster: bool = True
-    original_ms: float | None = None
-    chosen_ms: float | None = None
-    timed_images: int | None = None
-    time_batch: int = 1
-    noise: float | None = None
-    note: str | None = None
-    objective: str | None = None
-    scheme: str | None = None
-    budget: float | None = None
-    limit: float | None = None
-    cost_unit: str | None = None
-    tried: int | None = None
-    kept: int | None = None
-    seconds: float | None = None
-    stopped: str | None = None
-    path: Sequence[Mapping[str, object]] = ()
 
     @property
     def samples(self) -> int | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from spl_onnx.report.formats import Entry, milliseconds
+from spl_onnx.report.entries import SiteEntry
+from spl_onnx.report.formats import milliseconds
 
 #: By choice, the converted ones first: in a sentence, and what it means.
 NAMES = {
@@ -27,20 +27,8 @@ _MEASURED = {
 }
 
 
-@dataclass(frozen=True)
-class Site:
-    """A layer. What was not measured is None."""
-
-    name: str = ""
-    rule: str = ""
-    choice: str = "dense"
-    reason: str | None = None
-    settings: Entry = field(default_factory=dict)
-    density: float | None = None
-    zeros: float | None = None
-    dense_ms: float | None = None
-    now_ms: float | None = None
-    work_share: float | None = None
+class Layer(SiteEntry):
+    """A site as the page shows it. What was not measured is None."""
 
     @property
     def kind(self) -> str:
@@ -60,13 +48,14 @@ class Site:
     @property
     def predictor(self) -> str | None:
         """The predictor; None where nothing is predicted."""
-        return self.settings.get("predictor") if self.kind == "predict" else None
+        predictor = self.settings.get("predictor")
+        return None if predictor is None or self.kind != "predict" else str(predictor)
 
     @property
     def keep(self) -> float | None:
         """Fraction of the weights that the predictor keeps; None where nothing was pruned."""
         keep = self.settings.get("keep")
-        return float(keep) if keep is not None and self.kind == "predict" else None
+        return float(keep) if isinstance(keep, int | float) and self.kind == "predict" else None
 
     @property
     def ratio(self) -> float | None:
@@ -88,7 +77,7 @@ class Site:
         return value
 
 
-def measured_columns(sites: Sequence[Site]) -> dict[str, str]:
+def measured_columns(sites: Sequence[Layer]) -> dict[str, str]:
     """Columns in which any layer has a value, with their classes."""
     return {
         column: kind
@@ -97,19 +86,19 @@ def measured_columns(sites: Sequence[Site]) -> dict[str, str]:
     }
 
 
-def counts(sites: Sequence[Site]) -> str:
+def counts(sites: Sequence[Layer]) -> str:
     """How many layers became what, in words."""
     numbers = {name: sum(site.kind == choice for site in sites) for choice, (name, _) in NAMES.items()}
     return ", ".join(f"{number} {name}" for name, number in numbers.items() if number)
 
 
-def colours(sites: Sequence[Site]) -> list[tuple[str, str]]:
+def colours(sites: Sequence[Layer]) -> list[tuple[str, str]]:
     """Colours of a drawing of layers, and what they mean."""
     used = {site.kind for site in sites}
     return [("original", "original"), *((kind, words) for kind, (_, words) in NAMES.items() if kind in used)]
 
 
-def times_by_choice(sites: Sequence[Site]) -> list[list[str | int | None]]:
+def times_by_choice(sites: Sequence[Layer]) -> list[list[str | int | None]]:
     """Of each choice: name, number of layers that were timed, time before, time now, ratio."""
     rows: list[list[str | int | None]] = []
     for kind, (name, _) in NAMES.items():
@@ -122,9 +111,9 @@ def times_by_choice(sites: Sequence[Site]) -> list[list[str | int | None]]:
     return rows
 
 
-def by_reason(numbered: Sequence[tuple[int, Site]]) -> list[tuple[str, list[tuple[int, Site]]]]:
+def by_reason(numbered: Sequence[tuple[int, Layer]]) -> list[tuple[str, list[tuple[int, Layer]]]]:
     """Layers that have a reason in common, the largest groups first."""
-    groups: dict[str, list[tuple[int, Site]]] = {}
+    groups: dict[str, list[tuple[int, Layer]]] = {}
     for number, site in numbered:
         groups.setdefault(site.reason or "no reason was given", []).append((number, site))
     return sorted(groups.items(), key=lambda group: -len(group[1]))

@@ -6,12 +6,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from spl_onnx.report.entries import StepEntry
 from spl_onnx.report.html.path_chart import path_chart
 from tests.report.html.reports import path
 
 
 def drawing(steps, metric="top1", budget=0.01):
-    return ElementTree.fromstring(path_chart(steps, metric, budget, "time, % of the original's"))
+    return ElementTree.fromstring(
+        path_chart([StepEntry(**step) for step in steps], metric, budget, "time, % of the original's")
+    )
 
 
 def texts(root):

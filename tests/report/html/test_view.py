@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from spl_onnx.report.html.view import Model, read, read_report
+from spl_onnx.report.entries import ModelSummary
+from spl_onnx.report.html.view import read_report
+from spl_onnx.report.plain import from_json
 from tests.report.html.reports import bare, full
 
 
@@ -18,7 +20,7 @@ def test_everything_measured():
         "truncate",
     ]
     assert report.accuracy.before == 0.7575 and "below 0.55 points" in report.accuracy.known
-    assert report.search.limit == report.search.budget == 0.01
+    assert report.limit == report.search.budget == 0.01
     assert report.after.operators == {"SRMM": 4} and report.before.opset == 17
     assert [number for number, _ in report.dense(timed=True)] == [4]
     assert [number for number, _ in report.dense(timed=False)] == [5]
@@ -29,15 +31,15 @@ def test_nothing_measured():
     report = read_report(bare())
     assert report.title == "Model in memory" and report.metric == "accuracy"
     assert report.accuracy is report.flops is report.search is report.times.speedup is None
-    assert report.before == Model() and not report.sites
+    assert report.before == ModelSummary() and not report.sites
 
 
 def test_the_limit_of_older_reports_is_among_the_settings():
     report = full()
     del report["search"]["budget"]
-    search = read_report(report).search
-    assert search.budget is None and search.limit == 0.01
+    read = read_report(report)
+    assert read.search.budget is None and read.limit == 0.01
 
 
 def test_unknown_and_empty_entries_are_left_out():
-    assert read(Model, {"nodes": None, "more": 1, "opset": 3}) == Model(opset=3)
+    assert from_json(ModelSummary, {"nodes": None, "more": 1, "opset": 3}) == ModelSummary(opset=3)
