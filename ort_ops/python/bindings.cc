@@ -3,9 +3,15 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <map>
 #include <optional>
+#include <string>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "kernels/base/isa.h"
 #include "kernels/gemm/gemm.h"
@@ -135,6 +141,59 @@ spl::Strategy strategy_of(const std::string& name) {
   return spl::Strategy::kDense;
 }
 
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+// The first image of a layer, for looking at the algorithms of SRMM one by one.
+class OneImage {
+ public:
+  OneImage(const spl::ConvShape& shape, const Floats& x, const Floats& w, const Maybe<Bytes>& s,
+           const Maybe<std::string>& isa)
+      : shape_(shape.image(0)),
+        x_(x.data()),
+        s_(codes_of(s, shape)),
+        micro_(micro_for(isa)),
+        layer_{shape_,  spl::rows_of_outputs(w.data(), shape.K()),
+               nullptr, {0, kInfinity, 0},
+               micro_,  nullptr} {}
+
+  std::string chosen(spl::Strategy strategy) const {
+    const spl::AlgorithmSet set(spl::conv_algorithms(), layer_, strategy, s_ != nullptr);
+    return set.choose(shape_, look()).name;
+  }
+
+  std::map<std::string, std::pair<double, double>> times(int repeats) const {
+    std::map<std::string, std::pair<double, double>> found;
+    for (const spl::AlgorithmEntry& entry : spl::conv_algorithms())
+      if (entry.can(layer_, shape_) && (s_ != nullptr || entry.work != spl::Work::kSelected))
+        found[entry.name] = {entry.cost(shape_, look(), micro_), least_time(entry, repeats)};
+    return found;
+  }
+
+ private:
+  spl::ImageLook look() const { return spl::ImageLook(shape_, x_, s_, micro_); }
+
+  double least_time(const spl::AlgorithmEntry& entry, int repeats) const {
+    using Clock = std::chrono::steady_clock;
+    const spl::AlgorithmSet alone({entry}, layer_, spl::Strategy::kAuto, s_ != nullptr);
+    std::vector<float> y(static_cast<size_t>(shape_.outputs()));
+    double least = kInfinity;
+    for (int i = 0; i <= repeats; i++) {  // the first packs the weights
+      const auto start = Clock::now();
+      const std::string problem = alone.run(shape_, {x_, s_, {}, y.data()}, spl::Parallel());
+      require(problem.empty(), problem);
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      if (i > 0) least = std::min(least, seconds);
+    }
+    return least;
+  }
+
+  spl::ConvShape shape_;
+  const float* x_;
+  const uint8_t* s_;
+  const spl::MicroKernels& micro_;
+  spl::SrmmLayer layer_;
+};
+
 template <class Kernel>
 Floats run_srmm(const spl::ConvShape& shape, const Ints& dims, const Floats& x,
                 const spl::WeightMatrix& w, const Maybe<Floats>& b, const Maybe<Bytes>& s,
@@ -220,8 +279,6 @@ Floats run_global_average(const Floats& x, const Maybe<std::string>& isa, int th
   return y;
 }
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
 }  // namespace
 
 PYBIND11_MODULE(_kernels, m) {
@@ -260,16 +317,35 @@ PYBIND11_MODULE(_kernels, m) {
       py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def(
-      "dense_way",
-      [](Floats x, Floats w, Ints strides, Ints pads, Ints dilations, int64_t group,
-         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil) {
-        return std::string(
-            spl::dense_way(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
-                                                 pool_strides, pool_pads, pool_ceil),
-                                      x, w)));
+      "conv_algorithm",
+      [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
+         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, std::string strategy,
+         Maybe<std::string> isa) {
+        const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
+                                                   pool_strides, pool_pads, pool_ceil),
+                                        x, w),
+                             x, w, s, isa);
+        return image.chosen(strategy_of(strategy));
       },
-      py::arg("x"), py::arg("w"), SPL_CONV_ARGS,
-      "How all outputs are computed: direct, pointwise, winograd or space_to_depth.");
+      py::arg("x"), py::arg("w"), py::arg("s") = py::none(), SPL_CONV_ARGS,
+      py::arg("strategy") = "auto", py::arg("isa") = py::none(),
+      "Name of the algorithm of SRMM that the first image takes.");
+
+  m.def(
+      "conv_algorithm_times",
+      [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
+         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, int repeats,
+         Maybe<std::string> isa) {
+        const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
+                                                   pool_strides, pool_pads, pool_ceil),
+                                        x, w),
+                             x, w, s, isa);
+        return image.times(repeats);
+      },
+      py::arg("x"), py::arg("w"), py::arg("s") = py::none(), SPL_CONV_ARGS, py::arg("repeats") = 1,
+      py::arg("isa") = py::none(),
+      "Per algorithm that can compute the first image: its estimated cost, and its least time in "
+      "seconds.");
 
   m.def(
       "conv_predict",

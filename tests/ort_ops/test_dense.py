@@ -91,7 +91,7 @@ def fits(case: ConvCase) -> bool:
 
 
 def way(case: ConvCase) -> str:
-    return str(_kernels.dense_way(case.x, case.w, **case.keywords))
+    return str(_kernels.conv_algorithm(case.x, case.w, strategy="dense", **case.keywords))
 
 
 @pytest.mark.parametrize(("kernel", "stride"), list(WAYS))

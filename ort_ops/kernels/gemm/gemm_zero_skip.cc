@@ -1,7 +1,11 @@
-#include "kernels/gemm/gemm_zero_skip.h"
-
+// All outputs of few rows times a matrix, zero inputs skipped: only the weight rows of non-zero
+// inputs are read, each once for all rows. The same sums to the bit as zero skipping and dense work
+// on images (srmm_pointwise_skip.cc), which are faster for many rows: products are added in the
+// order of K, beginning at the bias.
 #include <algorithm>
 
+#include "kernels/gemm/gemm.h"
+#include "kernels/srmm/finish_tile.h"
 #include "kernels/srmm/selection.h"
 
 namespace spl {
@@ -23,21 +27,40 @@ void transpose(const WeightMatrix& w, int64_t outputs, int64_t k, float* to) {
           to[c * outputs + o] = *w.at(o, c);
 }
 
-}  // namespace
+class GemmZeroSkip final : public SrmmAlgorithm {
+ public:
+  // Weights [K, O] are used where they lie; others are transposed.
+  explicit GemmZeroSkip(const SrmmLayer& layer)
+      : weights_(layer.w.data),
+        bias_(padded_bias(layer.b, layer.shape.O)),
+        clamp_(layer.clamp),
+        micro_(layer.micro) {
+    if (layer.w.output_stride == 1) return;
+    float* to = transposed_.get<float>(static_cast<size_t>(layer.shape.O * layer.shape.K()));
+    transpose(layer.w, layer.shape.O, layer.shape.K(), to);
+    weights_ = to;
+  }
 
-GemmZeroSkip::GemmZeroSkip(const ConvShape& shape, const WeightMatrix& w, const MicroKernels& micro)
-    : weights_(w.data), micro_(micro) {
-  if (w.output_stride == 1) return;
-  float* to = transposed_.get<float>(static_cast<size_t>(shape.O * shape.K()));
-  transpose(w, shape.O, shape.K(), to);
-  weights_ = to;
-}
+  Message run(const ConvShape& shape, const SrmmInputs& in,
+              const Parallel& parallel) const override;
+
+ private:
+  uint64_t nonzero_inputs(const ConvShape& shape, const float* x, int64_t depth,
+                          float* values) const;
+  void add_range(const ConvShape& shape, const float* x, int64_t o0, int64_t o1, float* sums) const;
+
+  Buffer transposed_;
+  const float* weights_;  // [K, O]
+  std::vector<float> bias_;
+  Clamp clamp_;
+  const MicroKernels& micro_;
+};
 
 // sums [rows, o1 - o0] += x times the columns [o0, o1) of the weights. With several rows of X those
 // inputs are skipped that are zero in all: reading weights takes longer than multiplying by a zero.
 void GemmZeroSkip::add_range(const ConvShape& shape, const float* x, int64_t o0, int64_t o1,
                              float* sums) const {
-  float values[kMostRows * kDepth], room[kWord + kLanes];
+  float values[kFewRows * kDepth], room[kWord + kLanes];
   const float* rows[kDepth];
   const int vectors = static_cast<int>(shape.W);
   for (int64_t c0 = 0; c0 < shape.C; c0 += kDepth) {
@@ -66,14 +89,13 @@ uint64_t GemmZeroSkip::nonzero_inputs(const ConvShape& shape, const float* x, in
 }
 
 Message GemmZeroSkip::run(const ConvShape& shape, const SrmmInputs& in,
-                          const std::vector<float>& bias, const Clamp& clamp,
                           const Parallel& parallel) const {
   const int64_t small = shape.O * shape.W * static_cast<int64_t>(sizeof(float)) / kSums;
   const int64_t units =
       std::clamp<int64_t>(shape.O / kLeastOutputs, 1, std::max(wanted_units(parallel), small));
   const std::vector<int64_t> ranges = split_outputs(shape.O, kLanes, 1, units);
   const ResidualReader residual(shape, in.residual);
-  const FinishTarget target{shape, micro_, residual, clamp, in.s, in.y};
+  const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
   return run_all(parallel, ranges.size() - 1, [&](size_t i) {
     const int64_t o0 = ranges[i], o1 = ranges[i + 1], count = o1 - o0;
     const Tile tile{0, 0, 1, 0, shape.W, 0, 0, 1, static_cast<int>(shape.W)};
@@ -84,11 +106,17 @@ Message GemmZeroSkip::run(const ConvShape& shape, const SrmmInputs& in,
     float* sums =
         thread_scratch().accumulators.get<float>(static_cast<size_t>(count * shape.W) + kLanes);
     for (int64_t r = 0; r < shape.W; r++)
-      std::copy(bias.data() + o0, bias.data() + o1, sums + r * count);
+      std::copy(bias_.data() + o0, bias_.data() + o1, sums + r * count);
     add_range(shape, in.x, o0, o1, sums);
     finish_tile(target, tile, {reinterpret_cast<const char*>(sums), count * 4, shape.W}, o0, count);
     return Message();
   });
+}
+
+}  // namespace
+
+std::unique_ptr<SrmmAlgorithm> make_gemm_zero_skip(const SrmmLayer& layer) {
+  return std::make_unique<GemmZeroSkip>(layer);
 }
 
 }  // namespace spl

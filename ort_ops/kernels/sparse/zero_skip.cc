@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/shape/cycles.h"
+#include "kernels/base/ceil_div.h"
 
 namespace spl {
 namespace {
@@ -13,57 +13,28 @@ namespace {
 constexpr int kSlideBytes = 24 << 10;
 constexpr int kTapBytes = 32 << 10;
 
-bool can_slide(const ConvShape& shape) {
+}  // namespace
+
+bool zero_skip_slides(const ConvShape& shape) {
   return shape.kW == 3 && shape.at.strides[1] == 1 && shape.at.dilations[1] == 1;
 }
 
-}  // namespace
-
-// Cycles of a core with two multiply-adds and two loads of a vector per cycle; of narrower ones
-// both sides take longer alike. Every multiply-add loads its weights and every element is loaded
-// once, so few outputs per element cost more. Fitted to measurements (docs/benchmarks.md).
-double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& micro) {
-  constexpr double kLeastAdds = 4;  // multiply-adds in the time of an element's bookkeeping
-  constexpr double kSlack = 1.08;   // of the multiply loop
-  constexpr double kColumn = 25;    // cycles to begin and end a column of a chunk
-  constexpr double kCompress = 7;   // cycles per vector to pack the non-zero elements
-  constexpr double kPasses = 6;     // cycles per vector to begin and finish sums
-  constexpr double kFetch = 3;      // cycles to get a vector of weights, beside the rest
-  const bool slides = can_slide(shape);
-  const int64_t total = (shape.Og() + kLanes - 1) / kLanes;
-  const int64_t most = slides ? micro.slide_blocks : micro.tap_blocks;
-  const double blocks = static_cast<double>(std::min(total, most)), taps = slides ? 3 : 1;
-  const double adds = blocks * taps;
-  const double bytes = slides ? kSlideBytes : kTapBytes;
-  const double depth = std::clamp(bytes / (adds * kLanes * 4), 16.0, static_cast<double>(kMaxMask));
-  const double multiply = (1 - zeros) * kSlack * std::max((adds + 1) / adds, kLeastAdds / adds);
-  const double columns = kColumn * kAddsPerCycle / (depth * adds);
-  const double pixels =
-      shape.pointwise() ? 1 : static_cast<double>(shape.H * shape.W) / (shape.oH * shape.oW);
-  // Rows of more than one tap have their sums begun and finished in passes of their own.
-  const double passes = shape.pointwise() ? 0 : kPasses * kAddsPerCycle / shape.K();
-  const double compress =
-      kCompress * kAddsPerCycle * pixels / static_cast<double>(shape.taps() * total * kLanes);
-  // Small images use the weights they read but a few times.
-  const double fetch = kFetch * static_cast<double>(shape.K() * total) / direct_cycles(shape);
-  return multiply + columns + passes + compress + fetch;
-}
+int zero_skip_chunk_bytes(bool slides) { return slides ? kSlideBytes : kTapBytes; }
 
 void ZeroSkipWeights::layout(const ConvShape& shape, const MicroKernels& micro) {
-  elements_ = (shape.Cg + per_element_ - 1) / per_element_;
-  slides_ = can_slide(shape);
+  elements_ = ceil_div(shape.Cg, per_element_);
+  slides_ = zero_skip_slides(shape);
   kW_ = shape.kW;
   rows_ = slides_ ? shape.kH : shape.taps();
   taps_ = slides_ ? shape.kW : 1;
   const int most = slides_ ? micro.slide_blocks : micro.tap_blocks;
-  const int64_t total = (shape.Og() + kLanes - 1) / kLanes, count = (total + most - 1) / most;
+  const int64_t total = ceil_div(shape.Og(), kLanes), count = ceil_div(total, most);
   for (int64_t b = 0; b < count; b++) {
     first_lane_.push_back(total * b / count);
     lanes_.push_back(static_cast<int>(total * (b + 1) / count - first_lane_.back()));
   }
   widest_ = *std::max_element(lanes_.begin(), lanes_.end());
-  const int fits =
-      (slides_ ? kSlideBytes : kTapBytes) / static_cast<int>(taps_ * widest_ * kLanes * 4);
+  const int fits = zero_skip_chunk_bytes(slides_) / static_cast<int>(taps_ * widest_ * kLanes * 4);
   step_ = std::clamp(fits / 16 * 16, 16, kMaxMask);
   group_bytes_ = static_cast<int64_t>(checked_size({total, kLanes * 4, elements_, rows_, taps_}));
   const size_t size = checked_size({group_bytes_, shape.at.group});

@@ -19,6 +19,11 @@
 
 namespace spl {
 
+// Whether three taps of a row slide.
+bool zero_skip_slides(const ConvShape& shape);
+// Bytes of weights of one chunk and row, about.
+int zero_skip_chunk_bytes(bool slides);
+
 // Weights [block][chunk][row][element][tap][16 * lane blocks of the block], 4 bytes each. With
 // three taps that slide, `row` is the kernel row and `tap` the place in it; otherwise every tap is
 // a row of its own.
@@ -56,9 +61,6 @@ class ZeroSkipWeights {
   mutable Buffer data_;
   char* base_ = nullptr;
 };
-
-// Time relative to ONNX Runtime's dense work, of one image with a share `zeros` of zero inputs.
-double zero_skip_cost(const ConvShape& shape, double zeros, const MicroKernels& micro);
 
 // Rows of output that are computed together.
 struct RowRange {

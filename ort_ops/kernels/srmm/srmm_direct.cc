@@ -5,7 +5,7 @@
 #include "kernels/shape/chunks.h"
 #include "kernels/shape/input_tile.h"
 #include "kernels/shape/tile_work.h"
-#include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/srmm/write_rows.h"
 
@@ -20,7 +20,7 @@ constexpr int kPatchStep = 64;
 constexpr int kBlocks = 4;  // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
 
-class Direct final : public SrmmMethod {
+class Direct final : public SrmmAlgorithm {
  public:
   explicit Direct(const SrmmLayer& layer)
       : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, 1, true)),
@@ -31,7 +31,6 @@ class Direct final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (shape.outputs() == 0) return "";
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
@@ -99,7 +98,7 @@ class Direct final : public SrmmMethod {
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_direct(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_direct(const SrmmLayer& layer) {
   return std::make_unique<Direct>(layer);
 }
 

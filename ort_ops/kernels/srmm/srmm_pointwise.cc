@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/shape/tile_work.h"
-#include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/srmm/write_rows.h"
 
@@ -32,7 +32,7 @@ ChunkPlan chunks_of_channels(const ConvShape& shape) {
   return plan;
 }
 
-class Pointwise final : public SrmmMethod {
+class Pointwise final : public SrmmAlgorithm {
  public:
   explicit Pointwise(const SrmmLayer& layer)
       : plan_(chunks_of_channels(layer.shape)),
@@ -44,7 +44,6 @@ class Pointwise final : public SrmmMethod {
 
   Message run(const ConvShape& given, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (given.outputs() == 0) return "";
     // With a selection rows stay as they are: messages about it name positions.
     const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
@@ -117,7 +116,7 @@ class Pointwise final : public SrmmMethod {
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_pointwise(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_pointwise(const SrmmLayer& layer) {
   return std::make_unique<Pointwise>(layer);
 }
 

@@ -8,7 +8,7 @@
 #include "kernels/base/scratch.h"
 #include "kernels/shape/tiles.h"
 #include "kernels/sparse/zero_skip.h"
-#include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/srmm/write_rows.h"
 
@@ -59,7 +59,7 @@ class SparseTile {
   int32_t* starts_;
 };
 
-class PointwiseSkip final : public SrmmMethod {
+class PointwiseSkip final : public SrmmAlgorithm {
  public:
   explicit PointwiseSkip(const SrmmLayer& layer)
       : weights_(layer.shape, layer.w, layer.micro),
@@ -69,7 +69,6 @@ class PointwiseSkip final : public SrmmMethod {
 
   Message run(const ConvShape& given, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (given.outputs() == 0) return "";
     // With a selection rows stay as they are: messages about it name positions.
     const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
     const int slots = tile_slots(shape, parallel);
@@ -174,7 +173,7 @@ class PointwiseSkip final : public SrmmMethod {
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_pointwise_skip(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_pointwise_skip(const SrmmLayer& layer) {
   return std::make_unique<PointwiseSkip>(layer);
 }
 

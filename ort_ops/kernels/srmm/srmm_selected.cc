@@ -8,7 +8,7 @@
 
 #include "kernels/shape/chunks.h"
 #include "kernels/shape/input_tile.h"
-#include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/finish_tile.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/weights/packed_weights.h"
@@ -32,7 +32,7 @@ struct Unit {
   int64_t group, o0, o1;
 };
 
-class Selected final : public SrmmMethod {
+class Selected final : public SrmmAlgorithm {
  public:
   explicit Selected(const SrmmLayer& layer)
       : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, kLanes, false)),
@@ -67,7 +67,6 @@ class Selected final : public SrmmMethod {
 
 Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
                       const Parallel& parallel) const {
-  if (shape.outputs() == 0) return "";
   const Tiling tiling(shape, kTileSlots, plan_.three_rows ? kTilePitch - 2 : kTileSlots);
   const ResidualReader residual(shape, in.residual);
   const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
@@ -166,7 +165,7 @@ void Selected::finish(const Unit& unit, const Tile& tile, const SlotLists& list,
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_selected(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_selected(const SrmmLayer& layer) {
   return std::make_unique<Selected>(layer);
 }
 

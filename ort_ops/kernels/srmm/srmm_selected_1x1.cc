@@ -9,7 +9,7 @@
 
 #include "kernels/shape/chunks.h"
 #include "kernels/shape/tile_work.h"
-#include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/finish_tile.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/weights/packed_weights.h"
@@ -30,7 +30,7 @@ struct Unit {
   int64_t group;
 };
 
-class Selected1x1 final : public SrmmMethod {
+class Selected1x1 final : public SrmmAlgorithm {
  public:
   explicit Selected1x1(const SrmmLayer& layer)
       : plan_(make_chunks(layer.shape, kStep, kStep, kLanes, false)),
@@ -44,7 +44,6 @@ class Selected1x1 final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (shape.outputs() == 0) return "";
     const int slots = static_cast<int>(std::clamp<int64_t>(kTileFloats / shape.Cg, 64, 448));
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
@@ -133,7 +132,7 @@ class Selected1x1 final : public SrmmMethod {
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_selected_1x1(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_selected_1x1(const SrmmLayer& layer) {
   return std::make_unique<Selected1x1>(layer);
 }
 

@@ -2,15 +2,16 @@
 // band.
 #include <algorithm>
 
+#include "kernels/base/run_images.h"
 #include "kernels/sparse/sparse_bands.h"
-#include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/finish_tile.h"
 #include "kernels/srmm/selection.h"
 
 namespace spl {
 namespace {
 
-class SlidingSkip final : public SrmmMethod {
+class SlidingSkip final : public SrmmAlgorithm {
  public:
   explicit SlidingSkip(const SrmmLayer& layer)
       : weights_(layer.shape, layer.w, layer.micro),
@@ -20,15 +21,13 @@ class SlidingSkip final : public SrmmMethod {
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
-    if (shape.outputs() == 0) return "";
-    for (int64_t n = 0; n < shape.N; n++) {
+    return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
       const ConvShape one = shape.image(n);
-      for (int64_t g = 0; g < shape.at.group; g++) {
-        Message bad = run_group(one, image_inputs(shape, in, n), g, parallel);
-        if (!bad.empty()) return bad;
-      }
-    }
-    return "";
+      Message bad;
+      for (int64_t g = 0; g < shape.at.group && bad.empty(); g++)
+        bad = run_group(one, image_inputs(shape, in, n), g, threads);
+      return bad;
+    });
   }
 
  private:
@@ -72,7 +71,7 @@ class SlidingSkip final : public SrmmMethod {
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_sliding_skip(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_sliding_skip(const SrmmLayer& layer) {
   return std::make_unique<SlidingSkip>(layer);
 }
 

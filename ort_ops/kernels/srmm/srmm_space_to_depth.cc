@@ -7,12 +7,12 @@
 namespace spl {
 namespace {
 
-class SpaceToDepth final : public SrmmMethod {
+class SpaceToDepth final : public SrmmAlgorithm {
  public:
   explicit SpaceToDepth(const SrmmLayer& layer)
       : weights_(space_to_depth(layer.shape, layer.w)),
         fewer_(deep_layer(layer)),
-        direct_([layer] { return make_direct(layer); }) {
+        direct_(layer.direct) {
     weights_ = {};
   }
 
@@ -45,12 +45,12 @@ class SpaceToDepth final : public SrmmMethod {
 
   std::vector<float> weights_;  // only while those of fewer_ are made
   WinogradSrmm fewer_;
-  Lazy<SrmmMethod> direct_;
+  std::function<const SrmmAlgorithm&()> direct_;
 };
 
 }  // namespace
 
-std::unique_ptr<SrmmMethod> make_space_to_depth(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_space_to_depth(const SrmmLayer& layer) {
   return std::make_unique<SpaceToDepth>(layer);
 }
 

@@ -46,10 +46,9 @@ int64_t cuts(const ConvShape& shape, const Tiling& tiling, const Parallel& paral
   return wanted <= high ? wanted : 1;
 }
 
-class Winograd final : public SrmmMethod {
+class Winograd final : public SrmmAlgorithm {
  public:
-  explicit Winograd(const SrmmLayer& layer)
-      : fewer_(layer), direct_([layer] { return make_direct(layer); }) {}
+  explicit Winograd(const SrmmLayer& layer) : fewer_(layer), direct_(layer.direct) {}
 
   Message run(const ConvShape& shape, const SrmmInputs& in,
               const Parallel& parallel) const override {
@@ -62,7 +61,7 @@ class Winograd final : public SrmmMethod {
 
  private:
   WinogradSrmm fewer_;
-  Lazy<SrmmMethod> direct_;
+  std::function<const SrmmAlgorithm&()> direct_;
 };
 
 }  // namespace
@@ -214,7 +213,7 @@ bool WinogradSrmm::transform_back(const WinogradInput& input, const Part& part, 
   return finite;
 }
 
-std::unique_ptr<SrmmMethod> make_winograd(const SrmmLayer& layer) {
+std::unique_ptr<SrmmAlgorithm> make_winograd(const SrmmLayer& layer) {
   return std::make_unique<Winograd>(layer);
 }
 

@@ -3,9 +3,8 @@
 
 #include <vector>
 
-#include "kernels/base/lazy.h"
 #include "kernels/base/run_images.h"
-#include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/winograd.h"
 
 namespace spl {
@@ -15,14 +14,13 @@ namespace spl {
 // and only they keep it where it belongs.
 template <class F>
 Message run_finite_images(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
-                          const Lazy<SrmmMethod>& direct, F&& run_image) {
-  if (shape.outputs() == 0) return "";
+                          const std::function<const SrmmAlgorithm&()>& direct, F&& run_image) {
   return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
     const ConvShape one = shape.image(n);
     const SrmmInputs image = image_inputs(shape, in, n);
     bool finite = true;
     Message bad = run_image(one, image, threads, &finite);
-    if (bad.empty() && !finite) bad = direct.get().run(one, image, threads);
+    if (bad.empty() && !finite) bad = direct().run(one, image, threads);
     return bad;
   });
 }

@@ -1,24 +1,16 @@
 #include "kernels/srmm/winograd.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "kernels/base/ceil_div.h"
-#include "kernels/shape/cycles.h"
 
 namespace spl {
 namespace {
 
-constexpr int kBlock = 4;  // lane blocks of outputs multiplied at a time
-// Squares of a tile: enough to read the weights, which come from the third-level cache, seldom, and
-// few enough for sums and transformed input of a place to stay in the second.
-constexpr int64_t kMostSquares = 64;
+constexpr int kBlock = 4;        // lane blocks of outputs multiplied at a time
 constexpr double kNear = 10000;  // lane blocks of weights that stay in the second-level cache
 constexpr int64_t kLeastChannels = 8, kLeastOutputs = 8;
-
-// Cycles to get a lane block of weights from the third-level cache, where small ones stay.
-constexpr double kFetchNear = 5.2;
 
 // u = G g for values `step` apart, kernels of `size` values.
 void to_points(const double* g, int size, int g_step, double* u, int u_step) {
@@ -53,20 +45,6 @@ bool winograd_suits(const ConvShape& s) {
 
 bool winograd_weights_near(const ConvShape& s) {
   return static_cast<double>(kWinogradPlaces * s.Cg * ceil_div(s.Og(), kLanes)) <= kNear;
-}
-
-// Fitted to layers of 16 to 512 channels on maps of 7 to 224 pixels.
-double winograd_cycles(const ConvShape& s) {
-  constexpr double kTransform = 150, kBack = 120, kPixel = 4, kSquare = 60;
-  const double side = winograd_side(s), channels = static_cast<double>(s.Cg);
-  const double blocks_in = ceil_div(s.Cg, kLanes), blocks_out = ceil_div(s.Og(), kLanes);
-  const double squares = ceil_div(s.oH, winograd_side(s)) * ceil_div(s.oW, winograd_side(s));
-  const double weights = kWinogradPlaces * channels * blocks_out;  // lane blocks
-  const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
-                        blocks_out * (kBack + kPixel * side * side);
-  const double fetch =
-      winograd_weights_near(s) ? kFetchNear : kFetchCycles * std::ceil(squares / kMostSquares);
-  return together(squares * square, weights * fetch);
 }
 
 WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
@@ -113,7 +91,7 @@ Tiling winograd_tiling(const ConvShape& shape) {
     if (least < INT64_MAX && columns * across * squares(0, shape.pH) >= least) break;
     for (int64_t down = 1; down <= shape.pH; down++) {
       const int64_t h = ceil_div(shape.pH, down), rows = squares(0, h);
-      const bool fits = rows * columns <= kMostSquares || (h == 1 && w == 1);
+      const bool fits = rows * columns <= kWinogradTileSquares || (h == 1 && w == 1);
       const int64_t total = down * across * rows * columns;
       if (fits && total < least) least = total, high = h, wide = w;
     }

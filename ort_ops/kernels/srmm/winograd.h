@@ -23,8 +23,10 @@ namespace spl {
 bool winograd_suits(const ConvShape& shape);
 // Whether the transformed weights stay in the second-level cache.
 bool winograd_weights_near(const ConvShape& shape);
-// Cycles of an image, to compare with direct_cycles (cycles.h).
-double winograd_cycles(const ConvShape& shape);
+
+// Squares of a tile: enough to read the weights, which come from the third-level cache, seldom, and
+// few enough for sums and transformed input of a place to stay in the second.
+constexpr int64_t kWinogradTileSquares = 64;
 
 // Outputs of one side of a transformed square.
 inline int winograd_side(const ConvShape& shape) {

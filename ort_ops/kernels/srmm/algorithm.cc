@@ -1,0 +1,24 @@
+#include "kernels/srmm/algorithm.h"
+
+#include <algorithm>
+
+namespace spl {
+
+SrmmInputs image_inputs(const ConvShape& shape, const SrmmInputs& in, int64_t n) {
+  SrmmInputs image = in;
+  const int64_t out = shape.pH * shape.pW * shape.O;
+  image.x += n * shape.H * shape.W * shape.C;
+  image.y += n * out;
+  if (image.s != nullptr) image.s += n * out;
+  if (image.residual.data != nullptr && !image.residual.one_element)
+    image.residual.data += n * shape.oH * shape.oW * shape.O;
+  return image;
+}
+
+std::vector<float> padded_bias(const float* b, int64_t outputs) {
+  std::vector<float> bias(static_cast<size_t>(outputs) + kLanes, 0.0f);
+  if (b != nullptr) std::copy(b, b + outputs, bias.begin());
+  return bias;
+}
+
+}  // namespace spl

@@ -1,0 +1,51 @@
+#include "kernels/srmm/algorithms.h"
+
+#include "kernels/sparse/sparse_image.h"
+#include "kernels/srmm/space_to_depth.h"
+#include "kernels/srmm/winograd.h"
+
+namespace spl {
+namespace {
+
+// A slot's channels fill registers; weight rows of outputs are read, so they must be such rows.
+bool can_select_1x1(const SrmmLayer& layer, const ConvShape& shape) {
+  return layer.w.input_stride == 1 && shape.taps() == 1 && shape.Cg >= kLanes;
+}
+
+bool can_select(const SrmmLayer& layer, const ConvShape& shape) {
+  return layer.w.input_stride == 1 && !can_select_1x1(layer, shape);
+}
+
+bool is_pointwise(const SrmmLayer&, const ConvShape& shape) { return shape.pointwise(); }
+
+bool can_slide(const SrmmLayer&, const ConvShape& shape) {
+  return !shape.pointwise() && sparse_image_fits(shape, 1);
+}
+
+bool can_always(const SrmmLayer&, const ConvShape&) { return true; }
+
+bool can_winograd(const SrmmLayer&, const ConvShape& shape) { return winograd_suits(shape); }
+
+bool can_space_to_depth(const SrmmLayer&, const ConvShape& shape) {
+  return space_to_depth_suits(shape) && winograd_suits(space_to_depth(shape));
+}
+
+}  // namespace
+
+const AlgorithmTable& conv_algorithms() {
+  // clang-format off
+  static const AlgorithmTable table = {
+      {"selected", Work::kSelected, can_select, selected_cost, make_selected},
+      {"selected_1x1", Work::kSelected, can_select_1x1, selected_cost, make_selected_1x1},
+      {"zero_skip", Work::kNonzero, can_slide, zero_skip_cost, make_sliding_skip},
+      {"pointwise_zero_skip", Work::kNonzero, is_pointwise, zero_skip_cost, make_pointwise_skip},
+      {"direct", Work::kAll, can_always, direct_cost, make_direct},
+      {"pointwise", Work::kAll, is_pointwise, pointwise_cost, make_pointwise},
+      {"winograd", Work::kAll, can_winograd, winograd_cost, make_winograd},
+      {"space_to_depth", Work::kAll, can_space_to_depth, space_to_depth_cost, make_space_to_depth},
+  };
+  // clang-format on
+  return table;
+}
+
+}  // namespace spl
