@@ -1,0 +1,99 @@
+// The algorithms of SRMM one by one: which an image takes, what each is thought to cost, and its
+// time.
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "python/arguments.h"
+#include "python/bindings.h"
+
+namespace spl::python {
+namespace {
+
+// The first image of a layer, for looking at the algorithms of SRMM one by one.
+class OneImage {
+ public:
+  OneImage(const spl::ConvShape& shape, const Floats& x, const Floats& w, const Maybe<Bytes>& s,
+           const Maybe<std::string>& isa)
+      : shape_(shape.image(0)),
+        x_(x.data()),
+        s_(codes_of(s, shape)),
+        micro_(micro_for(isa)),
+        layer_{shape_,  spl::rows_of_outputs(w.data(), shape.K()),
+               nullptr, {0, kInfinity, 0},
+               micro_,  nullptr} {}
+
+  std::string chosen(spl::Strategy strategy) const {
+    const spl::AlgorithmSet set(spl::conv_algorithms(), layer_, strategy, s_ != nullptr);
+    return set.choose(shape_, look()).name;
+  }
+
+  std::map<std::string, std::pair<double, double>> times(int repeats) const {
+    std::map<std::string, std::pair<double, double>> found;
+    for (const spl::AlgorithmEntry& entry : spl::conv_algorithms())
+      if (entry.can(layer_, shape_) && (s_ != nullptr || entry.work != spl::Work::kSelected))
+        found[entry.name] = {entry.cost(shape_, look(), micro_), least_time(entry, repeats)};
+    return found;
+  }
+
+ private:
+  spl::ImageLook look() const { return spl::ImageLook(shape_, x_, s_, micro_); }
+
+  double least_time(const spl::AlgorithmEntry& entry, int repeats) const {
+    using Clock = std::chrono::steady_clock;
+    const spl::AlgorithmSet alone({entry}, layer_, spl::Strategy::kAuto, s_ != nullptr);
+    std::vector<float> y(static_cast<size_t>(shape_.outputs()));
+    double least = kInfinity;
+    for (int i = 0; i <= repeats; i++) {  // the first packs the weights
+      const auto start = Clock::now();
+      const std::string problem = alone.run(shape_, {x_, s_, {}, y.data()}, spl::Parallel());
+      require(problem.empty(), problem);
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      if (i > 0) least = std::min(least, seconds);
+    }
+    return least;
+  }
+
+  spl::ConvShape shape_;
+  const float* x_;
+  const uint8_t* s_;
+  const spl::MicroKernels& micro_;
+  spl::SrmmLayer layer_;
+};
+
+}  // namespace
+
+void bind_algorithms(py::module_& m) {
+  m.def(
+      "conv_algorithm",
+      [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
+         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, std::string strategy,
+         Maybe<std::string> isa) {
+        const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
+                                                   pool_strides, pool_pads, pool_ceil),
+                                        x, w),
+                             x, w, s, isa);
+        return image.chosen(strategy_of(strategy));
+      },
+      py::arg("x"), py::arg("w"), py::arg("s") = py::none(), SPL_CONV_ARGS,
+      py::arg("strategy") = "auto", py::arg("isa") = py::none(),
+      "Name of the algorithm of SRMM that the first image takes.");
+
+  m.def(
+      "conv_algorithm_times",
+      [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
+         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, int repeats,
+         Maybe<std::string> isa) {
+        const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
+                                                   pool_strides, pool_pads, pool_ceil),
+                                        x, w),
+                             x, w, s, isa);
+        return image.times(repeats);
+      },
+      py::arg("x"), py::arg("w"), py::arg("s") = py::none(), SPL_CONV_ARGS, py::arg("repeats") = 1,
+      py::arg("isa") = py::none(),
+      "Per algorithm that can compute the first image: its estimated cost, and its least time in "
+      "seconds.");
+}
+
+}  // namespace spl::python
