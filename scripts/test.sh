@@ -19,7 +19,7 @@ check() {
 }
 
 clang_format() {
-  find ort_ops examples scripts tests \( -name '*.cc' -o -name '*.h' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
+  find ort_ops examples scripts tests \( -name '*.cc' -o -name '*.h' -o -name '*.inc' -o -name '*.cu' -o -name '*.cuh' \) -print0 |
     xargs -0 --no-run-if-empty clang-format --dry-run -Werror
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "cuda/kernels/host.h"
+#include "kernels/micro/clamp.h"
 #include "kernels/shape/geometry.h"
 
 namespace spl::cuda {
@@ -27,7 +28,7 @@ struct ConvSrmm {
   const uint8_t* s;       // [N,pH,pW,O] or null: all outputs
   const float* residual;  // [N,oH,oW,O], one element, or null
   bool one_residual;
-  Activation activation;
+  Clamp clamp;
   Strategy strategy;
   float* y;  // [N,pH,pW,O]
 };

@@ -19,13 +19,13 @@ struct Srmm {
   const uint32_t* w;
   const uint8_t* s;
   Addends<float> addends;
-  Activation activation;
+  Clamp clamp;
   float* y;
   int most_listed;
 
   __device__ float value(const TilePlace& at, int oy, int ox, int o, float sum) const {
     const int64_t position = ((int64_t{at.n} * c.conv_h + oy) * c.conv_w + ox) * c.outputs + o;
-    return activated(activation, addends.to(sum, o, position));
+    return clamped(clamp, addends.to(sum, o, position));
   }
   __device__ int64_t pooled(int n, int py, int px, int o) const {
     return ((int64_t{n} * c.pooled_h + py) * c.pooled_w + px) * c.outputs + o;
@@ -240,7 +240,7 @@ Status conv_srmm(const ConvShape& shape, const ConvSrmm& call, void* scratch, St
   p.w = reinterpret_cast<const uint32_t*>(call.w);
   p.s = call.s;
   p.addends = {call.bias, call.residual, call.one_residual};
-  p.activation = call.activation;
+  p.clamp = call.clamp;
   p.y = call.y;
   return call.s == nullptr ? all_values(shape, p, call, scratch, stream)
                            : selected_values(shape, p, call, stream);

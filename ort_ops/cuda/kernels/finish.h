@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/kernels/element.h"
+#include "kernels/micro/clamp.h"
 
 namespace spl::cuda {
 
@@ -22,9 +23,9 @@ struct Addends {
   }
 };
 
-__device__ __forceinline__ float activated(const Activation& activation, float value) {
-  value = fminf(fmaxf(value, activation.low), activation.high);
-  return activation.floor > 0.0f && value <= activation.floor ? 0.0f : value;
+__device__ __forceinline__ float clamped(const Clamp& clamp, float value) {
+  value = fminf(fmaxf(value, clamp.low), clamp.high);
+  return clamp.floor > 0.0f && value <= clamp.floor ? 0.0f : value;
 }
 
 // A selection that no kernel may follow. An asynchronous provider cannot report it without waiting,

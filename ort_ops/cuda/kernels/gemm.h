@@ -10,6 +10,7 @@
 #pragma once
 
 #include "cuda/kernels/host.h"
+#include "kernels/micro/clamp.h"
 
 namespace spl::cuda {
 
@@ -49,7 +50,7 @@ struct GemmSrmm {
   const uint8_t* s;      // [rows, O] or null: all outputs
   const void* residual;  // [rows, O], one element, or null
   bool one_residual;
-  Activation activation;
+  Clamp clamp;
   void* y;  // [rows, O]
 };
 

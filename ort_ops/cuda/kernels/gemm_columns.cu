@@ -96,10 +96,10 @@ template <class T>
 struct ValueFinish {
   const uint8_t* s;
   Addends<T> addends;
-  Activation activation;
+  Clamp clamp;
   T* y;
   __device__ void store(int64_t, int64_t o, int64_t at, float sum) const {
-    const float value = activated(activation, addends.to(sum, o, at));
+    const float value = clamped(clamp, addends.to(sum, o, at));
     y[at] = from_float<T>(selected_value(s == nullptr ? 1 : s[at], value));
   }
 };
@@ -223,7 +223,7 @@ Status srmm_columns(const GemmSrmm& call, const void* columns, float* partial, S
         from_row<uint8_t>(call.s, at),
         {static_cast<const T*>(call.bias), from_row<T>(call.residual, call.one_residual ? 0 : at),
          call.one_residual},
-        call.activation,
+        call.clamp,
         static_cast<T*>(call.y) + at};
     return first_failure(multiply_float<T>(p, parts.count, stream), [&] {
       return finish_sums(partial, parts.count, rows, shape.outputs, finish, stream);

@@ -21,7 +21,7 @@ struct Rows {
   const T* w;
   const uint8_t* s;
   Addends<T> addends;
-  Activation activation;
+  Clamp clamp;
   T* y;
   int64_t rows, k, outputs;
   int warps_per_row;
@@ -98,7 +98,7 @@ __device__ __forceinline__ void lane_sums(const Rows<T>& p, const T* const (&x)[
 template <class T>
 __device__ __forceinline__ void write_output(const Rows<T>& p, int64_t row, int64_t o, float sum) {
   const int64_t at = row * p.outputs + o;
-  const float value = activated(p.activation, p.addends.to(sum, o, at));
+  const float value = clamped(p.clamp, p.addends.to(sum, o, at));
   p.y[at] = from_float<T>(selected_value(p.s == nullptr ? 1 : p.s[at], value));
 }
 
@@ -180,7 +180,7 @@ Rows<T> rows_of(const GemmSrmm& call, bool all, int64_t first, int64_t rows, voi
           static_cast<const T*>(call.w),
           call.s == nullptr ? nullptr : call.s + at,
           {static_cast<const T*>(call.bias), residual, call.one_residual},
-          call.activation,
+          call.clamp,
           static_cast<T*>(call.y) + at,
           rows,
           shape.k,

@@ -36,9 +36,4 @@ inline bool is_wide(const void* address) { return reinterpret_cast<uintptr_t>(ad
 // Type of the numbers of an operator; sums are always float32.
 enum class Element { kFloat, kHalf };
 
-// Clipping to [low, high]; then what is <= floor becomes 0, where floor is above 0.
-struct Activation {
-  float low, high, floor;
-};
-
 }  // namespace spl::cuda

@@ -43,7 +43,7 @@ class SrmmNode final : public Kernel {
                         selects_ ? s.as<uint8_t>() : nullptr,
                         residual.data,
                         residual.one_element,
-                        {clamp_.low, clamp_.high, clamp_.floor},
+                        clamp_,
                         strategy_,
                         static_cast<float*>(context.output(dims))};
     const Scratch scratch(context, conv_srmm_scratch(shape, selects_));

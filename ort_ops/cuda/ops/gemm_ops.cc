@@ -113,7 +113,7 @@ class SrmmNode final : public Kernel {
                   selects_ ? s.as<uint8_t>() : nullptr,
                   residual.data,
                   residual.one_element,
-                  {clamp_.low, clamp_.high, clamp_.floor},
+                  clamp_,
                   nullptr};
     call.y = context.output(dims);
     const Stream stream = stream_of(context);

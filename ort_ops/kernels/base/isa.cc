@@ -2,25 +2,52 @@
 
 #include <cstdlib>
 
-#ifdef SPL_HAVE_avx2
+#ifdef __x86_64__
 #include <cpuid.h>
 #endif
 
 namespace spl {
 
-#define SPL_DECLARE(isa)       \
+// Of each instruction set of this build, slowest first: CMakeLists.txt has the rows.
+#define SPL_ROW(isa)           \
   namespace isa {              \
   const MicroKernels& table(); \
+  bool runs();                 \
   }
-SPL_DECLARE(portable)
-#ifdef SPL_HAVE_avx2
-SPL_DECLARE(avx2)
+SPL_ISAS
+#undef SPL_ROW
+
+// runs(): whether the processor has everything that the flags in CMakeLists.txt let the compiler
+// use.
+namespace portable {
+bool runs() { return true; }
+}  // namespace portable
+
+#ifdef __x86_64__
+namespace avx2 {
+// Older compilers do not know the name. On a processor without it the instruction is another one.
+static bool has_lzcnt() {
+  unsigned a, b, c, d;
+  return __get_cpuid(0x80000001u, &a, &b, &c, &d) != 0 && (c & 1u << 5) != 0;
+}
+bool runs() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+         __builtin_cpu_supports("popcnt") && has_lzcnt();
+}
+}  // namespace avx2
+
+namespace avx512 {
+bool runs() {
+  return avx2::runs() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+}  // namespace avx512
+
+namespace avx512vnni {
+bool runs() { return avx512::runs() && __builtin_cpu_supports("avx512vnni"); }
+}  // namespace avx512vnni
 #endif
-#ifdef SPL_HAVE_avx512
-SPL_DECLARE(avx512)
-SPL_DECLARE(avx512vnni)
-#endif
-#undef SPL_DECLARE
 
 namespace {
 
@@ -29,37 +56,10 @@ struct Entry {
   bool runs;
 };
 
-// Everything that the flags in CMakeLists.txt let the compiler use.
-#ifdef SPL_HAVE_avx2
-// Older compilers do not know the name. On a processor without it the instruction is another one.
-bool has_lzcnt() {
-  unsigned a, b, c, d;
-  return __get_cpuid(0x80000001u, &a, &b, &c, &d) != 0 && (c & 1u << 5) != 0;
-}
-bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-         __builtin_cpu_supports("popcnt") && has_lzcnt();
-}
-#endif
-#ifdef SPL_HAVE_avx512
-bool has_avx512() {
-  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-}
-#endif
-
 const std::vector<Entry>& entries() {
-  static const std::vector<Entry> all = {
-      {&portable::table(), true},
-#ifdef SPL_HAVE_avx2
-      {&avx2::table(), has_avx2()},
-#endif
-#ifdef SPL_HAVE_avx512
-      {&avx512::table(), has_avx512()},
-      {&avx512vnni::table(), has_avx512() && __builtin_cpu_supports("avx512vnni")},
-#endif
-  };
+#define SPL_ROW(isa) {&isa::table(), isa::runs()},
+  static const std::vector<Entry> all = {SPL_ISAS};
+#undef SPL_ROW
   return all;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "kernels/base/ceil_div.h"
 #include "kernels/base/parallel.h"
 #include "kernels/base/status.h"
 
@@ -12,7 +13,7 @@ namespace spl {
 // as there may be more threads than were seen: with one for each, no more would ever be seen.
 inline bool images_fill_threads(int64_t images, const Parallel& parallel) {
   const int64_t threads = parallel.threads();
-  const int64_t rounds = (images + threads - 1) / threads;
+  const int64_t rounds = ceil_div(images, threads);
   return images >= 2 * threads && 8 * rounds * threads <= 9 * images;
 }
 

@@ -14,7 +14,7 @@ template <class Divide>
 SPL_INLINE void for_each_vector(const Lrn& lrn, const float* x, int64_t pixels, float* squares,
                                 float* y, Divide divide) {
   const int64_t channels = lrn.channels, others = lrn.before + lrn.after;
-  const int64_t blocks = (channels + kLanes - 1) / kLanes * kLanes;
+  const int64_t blocks = ceil_div<int64_t>(channels, kLanes) * kLanes;
   std::memset(squares, 0, static_cast<size_t>(blocks + others) * sizeof(float));
   const Vec scale = splat(lrn.scale), bias = splat(lrn.bias);
   auto lanes_at = [&](int64_t c)

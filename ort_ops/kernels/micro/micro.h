@@ -7,14 +7,11 @@
 //   slot         one convolution output position of a tile
 //   place        one input position of a tile, `row_bytes` apart in the packed input
 //   unit         4 bytes of quantised input: `unit_channels` neighbouring channels
-//
-// Contract: pointers named `packed`, `weights` and `sums` are 64-byte aligned where that can be had
-// (it is faster), but no kernel requires it. Offsets and strides have 64 bits, as they grow with
-// the image; counts, of what is in a tile, a row or a chunk, may be 0. No kernel allocates, throws
-// or reads beyond what its contract names.
 #pragma once
 
 #include <cstdint>
+
+#include "kernels/micro/clamp.h"
 
 namespace spl {
 
@@ -70,10 +67,6 @@ struct Prefetch {
 struct Lrn {
   int64_t channels, before, after;
   float scale, beta, bias;
-};
-
-struct Clamp {
-  float low, high, floor;
 };
 
 // The candidates of neighbouring outputs: `count` places of a window, in order. sums[i] points at
@@ -146,120 +139,10 @@ struct ScoreView {
 struct MicroKernels {
   const char* isa;
   int unit_channels;  // quantised channels per unit: 4 (8-bit, VNNI) or 2 (16-bit)
-
-  // --- dot_slots.cc, dot_rows.cc: selected outputs ----------------------------------------------
-  // sums[i] += dot(weights, patch of slots[i]) for i < count; 0 may be added to 7 sums beyond.
-  // weights: blocks.count (1..18) lane blocks; block v meets the 16 input floats at byte
-  // slot_offset[slots[i]] + blocks.offset[v] of `packed`.
-  void (*dot_slots)(const float* weights, const DotBlocks& blocks, const char* packed,
-                    const int64_t* slot_offset, const uint16_t* slots, int count, float* sums);
-  // out[i] = dot(x, rows[i]) over k floats, unaligned, for i < count; 7 values beyond are
-  // overwritten.
-  void (*dot_rows)(const float* x, const float* const* rows, int count, int64_t k, float* out);
-
-  // --- add_rows.cc: few vectors, zero inputs skipped --------------------------------------------
-  // y[v * n + o] += sum over i < count of x[v * x_stride + i] * rows[i][o], o < n, v < vectors, one
-  // after the other; all unaligned. A row is read once for all vectors.
-  void (*add_rows)(const float* x, int64_t x_stride, int vectors, const float* const* rows,
-                   int count, int64_t n, float* y);
-
-  // --- dense.cc: all outputs --------------------------------------------------------------------
-  // For slots s < count: end = begin + sum over taps t, channels c < channels of input(s, t)[c] *
-  // weights[(t * channels + c) * 16 * blocks + o], o < 16 * blocks, blocks 1..8.
-  void (*dense_slots)(const TileView& view, int channels, const float* weights, int blocks,
-                      int count, const SumRows<float>& sums, const Prefetch& next);
-  // The same to values: those of slot s at values.y + s * values.stride.
-  void (*dense_values)(const TileView& view, int channels, const float* weights, int blocks,
-                       int count, const ValueRows& values, const Prefetch& next);
-  // As dense_slots with quantised input and 32-bit sums: units instead of channels, weights of one
-  // unit and output in 4 bytes.
-  void (*dense_units)(const TileView& view, int units, const void* weights, int blocks, int count,
-                      const SumRows<int32_t>& sums);
-
-  // --- winograd.cc ------------------------------------------------------------------------------
-  // 6 x 6 pixels (row by row, each `channels` floats) to the 36 places of the transformed input:
-  // channel c of place p at out[p * stride + c]. Whole vectors are written.
-  void (*winograd_input)(const float* const* pixels, int channels, float* out, int64_t stride);
-  // The sums of 36 places (output o of place p at sums[p * stride + o], o < 16 * blocks) to the
-  // values of a square. False when one of its `side` x `side` (2 to 5) values is not finite.
-  bool (*winograd_output)(const float* sums, int64_t stride, int blocks, int side,
-                          const SquareValues& to);
-
-  // --- zero_skip.cc: all outputs, zero inputs skipped; *_units of quantised input ---------------
-  int slide_blocks;  // most lane blocks of outputs in slide_row
-  int tap_blocks;    // most lane blocks of outputs in tap_row
-  // Three neighbouring taps, stride 1. Column i of the row adds to outputs i, i - 1 and i - 2, the
-  // sums of output p being at sums + p * 16 * blocks for -2 <= p < columns. Weights [channel][3][16
-  // * blocks].
-  void (*slide_row)(const SparseRow& row, int columns, const float* weights, int blocks,
-                    float* sums, const Prefetch& next);
-  void (*slide_units)(const SparseRow& row, int columns, const void* weights, int blocks,
-                      int32_t* sums, const Prefetch& next);
-  // One tap: output i < walk.count takes column walk.first + i * walk.step. Weights
-  // [channel][16 * blocks].
-  void (*tap_row)(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-                  const SumRows<float>& sums, const Prefetch& next);
-  void (*tap_values)(const SparseRow& row, const TapWalk& walk, const float* weights, int blocks,
-                     const ValueRows& values, const Prefetch& next);
-  void (*tap_units)(const SparseRow& row, const TapWalk& walk, const void* weights, int blocks,
-                    const SumRows<int32_t>& sums, const Prefetch& next);
-  // Fills a SparseRow from `count` columns of `channels` (at most 64) floats, `stride` floats
-  // apart; returns the number of non-zeros. May write up to 16 floats beyond the last value.
-  int64_t (*compress_run)(const float* x, int64_t stride, int count, int channels, float* values,
-                          uint64_t* masks, int32_t* starts);
-  // The same for the quantised units of channels (at most 64 units) with zero point 0.
-  int64_t (*compress_units_run)(const float* x, int64_t stride, int count, int channels,
-                                float inverse, uint32_t* units, uint64_t* masks, int32_t* starts);
-
-  // --- quantize.cc ------------------------------------------------------------------------------
-  // Least and largest of x[0, n) and of *low, *high; not-a-number is ignored.
-  void (*min_max)(const float* x, int64_t n, float* low, float* high);
-  // n values to units at `out` (n rounded up to whole units; the rest of the last unit is 0):
-  // clamp(round(x * inverse) + zero, 0, 255).
-  void (*quantize)(const float* x, int64_t n, float inverse, float zero, void* out);
-  // int8 weights w[0, n) of one output and tap, to the form dense_units multiplies: unit u is
-  // written at out + u * unit_stride bytes.
-  void (*pack_units)(const int8_t* w, int n, char* out, int64_t unit_stride);
-
-  // --- finish.cc: sums to values ----------------------------------------------------------------
-  // Without pooling: y[i][l] = clamp(sums[i][l] + residual[i][l]) for i < run.count, l < run.lanes.
-  void (*finish_run)(const Run& run, const Clamp& clamp, float* y);
-  // The same where code[i][l] is 1, and 0 elsewhere; codes and values have the same stride.
-  void (*finish_code_run)(const Run& run, const Clamp& clamp, const uint8_t* code, float* y);
-  // y[l] = clamp(max over the window of sums + residual), l < lanes.
-  void (*finish_max)(const WindowView& window, const Clamp& clamp, float* y);
-  // y[l] = clamp of the place code[l] - 1 of the window, or 0 where code[l] is 0. Codes are valid.
-  void (*finish_code)(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y);
-
-  // --- argmax.cc: sums to selections ------------------------------------------------------------
-  // Without pooling: code[i][l] = 1 where the score is above `threshold`, else 0. The score arrays
-  // hold run.lanes values rounded up to lane blocks.
-  void (*select_sums_run)(const Run& run, float threshold, uint8_t* code);
-  void (*select_units_run)(const Run& run, const ScoreView& score, float threshold, uint8_t* code);
-  // code[l] = 1 + place of the highest score if that is above `threshold`, else 0; first wins ties.
-  void (*argmax_sums)(const WindowView& window, float threshold, uint8_t* code);
-  void (*argmax_units)(const WindowView& window, const ScoreView& score, float threshold,
-                       uint8_t* code);
-
-  // --- select.cc --------------------------------------------------------------------------------
-  // Bit i is set where codes[i] == value, i < n <= 64.
-  uint64_t (*equal_bits)(const uint8_t* codes, int n, uint8_t value);
-  uint8_t (*max_byte)(const uint8_t* codes, int64_t n);
-  // out[i] = bias[i] + (the next of `sums` where bit i is set, else 0), i < 16 * blocks, blocks
-  // <= 4. Reads up to 16 floats beyond the last sum.
-  void (*spread)(uint64_t bits, const float* sums, const float* bias, int blocks, float* out);
-  // Appends first + i for every set bit i; returns how many. May write up to 16 entries beyond.
-  int (*append_slots)(uint64_t bits, int first, uint16_t* out);
-
-  // --- lrn.cc -----------------------------------------------------------------------------------
-  // `pixels` neighbouring pixels. squares: room for channels + before + after + 16 floats.
-  void (*lrn_pixels)(const Lrn& lrn, const float* x, int64_t pixels, float* squares, float* y);
-
-  // --- pool.cc ----------------------------------------------------------------------------------
-  // y[c] = largest of places[i][c], i < count, c < channels; not-a-number never wins.
-  void (*max_places)(const float* const* places, int count, int64_t channels, float* y);
-  // y[c] = mean of x[h][w][c]; rows are summed first, so that long sums stay exact.
-  void (*mean_pixels)(const float* x, int64_t height, int64_t width, int64_t channels, float* y);
+  int slide_blocks;   // most lane blocks of outputs in slide_row
+  int tap_blocks;     // most lane blocks of outputs in tap_row
+#define SPL_KERNEL(result, name, arguments) result(*name) arguments
+#include "kernels/micro/kernels.inc"
 };
 
 }  // namespace spl

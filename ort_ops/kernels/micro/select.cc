@@ -13,23 +13,7 @@ uint64_t equal_bits(const uint8_t* codes, int n, uint8_t value) {
     std::memcpy(block, codes, static_cast<size_t>(n));
     from = block;
   }
-#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
-  return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(from),
-                                _mm512_set1_epi8(static_cast<char>(value)));
-#elif defined(SPL_ISA_avx2)
-  const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
-  uint64_t bits = 0;
-  for (int i = 0; i < 64; i += 32) {
-    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
-    const int m = _mm256_movemask_epi8(_mm256_cmpeq_epi8(v, wanted));
-    bits |= static_cast<uint64_t>(static_cast<uint32_t>(m)) << i;
-  }
-  return bits;
-#else
-  uint64_t bits = 0;
-  for (int i = 0; i < 64; i++) bits |= static_cast<uint64_t>(from[i] == value) << i;
-  return bits;
-#endif
+  return equal_bytes(from, value);
 }
 
 uint8_t max_byte(const uint8_t* codes, int64_t n) {
@@ -39,7 +23,7 @@ uint8_t max_byte(const uint8_t* codes, int64_t n) {
 }
 
 void spread(uint64_t bits, const float* sums, const float* bias, int blocks, float* out) {
-#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
+#ifdef SPL_COMPRESSES
   for (int b = 0; b < blocks; b++, bits >>= 16) {
     const __mmask16 m = static_cast<__mmask16>(bits);
     const Vec v = _mm512_maskz_expand_ps(m, load(sums));
@@ -53,7 +37,7 @@ void spread(uint64_t bits, const float* sums, const float* bias, int blocks, flo
 }
 
 int append_slots(uint64_t bits, int first, uint16_t* out) {
-#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
+#ifdef SPL_COMPRESSES
   // Compress to a register, then store: vpcompressd straight to memory is microcoded on Zen 4.
   uint16_t* to = out;
   const __m512i iota = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);

@@ -14,13 +14,7 @@
 #define SPL_MEMBER inline __attribute__((always_inline))
 #define SPL_LAMBDA __attribute__((always_inline))
 
-#if defined(SPL_ISA_avx512vnni) || defined(SPL_ISA_avx512)
-#include "kernels/micro/simd_avx512.h"
-#elif defined(SPL_ISA_avx2)
-#include "kernels/micro/simd_avx2.h"
-#else
-#include "kernels/micro/simd_portable.h"
-#endif
+#include SPL_SIMD  // simd_*.h of this instruction set
 
 namespace spl {
 namespace SPL_ISA {
@@ -35,6 +29,13 @@ constexpr int kTapBlocks = kRegisters == 32 ? 8 : (W == 8 ? 4 : 2);
 template <class T>
 SPL_INLINE T least(T a, T b) {
   return a < b ? a : b;
+}
+
+// Division that rounds up. (dense.cc and dot_rows.cc spell it out: behind a call their registers
+// are laid out differently, and not better.)
+template <class T>
+SPL_INLINE T ceil_div(T a, T b) {
+  return (a + b - 1) / b;
 }
 
 }  // namespace SPL_ISA

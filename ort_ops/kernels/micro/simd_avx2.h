@@ -94,6 +94,34 @@ SPL_INLINE Vec gather_front(Mask m, Vec v) {
   return _mm256_permutevar8x32_ps(v, _mm256_cvtepu8_epi32(order));
 }
 
+// Bit i is set where from[i] == value, i < 64.
+SPL_INLINE uint64_t equal_bytes(const uint8_t* from, uint8_t value) {
+  const __m256i wanted = _mm256_set1_epi8(static_cast<char>(value));
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i += 32) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from + i));
+    const int m = _mm256_movemask_epi8(_mm256_cmpeq_epi8(v, wanted));
+    bits |= static_cast<uint64_t>(static_cast<uint32_t>(m)) << i;
+  }
+  return bits;
+}
+
+// out[i] += sum of the lanes of s[i], i < 4; the same for 8.
+SPL_INLINE void add_sums4(const Vec* s, float* out) {
+  const __m256 ab = _mm256_add_ps(_mm256_unpacklo_ps(s[0], s[1]), _mm256_unpackhi_ps(s[0], s[1]));
+  const __m256 cd = _mm256_add_ps(_mm256_unpacklo_ps(s[2], s[3]), _mm256_unpackhi_ps(s[2], s[3]));
+  const __m256d p = _mm256_castps_pd(ab), q = _mm256_castps_pd(cd);
+  const __m256 u = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(p, q)),
+                                 _mm256_castpd_ps(_mm256_unpackhi_pd(p, q)));
+  const __m128 r = _mm_add_ps(_mm256_castps256_ps128(u), _mm256_extractf128_ps(u, 1));
+  _mm_storeu_ps(out, _mm_add_ps(_mm_loadu_ps(out), r));
+}
+
+SPL_INLINE void add_sums8(const Vec* s, float* out) {
+  add_sums4(s, out);
+  add_sums4(s + 4, out + 4);
+}
+
 constexpr int kUnitChannels = 2;
 // Products of 16-bit pairs. vpmaddubsw would be twice as fast but saturates.
 SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) {

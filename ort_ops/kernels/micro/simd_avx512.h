@@ -65,6 +65,40 @@ SPL_INLINE void to_halves(IVec v, uint16_t* p) {
 }
 // The elements chosen by m, moved together.
 SPL_INLINE Vec gather_front(Mask m, Vec v) { return _mm512_maskz_compress_ps(m, v); }
+#define SPL_COMPRESSES  // lists of what a mask chooses are made by compress and expand
+
+// Bit i is set where from[i] == value, i < 64.
+SPL_INLINE uint64_t equal_bytes(const uint8_t* from, uint8_t value) {
+  return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(from),
+                                _mm512_set1_epi8(static_cast<char>(value)));
+}
+
+// In each quarter: sums over that quarter of s[0], s[1], s[2], s[3]. Adding transposed vectors
+// costs a quarter of four separate sums over lanes.
+SPL_INLINE __m512 quarter_sums(const Vec* s) {
+  const __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(s[0], s[1]), _mm512_unpackhi_ps(s[0], s[1]));
+  const __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(s[2], s[3]), _mm512_unpackhi_ps(s[2], s[3]));
+  const __m512d p = _mm512_castps_pd(ab), q = _mm512_castps_pd(cd);
+  return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(p, q)),
+                       _mm512_castpd_ps(_mm512_unpackhi_pd(p, q)));
+}
+
+SPL_INLINE void add_sums4(const Vec* s, float* out) {
+  const __m512 u = quarter_sums(s);
+  const __m512 h = _mm512_add_ps(u, _mm512_shuffle_f32x4(u, u, 0x4e));  // quarters 0+2, 1+3
+  const __m128 r = _mm_add_ps(_mm512_castps512_ps128(h), _mm512_extractf32x4_ps(h, 1));
+  _mm_storeu_ps(out, _mm_add_ps(_mm_loadu_ps(out), r));
+}
+
+// Both fours in one go, with the same order of additions.
+SPL_INLINE void add_sums8(const Vec* s, float* out) {
+  const __m512 u = quarter_sums(s), v = quarter_sums(s + 4);
+  const __m512 h =
+      _mm512_add_ps(_mm512_shuffle_f32x4(u, v, 0x44), _mm512_shuffle_f32x4(u, v, 0xee));
+  const __m512 t = _mm512_shuffle_f32x4(h, h, 0xd8);  // quarters 0 2 1 3: both firsts, both seconds
+  const __m256 r = _mm256_add_ps(_mm512_castps512_ps256(t), _mm512_extractf32x8_ps(t, 1));
+  _mm256_storeu_ps(out, _mm256_add_ps(_mm256_loadu_ps(out), r));
+}
 
 #ifdef SPL_ISA_avx512vnni
 constexpr int kUnitChannels = 4;

@@ -97,6 +97,23 @@ SPL_INLINE Vec gather_front(Mask m, Vec v) {
   return out;
 }
 
+// Bit i is set where from[i] == value, i < 64.
+SPL_INLINE uint64_t equal_bytes(const uint8_t* from, uint8_t value) {
+  uint64_t bits = 0;
+  for (int i = 0; i < 64; i++) bits |= static_cast<uint64_t>(from[i] == value) << i;
+  return bits;
+}
+
+// out[i] += sum of the lanes of s[i], i < 4; the same for 8.
+SPL_INLINE void add_sums4(const Vec* s, float* out) {
+  for (int i = 0; i < 4; i++) out[i] += sum(s[i]);
+}
+
+SPL_INLINE void add_sums8(const Vec* s, float* out) {
+  add_sums4(s, out);
+  add_sums4(s + 4, out + 4);
+}
+
 constexpr int kUnitChannels = 2;
 // acc + the two products of signed 16-bit values in x and w, per 32-bit lane.
 SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) {

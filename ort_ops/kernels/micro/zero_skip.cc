@@ -72,7 +72,7 @@ __attribute__((noinline)) void slide(const SparseRow& row, int columns, Slide<T,
   typename T::V a[N], b[N], c[N];
 #pragma GCC unroll 16
   for (int j = 0; j < N; j++) a[j] = b[j] = c[j] = T::none();
-  const int lines = (next.lines + columns - 1) / columns;
+  const int lines = ceil_div(next.lines, columns);
   const char* line = next.first;
   int i = 0;
   for (; i + 3 <= columns; i += 3) {
@@ -105,7 +105,7 @@ SPL_INLINE void slide_any(const SparseRow& row, int columns, const char* weights
 template <class T, int N, class Rows>
 __attribute__((noinline)) void tap(const SparseRow& row, const TapWalk& walk, const char* weights,
                                    Rows rows, Prefetch next) {
-  const int lines = (next.lines + walk.count - 1) / walk.count;
+  const int lines = ceil_div(next.lines, walk.count);
   for (int i = 0, place = walk.first; i < walk.count; i++, place += walk.step) {
     for (int k = 0; k < lines; k++, next.first += 64) fetch(next.first);
     uint64_t mask = row.masks[place];
@@ -208,7 +208,7 @@ int64_t compress_run(const float* x, int64_t stride, int count, int channels, fl
 int64_t compress_units_run(const float* x, int64_t stride, int count, int channels, float inverse,
                            uint32_t* units, uint64_t* masks, int32_t* starts) {
   alignas(64) float quantized[kMaxMask + kLanes];
-  const int words = (channels + kUnitChannels - 1) / kUnitChannels;
+  const int words = ceil_div(channels, kUnitChannels);
   int32_t used = 0;
   for (int i = 0; i < count; i++, x += stride) {
     quantize(x, channels, inverse, 0.0f, quantized);

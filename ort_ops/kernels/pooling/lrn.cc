@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/base/ceil_div.h"
 #include "kernels/base/scratch.h"
 
 namespace spl {
@@ -33,7 +34,7 @@ Message run_lrn(const LrnAttributes& at, const float* x, int64_t pixels, int64_t
                 at.bias};
   const int64_t step = std::max<int64_t>(1, kUnitValues / channels);
   const size_t room = static_cast<size_t>(channels + lrn.before + lrn.after + kLanes);
-  return run_all(parallel, static_cast<size_t>((pixels + step - 1) / step), [&](size_t unit) {
+  return run_all(parallel, static_cast<size_t>(ceil_div(pixels, step)), [&](size_t unit) {
     const int64_t first = static_cast<int64_t>(unit) * step, at_value = first * channels;
     micro.lrn_pixels(lrn, x + at_value, std::min(step, pixels - first),
                      thread_scratch().values.get<float>(room), y + at_value);

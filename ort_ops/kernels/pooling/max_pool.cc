@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/base/ceil_div.h"
+
 namespace spl {
 namespace {
 
@@ -40,7 +42,7 @@ Message run_max_pool(const ConvAttributes& at, const float* x, const int64_t dim
   const int64_t image = dims[1] * dims[2] * dims[3], row = out[2] * out[3];
   if (row == 0 || image == 0) return {};
   const int64_t rows = out[0] * out[1], step = std::max<int64_t>(1, kUnitValues / row);
-  return run_all(parallel, static_cast<size_t>((rows + step - 1) / step), [&](size_t unit) {
+  return run_all(parallel, static_cast<size_t>(ceil_div(rows, step)), [&](size_t unit) {
     const int64_t first = static_cast<int64_t>(unit) * step;
     for (int64_t r = first; r < std::min(first + step, rows); r++)
       pool_row(at, x + r / out[1] * image, dims, r % out[1], out[2], y + r * row, micro);

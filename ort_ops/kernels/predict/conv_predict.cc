@@ -4,6 +4,7 @@
 #include <cstring>
 #include <limits>
 
+#include "kernels/base/ceil_div.h"
 #include "kernels/shape/tile_work.h"
 #include "kernels/sparse/sampling.h"
 #include "kernels/sparse/sparse_bands.h"
@@ -96,7 +97,7 @@ Message ConvPredict::run_dense(const ConvShape& shape, const PredictInputs& in,
 
 void ConvPredict::run_unit(const Unit& unit) const {
   const int first = static_cast<int>(unit.o0 / kGranule);
-  const int last = static_cast<int>((unit.o1 + kGranule - 1) / kGranule);
+  const int last = static_cast<int>(ceil_div(unit.o1, kGranule));
   const int64_t block_size = static_cast<int64_t>(kGranule) * unit.tile.slots();
   char* sums = thread_scratch().accumulators.get<char>((last - first) * block_size * 4);
   if (scores_.quantized())

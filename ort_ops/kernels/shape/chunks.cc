@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernels/base/ceil_div.h"
+
 namespace spl {
 namespace {
 
@@ -18,7 +20,7 @@ double rectangle(const ConvShape& s) {
 
 bool prefers_halo(const ConvShape& s) {
   if (s.taps() == 1) return false;
-  const int64_t padded = (s.Cg + kLanes - 1) / kLanes * kLanes;
+  const int64_t padded = ceil_div(s.Cg, kLanes) * kLanes;
   if (3 * padded > 4 * s.Cg) return false;
   // Against the patch elements it replaces.
   return rectangle(s) <= static_cast<double>(kNominalSlots * std::min<int64_t>(5, s.taps()));
@@ -44,10 +46,10 @@ ChunkPlan make_chunks(const ConvShape& shape, int halo_step, int patch_step, int
   plan.taps = static_cast<int>(plan.halo ? shape.taps() : (plan.rows ? shape.kH : 1));
   plan.total = plan.halo ? shape.Cg : shape.K() / plan.taps;
   const int64_t most = plan.halo ? halo_step : patch_step;
-  const int64_t wanted = (plan.total + most - 1) / most;
-  const int64_t even = (plan.total + wanted - 1) / wanted;
-  plan.step = static_cast<int>((even + multiple - 1) / multiple * multiple);
-  plan.chunks = static_cast<int>((plan.total + plan.step - 1) / plan.step);
+  const int64_t wanted = ceil_div(plan.total, most);
+  const int64_t even = ceil_div(plan.total, wanted);
+  plan.step = static_cast<int>(ceil_div(even, multiple) * multiple);
+  plan.chunks = static_cast<int>(ceil_div(plan.total, plan.step));
   return plan;
 }
 

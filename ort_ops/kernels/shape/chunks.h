@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/base/ceil_div.h"
 #include "kernels/micro/micro.h"
 #include "kernels/shape/geometry.h"
 
@@ -32,7 +33,7 @@ struct ChunkPlan {
     return static_cast<int>(left < step ? left : step);
   }
   // Elements between places of the packed input: whole lane blocks.
-  int row() const { return (step + kLanes - 1) / kLanes * kLanes; }
+  int row() const { return static_cast<int>(ceil_div(step, kLanes) * kLanes); }
   // Index in a filter [kH * kW * Cg] of channel or element `c` of tap `tap` of chunk `chunk`.
   int64_t source(int chunk, int tap, int c, int64_t channels) const {
     const int64_t at = static_cast<int64_t>(chunk) * step + c;

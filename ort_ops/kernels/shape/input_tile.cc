@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/base/ceil_div.h"
+
 namespace spl {
 
 InputTile::InputTile(const ConvShape& shape, const ChunkPlan& plan, const MicroKernels& micro,
@@ -152,7 +154,7 @@ void InputTile::pack_floats(int chunk) {
   }
   offsets(0);
   const size_t depth = static_cast<size_t>(plan_.depth(chunk));
-  const size_t blocks = (depth + kLanes - 1) / kLanes * kLanes;
+  const size_t blocks = static_cast<size_t>(ceil_div(plan_.depth(chunk), kLanes) * kLanes);
   for_each_place(chunk, [&](int64_t place, const float* from, int64_t) {
     float* to = reinterpret_cast<float*>(packed_ + place * row_bytes_);
     std::memcpy(to, from, depth * sizeof(float));

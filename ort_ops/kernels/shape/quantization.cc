@@ -4,6 +4,8 @@
 #include <cfloat>
 #include <cmath>
 
+#include "kernels/base/ceil_div.h"
+
 namespace spl {
 namespace {
 
@@ -22,7 +24,7 @@ Message dynamic_quantizations(const float* x, int64_t count, int64_t size,
                               const MicroKernels& micro, const Parallel& parallel,
                               std::vector<Quantization>* out) {
   // Parts of an entry are searched side by side; least and largest do not depend on the order.
-  const int64_t parts = std::max<int64_t>(1, (size + kPart - 1) / kPart);
+  const int64_t parts = std::max<int64_t>(1, ceil_div(size, kPart));
   std::vector<float> low(static_cast<size_t>(count * parts), 0.0f), high(low);
   Message message = run_all(parallel, static_cast<size_t>(count * parts), [&](size_t i) {
     const int64_t entry = static_cast<int64_t>(i) / parts,

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "kernels/base/ceil_div.h"
 #include "kernels/base/status.h"
 #include "kernels/shape/tiles.h"
 #include "kernels/sparse/zero_skip.h"
@@ -24,8 +25,7 @@ Message run_bands(const ConvShape& shape, const ZeroSkipWeights& weights, const 
   pack(image);
   const int64_t blocks = weights.blocks();
   const int64_t fits = kBandSums / (zero_skip_pitch(shape) * weights.widest());
-  const RowBands bands(shape, std::max<int64_t>(1, fits),
-                       (wanted_units(parallel) + blocks - 1) / blocks);
+  const RowBands bands(shape, std::max<int64_t>(1, fits), ceil_div(wanted_units(parallel), blocks));
   return run_all(parallel, static_cast<size_t>(bands.count() * blocks), [&](size_t i) {
     const int64_t at = static_cast<int64_t>(i);
     const Tile tile = bands.tile(at / blocks, n);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/base/ceil_div.h"
+
 namespace spl {
 namespace {
 
@@ -17,20 +19,20 @@ constexpr int64_t kMostColumns = int64_t{1} << 30;
 }  // namespace
 
 bool sparse_image_fits(const ConvShape& s, int per_element) {
-  const int64_t elements = (s.Cg + per_element - 1) / per_element;
+  const int64_t elements = ceil_div(s.Cg, per_element);
   const int64_t columns = s.W + s.at.pads[1] + s.at.pads[3];
   if (columns > kMostColumns || s.W > INT32_MAX / kMaxMask) return false;
   const int64_t column = sizeof(uint64_t) + sizeof(int32_t);  // mask and start
   const int64_t bytes =
-      s.H * (s.W * elements * 4 + columns * ((elements + kLeastStep - 1) / kLeastStep) * column);
+      s.H * (s.W * elements * 4 + columns * ceil_div(elements, kLeastStep) * column);
   return bytes <= std::max(kSmall, kMostTimes * 4 * s.H * s.W * s.C);
 }
 
 SparseImage::SparseImage(const ConvShape& shape, int per_element, int step,
                          const MicroKernels& micro)
     : shape_(shape), micro_(micro), per_element_(per_element), step_(step) {
-  const int64_t elements = (shape.Cg + per_element - 1) / per_element;
-  chunks_ = static_cast<int>((elements + step - 1) / step);
+  const int64_t elements = ceil_div(shape.Cg, per_element);
+  chunks_ = static_cast<int>(ceil_div(elements, step));
   columns_ = static_cast<int>(shape.W + shape.at.pads[1] + shape.at.pads[3]);
   row_values_ = shape.W * elements;
   unit_rows_ = std::max<int64_t>(1, kUnitElements / std::max<int64_t>(1, shape.W * shape.Cg));
@@ -40,7 +42,7 @@ template <class F>
 void SparseImage::pack_rows(const float* x, int64_t n, int64_t group, const Parallel& parallel,
                             F&& pack_run) {
   Scratch& scratch = thread_scratch();
-  const int64_t units = (shape_.H + unit_rows_ - 1) / unit_rows_;
+  const int64_t units = ceil_div(shape_.H, unit_rows_);
   values_ = scratch.values.get<float>(checked_size({shape_.H, row_values_}) +
                                       checked_size({units, kLanes}));
   masks_ = scratch.masks.get<uint64_t>(checked_size({shape_.H, chunks_, columns_}));

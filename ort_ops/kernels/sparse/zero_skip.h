@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/base/ceil_div.h"
 #include "kernels/base/scratch.h"
 #include "kernels/micro/micro.h"
 #include "kernels/shape/geometry.h"
@@ -43,7 +44,7 @@ class ZeroSkipWeights {
   // Weights of one row; `bytes` receives their size.
   const char* row(int64_t group, int block, int chunk, int64_t row, int64_t* bytes) const;
   bool slides() const { return slides_; }
-  int chunks() const { return static_cast<int>((elements_ + step_ - 1) / step_); }
+  int chunks() const { return static_cast<int>(ceil_div(elements_, step_)); }
   int depth(int chunk) const;  // elements
 
  private:

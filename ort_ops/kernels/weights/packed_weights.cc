@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/base/ceil_div.h"
+
 namespace spl {
 
 PackedRows::PackedRows(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w)
@@ -28,7 +30,7 @@ PackedRows::PackedRows(const ConvShape& shape, const ChunkPlan& plan, const Weig
 
 std::vector<PackedRows::Part> PackedRows::parts(int chunk) const {
   const int total = plan_.taps * per_tap(chunk);
-  const int count = (total + kMaxDotBlocks - 1) / kMaxDotBlocks;
+  const int count = static_cast<int>(ceil_div(total, kMaxDotBlocks));
   std::vector<Part> all;
   for (int i = 0; i < count; i++) {
     const int first = total * i / count;
@@ -43,12 +45,12 @@ const float* PackedRows::row(int64_t group, int chunk, const Part& part, int64_t
 }
 
 void PackedColumns::layout(const ConvShape& shape, int unit) {
-  const int64_t lane_blocks = (shape.Og() + kLanes - 1) / kLanes;
+  const int64_t lane_blocks = ceil_div(shape.Og(), kLanes);
   for (int64_t left = lane_blocks; left > 0; left -= most_)
     lanes_.push_back(static_cast<int>(std::min<int64_t>(left, most_)));
   chunk_at_.push_back(0);
   for (int q = 0; q < plan_.chunks; q++)
-    chunk_at_.push_back(chunk_at_.back() + plan_.taps * ((plan_.depth(q) + unit - 1) / unit));
+    chunk_at_.push_back(chunk_at_.back() + plan_.taps * ceil_div(plan_.depth(q), unit));
   group_bytes_ = static_cast<int64_t>(checked_size({chunk_at_.back(), lane_blocks, kLanes * 4}));
   const size_t total = checked_size({group_bytes_, shape.at.group});
   base_ = data_.get<char>(total);
@@ -91,7 +93,7 @@ void PackedColumns::values(const MicroKernels& micro, const TileView& view, cons
 void PackedColumns::add_units(const MicroKernels& micro, const TileView& view, const Part& part,
                               int slots, int32_t* sums) const {
   static const int32_t zeros[kMostBlocks * kLanes] = {};
-  const int units = (plan_.depth(part.chunk) + micro.unit_channels - 1) / micro.unit_channels;
+  const int units = static_cast<int>(ceil_div(plan_.depth(part.chunk), micro.unit_channels));
   micro.dense_units(view, units, at(part.group, part.block, part.chunk), lanes_[part.block], slots,
                     sum_rows(part, zeros, sums));
 }
@@ -124,7 +126,7 @@ PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, cons
     const int64_t stride = static_cast<int64_t>(lanes_[block]) * kLanes * 4;
     for (int q = 0; q < plan.chunks; q++) {
       char* to = at(o / shape.Og(), block, q) + in_group % (most * kLanes) * 4;
-      const int units = (plan.depth(q) + micro.unit_channels - 1) / micro.unit_channels;
+      const int units = static_cast<int>(ceil_div(plan.depth(q), micro.unit_channels));
       for (int t = 0; t < plan.taps; t++, to += units * stride)
         micro.pack_units(w + o * shape.K() + plan.source(q, t, 0, shape.Cg), plan.depth(q), to,
                          stride);

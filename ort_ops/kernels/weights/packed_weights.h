@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/base/ceil_div.h"
 #include "kernels/base/scratch.h"
 #include "kernels/micro/micro.h"
 #include "kernels/shape/chunks.h"
@@ -21,7 +22,7 @@ class PackedRows {
   struct Part {
     int first, count;  // lane blocks of the chunk: block v is tap v / per_tap, lanes v % per_tap
   };
-  int per_tap(int chunk) const { return (plan_.depth(chunk) + kLanes - 1) / kLanes; }
+  int per_tap(int chunk) const { return static_cast<int>(ceil_div(plan_.depth(chunk), kLanes)); }
   std::vector<Part> parts(int chunk) const;
   const float* row(int64_t group, int chunk, const Part& part, int64_t output) const;
 

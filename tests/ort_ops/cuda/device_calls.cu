@@ -12,7 +12,7 @@ using namespace spl::cuda;
 
 const char* text_of(Status status) { return status == 0 ? "" : status_text(status); }
 
-constexpr Activation kRelu{0.0f, 3.4e38f, 0.0f};
+constexpr spl::Clamp kRelu{0.0f, 3.4e38f, 0.0f};
 
 Weights weights_of(int64_t half, int64_t int8) {
   return int8 ? Weights::kInt8 : half ? Weights::kHalf : Weights::kFloat;

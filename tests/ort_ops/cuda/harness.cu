@@ -115,7 +115,7 @@ ConvShape shape_of(const int64_t* v) {
   return shape;
 }
 
-Activation activation_of(const float* v) { return {v[0], v[1], v[2]}; }
+spl::Clamp clamp_of(const float* v) { return {v[0], v[1], v[2]}; }
 
 }  // namespace
 
@@ -142,8 +142,8 @@ void harness_set_backwards([[maybe_unused]] int backwards) {
 // sizes: rows, K, O, half, offset (bytes that operands are moved from alignment), residual
 // elements.
 const char* harness_gemm_srmm(const int64_t* sizes, const void* x, const void* w, const void* bias,
-                              const uint8_t* s, const void* residual, const float* activation,
-                              int how, void* y) {
+                              const uint8_t* s, const void* residual, const float* clamp, int how,
+                              void* y) {
   return guarded([&] {
     const GemmShape shape{sizes[0], sizes[1], sizes[2]};
     const size_t each = sizes[3] ? 2 : 4, offset = static_cast<size_t>(sizes[4]);
@@ -153,16 +153,11 @@ const char* harness_gemm_srmm(const int64_t* sizes, const void* x, const void* w
     const Buffer dy(nullptr, bytes_of(outputs, each), offset);
     const Optional db(bias, bytes_of(shape.outputs, each)), ds(s, bytes_of(outputs, 1)),
         dr(residual, bytes_of(sizes[5], each));
-    const GemmSrmm call{shape,
-                        sizes[3] ? Element::kHalf : Element::kFloat,
-                        dx.as<void>(),
-                        dw.as<void>(),
-                        db.as<void>(),
-                        ds.as<uint8_t>(),
-                        dr.as<void>(),
-                        sizes[5] == 1,
-                        activation_of(activation),
-                        dy.as<void>()};
+    const GemmSrmm call{shape,           sizes[3] ? Element::kHalf : Element::kFloat,
+                        dx.as<void>(),   dw.as<void>(),
+                        db.as<void>(),   ds.as<uint8_t>(),
+                        dr.as<void>(),   sizes[5] == 1,
+                        clamp_of(clamp), dy.as<void>()};
     const Buffer scratch(nullptr, how > 1 ? gemm_columns_scratch(shape) : gemm_rows_scratch(shape));
     if (how > 1) {
       const Weights type = sizes[3] ? Weights::kHalf : Weights::kFloat;
@@ -221,7 +216,7 @@ const char* harness_gemm_predict(const int64_t* sizes, const void* x, const void
 // strategy: 0 auto, 1 select, 2 zero_skip, 3 dense. residual_elements 0 where there is none.
 const char* harness_conv_srmm(const int64_t* sizes, int64_t offset, const float* x, const float* w,
                               const float* bias, const uint8_t* s, const float* residual,
-                              int64_t residual_elements, const float* activation, int strategy,
+                              int64_t residual_elements, const float* clamp, int strategy,
                               float* y) {
   return guarded([&] {
     const ConvShape shape = shape_of(sizes);
@@ -231,14 +226,10 @@ const char* harness_conv_srmm(const int64_t* sizes, int64_t offset, const float*
         scratch(nullptr, conv_srmm_scratch(shape, s != nullptr));
     const Optional db(bias, bytes_of(shape.O, 4)), ds(s, bytes_of(shape.outputs(), 1)),
         dr(residual, bytes_of(residual_elements, 4));
-    const ConvSrmm call{dx.as<float>(),
-                        dw.as<float>(),
-                        db.as<float>(),
-                        ds.as<uint8_t>(),
-                        dr.as<float>(),
-                        residual_elements == 1,
-                        activation_of(activation),
-                        static_cast<spl::cuda::Strategy>(strategy),
+    const ConvSrmm call{dx.as<float>(),  dw.as<float>(),
+                        db.as<float>(),  ds.as<uint8_t>(),
+                        dr.as<float>(),  residual_elements == 1,
+                        clamp_of(clamp), static_cast<spl::cuda::Strategy>(strategy),
                         dy.as<float>()};
     require(conv_srmm(shape, call, scratch.as<void>(), nullptr));
     require(static_cast<Status>(cudaDeviceSynchronize()));
