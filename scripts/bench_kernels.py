@@ -1,4 +1,4 @@
-"""Time of single layers against ONNX Runtime's dense kernels: shapes x densities x strategies x threads.
+"""Time of single layers against ONNX Runtime's dense kernels: shapes x densities x algorithms x threads.
 
 Both sides run in ONNX Runtime sessions, in turn within one process; a time is the duration of the one
 node (Conv or Gemm, SRMM, SPLPredict) in ONNX Runtime's profile, so that layout conversions of either
@@ -125,7 +125,7 @@ BEFORE = helper.make_node("Relu", ["X"], ["X0"])
 
 
 def srmm_model(layer: Layer, w: np.ndarray, b: np.ndarray, what: str) -> bytes:
-    """SRMM with the strategy that is named first; with `select` the selection is an input."""
+    """SRMM with the algorithm that is named first; with `select` the selection is an input."""
     strategy, selects = what.split("_select")[0], what.endswith("select")
     attributes = srmm_attributes(layer.geometry, Pooling.none(), Activation.relu(), strategy)
     node = helper.make_node(

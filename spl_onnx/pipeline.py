@@ -14,11 +14,11 @@ from spl_onnx.data.timing import timing_data
 from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.files import write_text
 from spl_onnx.measure.compare import Comparison
-from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.metrics import check_metric
 from spl_onnx.measure.rewritten import Measured, measure, measure_on, note_densities
 from spl_onnx.measure.shapes import single_sample_shapes
 from spl_onnx.options import RewriteOptions
+from spl_onnx.progress import Stages, silent_stages
 from spl_onnx.report.build import build_report, settings_entry, write_json
 from spl_onnx.report.html import write_html
 from spl_onnx.report.summary import summarise

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from scripts.harden.operators import Array, Operator, Use, bytes_of, floats
-from spl_onnx.spec.attributes import STRATEGIES, Pooling
+from spl_onnx.spec.attributes import ALGORITHMS, Pooling
 from spl_onnx.spec.shapes import pool_output_size
 
 _LAYERS = 1500
@@ -80,7 +80,7 @@ def _way(operator: Operator, rng: np.random.Generator) -> dict[str, Any]:
     """Attributes that change how, or what becomes of values."""
     chosen: dict[str, Any] = {}
     if "strategy" in operator.attributes:
-        chosen["strategy"] = str(rng.choice(STRATEGIES))
+        chosen["strategy"] = str(rng.choice(ALGORITHMS))
         chosen["clip_min"], chosen["clip_max"] = ((0.0, np.inf), (-np.inf, np.inf), (0.0, 1.5))[
             rng.integers(3)
         ]

@@ -15,7 +15,7 @@ from scripts.harden.operators import Array, Operator, Use, floats
 _SIZES = (2**15, 2**16 - 1, 2**20, 2**20 + 1, 2**31 - 1, 2**31, 2**32 + 1, 2**62, 2**63 - 1)
 INTEGERS = (0, -1, -(2**31), -(2**63), 2, 3, 7, 255, 256, 1000, *_SIZES)
 FLOATS = (math.nan, math.inf, -math.inf, -1.0, -0.0, 0.0, 1e-45, 1e-38, 1e30, 3e38)
-STRATEGIES = ("auto", "select", "zero_skip", "dense")
+ALGORITHMS = ("auto", "select", "zero_skip", "dense")
 _WORDS = ("", "x", "auto ", "AUTO", "a" * 100_000, "au\0to")
 _TYPES = ("float16", "float64", "int8", "uint8", "int32", "int64", "bool")
 #: Each value of a tensor becomes this one, or the first in a period of some.
@@ -60,9 +60,9 @@ def numbers(all_operators: Sequence[Operator], rng: np.random.Generator) -> Iter
             for value in FLOATS:
                 yield Use("numbers", f"{name}={value}", operator, {name: value})
         for name, _ in _with_type(operator, str):
-            for word in (*STRATEGIES, *_WORDS):
+            for word in (*ALGORITHMS, *_WORDS):
                 yield Use(
-                    "numbers", f"{name}={word[:20]!r}", operator, {name: word}, must_run=word in STRATEGIES
+                    "numbers", f"{name}={word[:20]!r}", operator, {name: word}, must_run=word in ALGORITHMS
                 )
         if "w_perm" in operator.attributes:
             for order in itertools.product((-1, 0, 1, 2), repeat=2):
@@ -166,18 +166,18 @@ def values(all_operators: Sequence[Operator], rng: np.random.Generator) -> Itera
                 for period in (1, 7, value.size):
                     tensor = value.copy()
                     tensor.reshape(-1)[::period] = number
-                    for strategy in STRATEGIES if "strategy" in operator.attributes else (None,):
+                    for strategy in ALGORITHMS if "strategy" in operator.attributes else (None,):
                         attributes = {} if strategy is None else {"strategy": strategy}
                         what = f"{name} {fill} every {period} {strategy or ''}"
                         yield Use("values", what, operator, attributes, {name: tensor})
 
 
 def selections(all_operators: Sequence[Operator], rng: np.random.Generator) -> Iterator[Use]:
-    """Selections of every value, also in the padding of a window; each way of computing."""
+    """Selections of every value, also in the padding of a window; each algorithm."""
     for operator in all_operators:
         if "S" not in operator.tensors:
             continue
-        for code, strategy, padded in itertools.product(range(0, 256, 3), STRATEGIES, (False, True)):
+        for code, strategy, padded in itertools.product(range(0, 256, 3), ALGORITHMS, (False, True)):
             attributes: dict[str, Any] = {"strategy": strategy}
             shape = operator.tensors["S"].shape
             if padded and operator.is_image:

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
 
     from spl_onnx.data import input_specs, open_data
     from spl_onnx.data.inputs import pin_shapes
-    from spl_onnx.measure.evaluate import evaluate
+    from spl_onnx.measure.accuracy import evaluate
     from spl_onnx.measure.machine import versions
     from spl_onnx.measure.sessions import create_session, run
     from spl_onnx.report.build import write_json

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         measured = measure(original.model, result.model, options, data_options(args), progress)
     sites = site_entries(result, measured)
     summary = summarise(original.model)
-    terminal.line(f"{args.model}: {summary.boundary}; {summary.nodes} nodes, {_work_text(measured)}")
+    terminal.line(f"{args.model}: {summary.signature}; {summary.nodes} nodes, {_work_text(measured)}")
     terminal.table(sites_table(sites))
     for note in describe_unseen(original.model, ANCHORS):
         terminal.line(f"note: {note}")
@@ -79,7 +79,7 @@ def _keep_ties(model: onnx.ModelProto) -> None:
     """Let SRMM form the sums of selected outputs directly.
 
     Equal values are common (over zero inputs every output is its bias), and of equal values in a window only
-    one is computed. Other ways of computing round them apart, and then chance says which one, and how many.
+    one is computed. Other algorithms round them apart, and then chance says which one, and how many.
     """
     from spl_onnx.rewrite.tensors import all_graphs
     from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, SRMM

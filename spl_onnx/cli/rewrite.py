@@ -241,7 +241,7 @@ def _print(
     report = from_json(RewriteEntry, result.report)
     before, after = summarise(original.model), summarise(result.model)
     sizes = _file_bytes(original.files), _file_bytes(written)
-    terminal.line(f"{args.input}: {before.boundary}")
+    terminal.line(f"{args.input}: {before.signature}")
     terminal.table(sites_table(report.sites, fold=True))
     terminal.table(before_after_table(before, after, *sizes))
     if report.flops is not None:

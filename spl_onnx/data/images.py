@@ -72,7 +72,7 @@ def _image_size(spec: InputSpec) -> tuple[int, tuple[int, int]]:
     shape = spec.shape or ()
     if spec.dtype != np.float32 or len(shape) != 4 or shape[1] not in (1, 3):
         raise DataError(
-            f"input {spec.name!r} takes {spec.describe()}, "
+            f"input {spec.name!r} takes {spec.words()}, "
             "an image folder needs float32 [N, 1 or 3, H, W]: use .npz data"
         )
     channels, height, width = shape[1:]

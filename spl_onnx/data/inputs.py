@@ -45,7 +45,7 @@ class InputSpec:
         """The fixed size of the first dimension, or None when it is free."""
         return self.shape[0] if self.shape else None
 
-    def describe(self) -> str:
+    def words(self) -> str:
         """The type and shape as text, `float32 [?, 3, 224, 224]`."""
         return self.kind if self.dtype is None else f"{self.dtype} {shape_text(self.shape)}"
 
@@ -130,7 +130,7 @@ def check_array(array: Array, spec: InputSpec, where: str) -> None:
     if not isinstance(array, np.ndarray):
         raise DataError(f"{where}: got {type(array).__name__}, wanted a NumPy array")
     if array.dtype != spec.dtype or not spec.accepts(array.shape):
-        raise DataError(f"{where}: got {array.dtype} {shape_text(array.shape)}, wanted {spec.describe()}")
+        raise DataError(f"{where}: got {array.dtype} {shape_text(array.shape)}, wanted {spec.words()}")
     if array.size == 0:
         raise DataError(f"{where}: got an empty array {shape_text(array.shape)}, wanted at least one sample")
 

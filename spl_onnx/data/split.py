@@ -172,7 +172,7 @@ class SplitReader(Reader):
             )
 
 
-class _Kept(Reader):
+class _KeptReader(Reader):
     """Batches in memory."""
 
     def __init__(self, kept: list[Batch]) -> None:
@@ -193,11 +193,11 @@ def _counted(reader: Reader, memory: int) -> tuple[Reader, int, int]:
     (first, *_), reader = peek(reader, 1)
     if isinstance(reader, Replay):
         reader = _keep(reader, memory)
-    total = len(reader) if isinstance(reader, (*_EXACT, _Kept)) else _count(reader)
+    total = len(reader) if isinstance(reader, (*_EXACT, _KeptReader)) else _count(reader)
     return reader, total, samples_of(first)
 
 
-def _keep(reader: Reader, memory: int) -> _Kept:
+def _keep(reader: Reader, memory: int) -> _KeptReader:
     kept: list[Batch] = []
     used = 0
     while (feeds := reader.get_next()) is not None:
@@ -209,7 +209,7 @@ def _keep(reader: Reader, memory: int) -> _Kept:
             )
         # An object may fill the same arrays again for its next batch.
         kept.append(({name: np.array(array) for name, array in feeds.items()}, _copy(reader.last_labels)))
-    return _Kept(kept)
+    return _KeptReader(kept)
 
 
 def _count(reader: Reader) -> int:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from spl_onnx.data.inputs import InputSpec, shape_text
 from spl_onnx.data.reader import Feeds, Reader
 from spl_onnx.errors import DataError, ModelError, UsageError
-from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
 from spl_onnx.options import check_runs, check_seed
+from spl_onnx.progress import Progress, silent
 from spl_onnx.rewrite.trial import FREE_SIZES
 from spl_onnx.spec.messages import MOST_VALUES, value_count
 
@@ -148,7 +148,7 @@ def random_batch(
     filled = specs if free is None else [_filled(spec, free) for spec in specs]
     for spec, (name, shape) in zip(filled, single_sample_shapes(filled, given).items(), strict=True):
         if spec.dtype is None or spec.dtype.hasobject:
-            raise UsageError(f"input {name!r} is {spec.describe()}: no random values of it can be made up")
+            raise UsageError(f"input {name!r} is {spec.words()}: no random values of it can be made up")
         if shape is None:
             raise UsageError(
                 f"input {name!r} has a free shape {shape_text(spec.shape)}: "

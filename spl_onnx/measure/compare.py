@@ -9,17 +9,10 @@ import numpy as np
 from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Reader
 from spl_onnx.errors import DataError
+from spl_onnx.measure.accuracy import Network, batches, check_labels, first_output, is_classes
 from spl_onnx.measure.confidence import Confidence, Values
-from spl_onnx.measure.evaluate import (
-    Progress,
-    Runner,
-    batches,
-    check_labels,
-    first_output,
-    is_classes,
-    silent,
-)
 from spl_onnx.measure.metrics import TABLE, Metric, agreement, check_metric, top_k
+from spl_onnx.progress import Progress, silent
 
 #: Means of 0s and 1s carry rounding; a drop equal to a limit is within it.
 ROUNDING = 1e-9
@@ -146,7 +139,7 @@ class _Pairs:
 
 
 def compare(
-    before: Runner, after: Runner, reader: Reader, metric: str = "auto", progress: Progress = silent
+    before: Network, after: Network, reader: Reader, metric: str = "auto", progress: Progress = silent
 ) -> Comparison:
     """Run both networks on the same batches, in one pass over the data.
 

@@ -12,8 +12,8 @@ import onnx
 
 from spl_onnx.data.reader import Feeds
 from spl_onnx.files.scratch import ScratchFolder
-from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.progress import Progress, silent
 
 _SUFFIX = "_kernel_time"
 

@@ -13,12 +13,12 @@ from spl_onnx.data.reader import Reader
 from spl_onnx.data.sources import DataOptions
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.compare import Comparison, compare
-from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.flops import ModelWork, Reduction, model_work, reduction
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import RewriteOptions
+from spl_onnx.progress import Progress, silent
 from spl_onnx.rewrite.plan import Plan
 
 

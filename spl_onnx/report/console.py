@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBars
 from rich.table import Table
 from rich.text import Text
 
-from spl_onnx.measure.evaluate import Progress as Report
-from spl_onnx.measure.evaluate import silent
+from spl_onnx.progress import Progress, silent
 from spl_onnx.text import visible
 
 #: Width where the output is a file or a pipe: names of sites are long, and nobody folds a log by hand.
@@ -51,13 +51,13 @@ class Terminal:
         self._console.print()
 
     @contextmanager
-    def progress(self, what: str, total: int | None) -> Iterator[Report]:
+    def progress(self, what: str, total: int | None) -> Iterator[Progress]:
         """A progress bar on standard error; yields a function that is told how much was done."""
         if self.quiet or not sys.stderr.isatty():
             yield silent
             return
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        with ProgressBars(*columns, console=Console(stderr=True), transient=True) as bars:
             task = bars.add_task(what, total=total or None)
             yield lambda done: bars.update(task, advance=done)
 

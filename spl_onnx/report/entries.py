@@ -36,7 +36,7 @@ class ModelSummary:
     weight_bytes: int | None = None
 
     @property
-    def boundary(self) -> str:
+    def signature(self) -> str:
         """Inputs, outputs and opset in one line."""
         return f"{', '.join(self.inputs)} -> {', '.join(self.outputs)}; opset {self.opset}"
 

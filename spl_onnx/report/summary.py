@@ -34,4 +34,4 @@ def _name(node: onnx.NodeProto) -> str:
 
 
 def _value(value: onnx.ValueInfoProto) -> str:
-    return f"{value.name} {value_spec(value).describe()}"
+    return f"{value.name} {value_spec(value).words()}"

@@ -28,7 +28,7 @@ SRMM_INPUTS = ("X", "W", "B", "S", "R", "Bs")
 #: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
 ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)
 
-STRATEGIES = ("auto", "select", "zero_skip", "dense")
+ALGORITHMS = ("auto", "select", "zero_skip", "dense")
 #: A selection is one byte, 0 means "nothing selected" and 255 is kept free: at most 254 places per window.
 MAX_WINDOW = 254
 
@@ -267,14 +267,14 @@ def srmm_attributes(
         geometry: The convolution, or None for the matrix operator.
         pooling: The window behind it; None is none.
         activation: Clipping and floor.
-        strategy: How to compute.
+        strategy: The algorithm.
         transposed: Whether the weights of a matrix lie as `[K,O]` instead of `[O,K]`.
 
     Raises:
         ModelError: `pooling` is given for a matrix or `transposed` for images, or `strategy` is unknown.
     """
-    if strategy not in STRATEGIES:
-        raise ModelError(f"strategy is {strategy!r}; wanted one of {', '.join(STRATEGIES)}")
+    if strategy not in ALGORITHMS:
+        raise ModelError(f"strategy is {strategy!r}; wanted one of {', '.join(ALGORITHMS)}")
     common = {
         "clip_min": float(activation.clip_min),
         "clip_max": float(activation.clip_max),

@@ -30,7 +30,7 @@ def test_unknown_rank_takes_any_shape():
     graph = helper.make_graph([helper.make_node("Abs", ["x"], ["y"])], "g", [value], [])
     (spec,) = input_specs(helper.make_model(graph))
     assert spec.accepts((2, 3)) and spec.accepts(()) and spec.batch is None
-    assert spec.describe() == "int64 [any shape]"
+    assert spec.words() == "int64 [any shape]"
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,6 @@ def test_inputs_that_are_no_arrays(value, kind):
     model = small_cnn()
     model.graph.input.append(value)
     spec = input_specs(model)[1]
-    assert spec.dtype is None and spec.describe() == kind
+    assert spec.dtype is None and spec.words() == kind
     with pytest.raises(DataError, match=f"wanted {kind}"):
         check_array(np.zeros((1, 2), np.float32), spec, "data")

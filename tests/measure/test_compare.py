@@ -9,7 +9,7 @@ from spl_onnx.errors import DataError, UsageError
 from spl_onnx.measure.compare import Comparison, choose_metric, compare, truth_of
 from spl_onnx.measure.confidence import Confidence
 from spl_onnx.measure.metrics import TABLE
-from tests.measure.test_evaluate import reader_of, same
+from tests.measure.test_accuracy import reader_of, same
 
 X = np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1, 2, 0, 1]]
 

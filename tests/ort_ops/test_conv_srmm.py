@@ -1,4 +1,4 @@
-"""SRMM on images against the reference: all attributes, strategies, instruction sets, thread counts."""
+"""SRMM on images against the reference: all attributes, algorithms, instruction sets, thread counts."""
 
 from __future__ import annotations
 

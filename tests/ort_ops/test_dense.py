@@ -1,4 +1,4 @@
-"""The ways of computing all outputs of a convolution: directly, 1 x 1, Winograd, and with strides."""
+"""The algorithms that compute all outputs of a convolution: directly, 1 x 1, Winograd, and with strides."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _kernels = pytest.importorskip("spl_onnx._kernels")
 MANY = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
-#: (kernel, stride) -> the way that large layers take.
-WAYS = {
+#: (kernel, stride) -> the algorithm that large layers take.
+ALGORITHMS = {
     (1, 1): "pointwise",
     (1, 2): "pointwise",
     (2, 1): "winograd",
@@ -90,11 +90,11 @@ def fits(case: ConvCase) -> bool:
     return True
 
 
-def way(case: ConvCase) -> str:
+def algorithm(case: ConvCase) -> str:
     return str(_kernels.conv_algorithm(case.x, case.w, strategy="dense", **case.keywords))
 
 
-@pytest.mark.parametrize(("kernel", "stride"), list(WAYS))
+@pytest.mark.parametrize(("kernel", "stride"), list(ALGORITHMS))
 @pytest.mark.parametrize("residual", ["none", "one", "full"])
 @pytest.mark.parametrize("pooled", [False, True])
 def test_large_layers_take_the_way_that_gains(
@@ -114,7 +114,7 @@ def test_large_layers_take_the_way_that_gains(
         pooling=pooling,
         residual=residual,
     )
-    assert way(case) == WAYS[kernel, stride]
+    assert algorithm(case) == ALGORITHMS[kernel, stride]
     relu = Activation.relu()
     got = run(case, None, relu, isa=isa, strategy="dense", threads=2)
     assert_close(got, reference(case, None, relu), case, relu)
@@ -199,12 +199,12 @@ def test_first_layers_equal_the_reference(
 
 @pytest.mark.parametrize("kernel", [3, 5])
 def test_rounding_errors_are_a_few_times_those_of_direct_sums(isa: str, kernel: int) -> None:
-    """Root mean squares, of activations after ReLU; direct sums are those of the way that selects."""
+    """Root mean squares, of activations after ReLU; direct sums are those of the algorithm that selects."""
     case = make_case(3, kernel, 1, (24, 24), 256, 64)
     case.x = np.maximum(case.x, 0)
     none = Activation.none()
     exact = reference(case, None, none)  # summed in float64
-    assert way(case) == "winograd"
+    assert algorithm(case) == "winograd"
     fewer = np.sqrt(np.mean((run(case, None, none, isa=isa, strategy="dense") - exact) ** 2))
     direct = np.sqrt(np.mean((run(case, None, none, isa=isa, strategy="zero_skip") - exact) ** 2))
     assert fewer < 4 * direct
@@ -217,7 +217,7 @@ def test_a_value_that_is_not_finite_stays_in_its_place(
 ) -> None:
     """Transforms mix the pixels of a square; outputs that do not see the bad pixel keep their values."""
     case = make_case(4, kernel, stride, (30, 30), 3 if stride > 1 else 24, 32)
-    assert way(case) == WAYS[kernel, stride]
+    assert algorithm(case) == ALGORITHMS[kernel, stride]
     none = Activation.none()
     want = reference(case, None, none)
     case.x[0, 13, 14, 1] = value
@@ -236,9 +236,9 @@ def test_a_value_that_is_not_finite_stays_in_its_place(
 
 def test_few_or_small_pixels_are_computed_directly() -> None:
     """Transformed weights are four times as large: a map of few pixels does not pay for reading them."""
-    assert way(make_case(5, 3, 1, (12, 12), 512, 64)) == "winograd"
-    assert way(make_case(5, 3, 1, (2, 2), 512, 64)) == "direct"
-    assert way(make_case(5, 3, 1, (30, 30), 3, 64)) == "direct"
+    assert algorithm(make_case(5, 3, 1, (12, 12), 512, 64)) == "winograd"
+    assert algorithm(make_case(5, 3, 1, (2, 2), 512, 64)) == "direct"
+    assert algorithm(make_case(5, 3, 1, (30, 30), 3, 64)) == "direct"
 
 
 @pytest.mark.parametrize("strategy", ["dense", "zero_skip"])

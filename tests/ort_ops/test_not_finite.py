@@ -39,7 +39,7 @@ def weights() -> tuple[Array, Array]:
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("zeros", [0.0, 0.95])
 def test_images(isa: str, bad: float, zeros: float) -> None:
-    """Few zeros and many take different ways."""
+    """Few zeros and many take different algorithms."""
     x, (w, b) = images(zeros, bad), weights()
     wp, wscale = quantize_weights(w)
     for weight, scale in ((wp, wscale), (w, None)):

@@ -20,7 +20,7 @@ Array = NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
 CHANNELS, FILTERS = 18, 20
 SIZES = ((0, 6, 6), (2, 0, 6), (2, 6, 0), (2, 0, 0), (2, 1, 1), (2, 2, 5), (2, 1, 9))
-#: Kernel, strides, dilations: those of every way of computing.
+#: Kernel, strides, dilations: those of every algorithm.
 LAYERS = ((1, 1, 1), (1, 2, 1), (2, 1, 1), (3, 1, 1), (3, 2, 1), (3, 1, 2), (5, 1, 1), (7, 2, 1))
 WINDOWS = (
     Pooling.none(),

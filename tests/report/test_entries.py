@@ -12,7 +12,7 @@ from tests.report.html.reports import full
 
 def test_a_model_in_one_line():
     summary = ModelSummary(opset=17, inputs=["x float32 [1]", "z int64 []"], outputs=["y"])
-    assert summary.boundary == "x float32 [1], z int64 [] -> y; opset 17"
+    assert summary.signature == "x float32 [1], z int64 [] -> y; opset 17"
 
 
 def test_a_report_is_read_whole():

@@ -17,7 +17,7 @@ def test_an_original():
     assert (summary.opset, summary.ir_version, summary.nodes) == (17, 8, 10)
     assert summary.operators["Conv"] == 2 and summary.operators["Relu"] == 3
     assert summary.weight_bytes == sum(len(t.raw_data) for t in model.graph.initializer)
-    assert summary.boundary == "input float32 [?, 3, 8, 8] -> logits float32 [?, 5]; opset 17"
+    assert summary.signature == "input float32 [?, 3, 8, 8] -> logits float32 [?, 5]; opset 17"
 
 
 def test_a_rewritten_model():

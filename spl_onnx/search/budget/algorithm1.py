@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.progress import Progress, silent
 from spl_onnx.search.budget.problem import Option, Problem, SiteOptions, config_of
 
 ORDERS = ("los", "rlos", "fdos", "saos")

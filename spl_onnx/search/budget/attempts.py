@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from spl_onnx.data.parts import SearchData
 from spl_onnx.data.reader import Feeds
-from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.shapes import Shape
 from spl_onnx.options import Choice, RewriteOptions, name_list
+from spl_onnx.progress import Stages, silent_stages
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.repair import leave_dense
 from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
@@ -110,9 +110,9 @@ def _time_results(
     truncating = TimeSearch(original, options, search, watch, stages)
     found = Found()
     for share in SHARES:
-        found, levels = truncating.levels(share * options.max_drop)
-        if found.chosen and check(_everywhere(original, options, levels)):
-            choice = choose_by_time(original, options, timed, stages, watch, levels)
+        found, settings = truncating.truncated(share * options.max_drop)
+        if found.chosen and check(_everywhere(original, options, settings)):
+            choice = choose_by_time(original, options, timed, stages, watch, settings)
             settled = replace(choice, plan=truncating.settled(choice.plan))
             yield timed_result(original, options, settled, _entry(found, "time"))
     summary = _entry(_nothing(found), "time")
@@ -123,7 +123,7 @@ def _time_results(
         yield timed_result(original, allowed, choice, summary)
 
 
-def _everywhere(original: LoadedModel, options: RewriteOptions, levels: ChoiceSettings) -> RewriteResult:
-    """The model with all sites at their levels: at least as far from the original as the choice by time."""
+def _everywhere(original: LoadedModel, options: RewriteOptions, settings: ChoiceSettings) -> RewriteResult:
+    """The model with the settings of all sites: at least as far from the original as the choice by time."""
     lossless = replace(trial_options(options), choices=Choice.LOSSLESS)
-    return converted_alike(original, lossless, levels)[Choice.LOSSLESS]
+    return converted_alike(original, lossless, settings)[Choice.LOSSLESS]

@@ -15,9 +15,9 @@ from spl_onnx.calibrate.samples import SampleCollector
 from spl_onnx.calibrate.site import SiteCalibrator
 from spl_onnx.data.reader import Feeds
 from spl_onnx.errors import RuleError
-from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import ConvertedSite, is_operator
+from spl_onnx.progress import Progress, silent
 from spl_onnx.search.network.segments import Segment
 from spl_onnx.search.network.variants import site_residual, site_weights, variant
 from spl_onnx.search.settings import EXACT

@@ -16,7 +16,7 @@ from typing import Any
 from spl_onnx.arrays import Array
 from spl_onnx.errors import UsageError
 from spl_onnx.files import locked_journal
-from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.progress import Progress, silent
 from spl_onnx.search.budget.quality import Judge, Quality
 from spl_onnx.search.network.runner import NetworkRunner
 from spl_onnx.search.settings import Config

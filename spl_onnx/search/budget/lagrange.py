@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.progress import Progress, silent
 from spl_onnx.search.budget.problem import Evaluate, Option, Problem, SiteOptions
 
 #: Divergence of every option of a site alone.

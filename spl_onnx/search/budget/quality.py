@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.arrays import Array
+from spl_onnx.measure.accuracy import check_labels
 from spl_onnx.measure.compare import choose_metric, truth_of
-from spl_onnx.measure.evaluate import check_labels
 from spl_onnx.measure.metrics import mse
 
 _CLASSES = ("top1", "agreement")

@@ -10,9 +10,9 @@ import onnx
 from spl_onnx.arrays import Array
 from spl_onnx.data.parts import SearchData
 from spl_onnx.data.reader import samples_of
-from spl_onnx.measure.evaluate import Stages, silent_stages
 from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import Choice, RewriteOptions
+from spl_onnx.progress import Stages, silent_stages
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.budget.algorithm1 import ORDERS, algorithm_1

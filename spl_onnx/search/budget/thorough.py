@@ -8,7 +8,7 @@ unlike as may be: one begins where the budget is spent, the other where a price 
 
 from __future__ import annotations
 
-from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.progress import Progress, silent
 from spl_onnx.search.budget.algorithm1 import in_order, visit
 from spl_onnx.search.budget.lagrange import Losses, lagrange, lowest_price
 from spl_onnx.search.budget.problem import Option, Problem

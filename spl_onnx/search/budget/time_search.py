@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from spl_onnx.measure.evaluate import Progress, Stages, silent_stages
 from spl_onnx.measure.memory import give_back
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.predictors.site_settings import Numbers, numbers
+from spl_onnx.progress import Progress, Stages, silent_stages
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.predict import default_settings
@@ -27,7 +27,7 @@ from spl_onnx.search.trials import candidate_plan, trial_options
 
 
 class TimeSearch:
-    """Finds levels of truncation for the sites of a network, for one budget after the other.
+    """Finds how much to truncate for the sites of a network, for one budget after the other.
 
     Args:
         original: the model; it is as before afterwards.
@@ -53,8 +53,8 @@ class TimeSearch:
             times = self._times(watch, progress)
         self._model = TimeModel(times, producers(search.base))
 
-    def levels(self, budget: float) -> tuple[Found, ChoiceSettings]:
-        """What the budget buys, and the settings of every site for each way to compute it."""
+    def truncated(self, budget: float) -> tuple[Found, ChoiceSettings]:
+        """What the budget buys, and the settings of every site for each choice."""
         whole = self._model.total
         sites = [self._options_of(name, made) for name, made in self._truncations.items()]
         rest = whole - sum(site.exact for site in sites)
@@ -62,7 +62,7 @@ class TimeSearch:
         self._search.release()
         settings = {name: option.setting for name, option in found.chosen.items()}
         shifts = {name: numbers(values) for name, values in found.shifts.items()}
-        return found, self._as_levels(settings, shifts)
+        return found, self._by_choice(settings, shifts)
 
     def settled(self, plan: Plan) -> Plan:
         """A plan with the shifts that belong to it.
@@ -70,7 +70,7 @@ class TimeSearch:
         Its sites that stayed dense are not truncated, and nothing is missing behind them.
 
         Args:
-            plan: the choice by time among levels.
+            plan: the choice by time.
         """
         made = Plan([replace(entry) for entry in plan.sites])
         converted = [entry for entry in made.sites if entry.is_rewritten]
@@ -90,16 +90,16 @@ class TimeSearch:
         options = [Option(setting, self._model.cost(name, error), error) for error, setting in made]
         return SiteOptions(name, exact, ladder(options, exact), exact)
 
-    def _as_levels(self, chosen: Mapping[str, Setting], shifts: Mapping[str, Numbers]) -> ChoiceSettings:
-        levels: ChoiceSettings = {}
+    def _by_choice(self, chosen: Mapping[str, Setting], shifts: Mapping[str, Numbers]) -> ChoiceSettings:
+        by_choice: ChoiceSettings = {}
         for name, rule in self._rules.items():
             setting = chosen.get(name, EXACT)
             shift = shifts.get(name)
-            levels[name, rule] = {
+            by_choice[name, rule] = {
                 Choice.LOSSLESS: replace(setting.settings, shift=shift),
                 Choice.PREDICT: replace(with_prediction(setting, self._predictor), shift=shift),
             }
-        return levels
+        return by_choice
 
     def _times(self, watch: Stopwatch, progress: Progress) -> list[list[SiteTimes]]:
         """Times of all sites with all of them truncated to each of the errors `TIMED`."""
@@ -109,7 +109,7 @@ class TimeSearch:
     def _times_at(
         self, error: float, sites: list[SiteNodes], watch: Stopwatch, progress: Progress
     ) -> list[SiteTimes]:
-        """Times of the original and of its versions at one error; all errors at once need too much memory."""
+        """Times of the original and of the models converted at one error; all errors need too much memory."""
         original = self._original.model
         made = converted_alike(self._original, self._options, self._at(error))
         with named_nodes(original):
@@ -127,7 +127,7 @@ class TimeSearch:
             for name, made in self._truncations.items()
             if any(e <= error for e, _ in made)
         }
-        return self._as_levels(chosen, {})
+        return self._by_choice(chosen, {})
 
 
 def _rules(original: LoadedModel, options: RewriteOptions) -> dict[str, str]:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Feeds
-from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.sessions import run
 from spl_onnx.measure.sites import is_operator
+from spl_onnx.progress import Progress, silent
 from spl_onnx.search.network.segments import Segment
 from spl_onnx.search.network.sessions import SegmentSessions
 from spl_onnx.search.network.shifts import Probe, shift
@@ -35,7 +35,7 @@ SHIFT_SAMPLES = 48
 
 
 @dataclass
-class _Kept:
+class _KeptStates:
     """States at a cut, with the settings and shifts of everything before it."""
 
     prefix: tuple[str, ...]
@@ -84,7 +84,7 @@ class NetworkRunner:
         self._fixed = frozenset(fixed)
         self.batches = list(batches)
         self._limit = cache_bytes
-        self._kept: dict[int, _Kept] = {}
+        self._kept: dict[int, _KeptStates] = {}
         self._exact: dict[str, Shift] = {}
         self._first = _first_batches(self.batches) if shifted else 0
         #: Shifts of the configuration that was run last, by site.
@@ -139,7 +139,7 @@ class NetworkRunner:
             if total > self._limit:
                 return
         self._make_room(total, place)
-        self._kept[place] = _Kept(key[:place], states, dict(stretch.shifts), total)
+        self._kept[place] = _KeptStates(key[:place], states, dict(stretch.shifts), total)
 
     def _learn_exact(self, config: Config) -> None:
         """Run the exact network before the first other one, whose sums are compared with it."""

@@ -1,7 +1,6 @@
 """Choosing dense, lossless or predicted for every site by measured time.
 
-1. Three versions of the model run in turn under the profiler: the original, all sites lossless, all
-   predicted.
+1. Three models run in turn under the profiler: the original, all sites lossless, all predicted.
 2. Every site takes the choice whose nodes are quickest.
 3. Layout conversions depend on neighbours, so changes are tried on the whole network and kept where it gains.
 4. A result that is not quicker than the original beyond the noise is dropped.
@@ -17,9 +16,9 @@ from functools import partial
 import onnx
 
 from spl_onnx.data.reader import Feeds, samples_of
-from spl_onnx.measure.evaluate import Progress, Stages, silent_stages
 from spl_onnx.measure.memory import give_back
 from spl_onnx.options import Choice, RewriteOptions
+from spl_onnx.progress import Progress, Stages, silent_stages
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.repair import leave_dense
@@ -60,7 +59,7 @@ class TimeChoice:
 
 
 @dataclass(frozen=True)
-class _Measured:
+class _SiteTimings:
     """Times of all sites, and what is needed to build models from choices."""
 
     plan: Plan
@@ -75,7 +74,7 @@ def choose_by_time(
     batches: Sequence[Feeds],
     stages: Stages = silent_stages,
     watch: Stopwatch | None = None,
-    levels: ChoiceSettings | None = None,
+    settings: ChoiceSettings | None = None,
 ) -> TimeChoice:
     """Choose for every site.
 
@@ -85,7 +84,7 @@ def choose_by_time(
         batches: samples that times are measured on.
         stages: shows the progress.
         watch: times models; None = ONNX Runtime sessions.
-        levels: settings of the sites for each choice; None = exact, and predicted as the options say.
+        settings: settings of the sites for each choice; None = exact, and predicted as the options say.
 
     Raises:
         PluginError: the operator library cannot be used.
@@ -105,7 +104,7 @@ def choose_by_time(
         provider=options.provider,
     )
     with stages("timing sites", len(batches) + 1) as progress:
-        made = converted_alike(original, options, levels or {})
+        made = converted_alike(original, options, settings or {})
         measured = _measure(original, made, sites, watch, progress, fallback)
     return _search(original, options, measured, watch, timed, max(len(batches), _LEAST_RUNS), stages)
 
@@ -156,7 +155,7 @@ def _timed(options: RewriteOptions, batches: Sequence[Feeds]) -> TimeSummary:
 
 
 def converted_alike(
-    original: LoadedModel, options: RewriteOptions, levels: ChoiceSettings
+    original: LoadedModel, options: RewriteOptions, settings: ChoiceSettings
 ) -> dict[Choice, RewriteResult]:
     """The model with every site converted in one way, for each choice that times are compared for."""
     made = {}
@@ -164,9 +163,9 @@ def converted_alike(
         exact = replace(options, lossless=True, predictor="auto", keep=None)
         plain = options if choice == Choice.PREDICT else exact
         plan = None
-        if levels:
+        if settings:
             plan = candidate_plan(original, plain)
-            plan = converted_plan(plan, choice, levels)
+            plan = converted_plan(plan, choice, settings)
         made[choice] = rewrite_model(original, plain, plan)
     give_back()
     return made
@@ -179,7 +178,7 @@ def _measure(
     watch: Stopwatch,
     progress: Progress,
     fallback: Fallback,
-) -> _Measured:
+) -> _SiteTimings:
     with named_nodes(original.model):
         models = [original.model, *(result.model for result in made.values())]
         runs = dict(zip((Choice.DENSE, *made), watch.profiles(models, progress), strict=True))
@@ -192,11 +191,11 @@ def _measure(
                 settings.setdefault((entry.site, entry.rule), {})[choice] = entry.settings
     _drop_impossible(times, {choice: result.plan for choice, result in made.items()})
     plan = next(iter(made.values())).plan
-    return _Measured(plan, times, settings, max(layout_ms(found) for found in runs.values()))
+    return _SiteTimings(plan, times, settings, max(layout_ms(found) for found in runs.values()))
 
 
 def _drop_impossible(times: list[SiteTimes], plans: dict[Choice, Plan]) -> None:
-    """A version may hold a site in another form than the one it was made for: refused, or not predictable."""
+    """A converted model may hold a site in another form than its own: refused, or not predictable."""
     for choice, plan in plans.items():
         made = {(entry.site, entry.rule) for entry in plan.sites if _is(entry, choice)}
         for site in times:
@@ -212,7 +211,7 @@ def _is(entry: SitePlan, choice: Choice) -> bool:
 def _search(
     original: LoadedModel,
     options: RewriteOptions,
-    measured: _Measured,
+    measured: _SiteTimings,
     watch: Stopwatch,
     timed: TimeSummary,
     runs: int,

@@ -45,19 +45,19 @@ def reason_of(times: SiteTimes, choice: Choice) -> str:
     return text if choice == fastest(times) else f"{text}; quicker in the whole network"
 
 
-def converted_plan(plan: Plan, choice: Choice, levels: ChoiceSettings) -> Plan:
+def converted_plan(plan: Plan, choice: Choice, settings: ChoiceSettings) -> Plan:
     """A plan with every convertible site converted in one way, with its settings for it.
 
     Args:
         plan: every site predicted where it can be, else lossless.
         choice: lossless or predict; what cannot be predicted stays lossless.
-        levels: settings of the sites.
+        settings: settings of the sites.
     """
     made = Plan([replace(entry) for entry in plan.sites])
     for entry in made.sites:
         if entry.is_rewritten:
             wanted = choice if entry.choice == Choice.PREDICT else Choice.LOSSLESS
-            known = levels.get((entry.site, entry.rule), {})
+            known = settings.get((entry.site, entry.rule), {})
             own = entry.settings if wanted == entry.choice else NOTHING_SET
             _set(entry, wanted, known.get(wanted, own))
     return made

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spl_onnx.measure.evaluate import Progress, silent
+from spl_onnx.progress import Progress, silent
+from spl_onnx.search.time.changes import Change, changes
 from spl_onnx.search.time.choose import Choices
-from spl_onnx.search.time.moves import Move, moves
 from spl_onnx.search.time.site_times import SiteTimes
 from spl_onnx.search.time.stopwatch import Stopwatch, gain
 
@@ -84,31 +84,31 @@ class Refiner:
         end = self._clock() + seconds
         seen = {search.choices}
         while self._clock() < end:
-            move = self._next(search, seen)
-            if move is None:
+            change = self._next(search, seen)
+            if change is None:
                 break
-            seen.add(move.choices)
-            self._try(search, move)
+            seen.add(change.choices)
+            self._try(search, change)
             progress(1)
         return search
 
-    def _next(self, search: SearchState, seen: set[Choices]) -> Move | None:
+    def _next(self, search: SearchState, seen: set[Choices]) -> Change | None:
         return next(
             (
-                move
-                for move in moves(self._times, search.choices)
-                if move.choices not in seen and move.loss_ms <= self._bound
+                change
+                for change in changes(self._times, search.choices)
+                if change.choices not in seen and change.loss_ms <= self._bound
             ),
             None,
         )
 
-    def _try(self, search: SearchState, move: Move) -> None:
+    def _try(self, search: SearchState, change: Change) -> None:
         search.tried += 1
-        opened = self._open(move.choices)
+        opened = self._open(change.choices)
         for runs in (min(_FIRST_LOOK, self._runs), self._runs):
             verdict = gain(*self._watch.times([search.opened, opened], runs))
             if verdict.ratio <= 1.0:
                 return
         if verdict.is_real:
-            search.choices, search.opened = move.choices, opened
+            search.choices, search.opened = change.choices, opened
             search.kept += 1

@@ -11,10 +11,10 @@ import onnx
 
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.bench import Timing, time_interleaved
-from spl_onnx.measure.evaluate import Progress, silent
 from spl_onnx.measure.memory import give_back
 from spl_onnx.measure.profile import Run, profile_in_turn
 from spl_onnx.measure.sessions import create_session
+from spl_onnx.progress import Progress, silent
 
 #: Smaller differences are not believed, however quiet the machine was: 0.5 %.
 LEAST_GAIN = 0.005

@@ -29,7 +29,7 @@ EMULATOR_SOURCE = EMULATOR / "emulator.cc"
 KERNELS = sorted((OPS / "cuda" / "kernels").glob("*.cu"))
 #: Kernels of matrix SRMM: by rows of weights (selected, all), or by inputs (of weights [O,K], [K,O]).
 HOW = ("rows", "all_rows", "columns", "by_inputs")
-STRATEGIES = {"auto": 0, "select": 1, "zero_skip": 2, "dense": 3}
+ALGORITHMS = {"auto": 0, "select": 1, "zero_skip": 2, "dense": 3}
 FLAGS = (
     "-std=c++17",
     "-O2",
@@ -181,7 +181,7 @@ class Harness:
             *values,
             np.int64(0 if r is None else r.size),
             pointer(limits),
-            STRATEGIES[strategy],
+            ALGORITHMS[strategy],
             pointer(y),
         )
         return y

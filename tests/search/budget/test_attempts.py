@@ -95,7 +95,7 @@ def test_time_gives_less_and_less_away_down_to_exact_layers(plugin_path, watch):
 
 
 def test_what_the_report_refuses_is_not_made_quick(plugin_path, watch):
-    """All levels fail the check: no time is spent on them."""
+    """All settings fail the check: no time is spent on them."""
     _, _, results, checked = tried(check=lambda result: False)
     assert len(checked) == len(SHARES) and len(results) == 2
     assert not any(e.settings.floor for result in results for e in result.plan.sites)

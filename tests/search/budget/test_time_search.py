@@ -115,28 +115,28 @@ def test_progress_of_the_timing_is_told(plugin_path):
 
 def test_a_budget_buys_floors(plugin_path):
     _, _, _, _, made = prepared()
-    found, levels = made.levels(0.05)
+    found, settings = made.truncated(0.05)
     assert found.chosen and found.drop <= 0.05 and found.cost < 0.9
     assert {option.setting.choice for option in found.chosen.values()} == {"truncate"}
-    assert {site for site, _ in levels} == set(SITES)
-    for (site, rule), level in levels.items():
+    assert {site for site, _ in settings} == set(SITES)
+    for (site, rule), setting in settings.items():
         assert rule == ("conv_add_relu" if site == "sum" else "conv_relu")
         floor = found.chosen[site].setting.settings.floor if site in found.chosen else None
-        assert level["lossless"].floor == level["predict"].floor == floor
-        assert level["predict"].threshold == floor and level["predict"].predictor == "int8"
-        assert level["lossless"].shift == level["predict"].shift
-        assert (level["lossless"].shift is not None) == (site in found.shifts)
-        for choice, settings in level.items():
+        assert setting["lossless"].floor == setting["predict"].floor == floor
+        assert setting["predict"].threshold == floor and setting["predict"].predictor == "int8"
+        assert setting["lossless"].shift == setting["predict"].shift
+        assert (setting["lossless"].shift is not None) == (site in found.shifts)
+        for choice, settings in setting.items():
             settings.validate(called(choice, settings), site)
     assert found.shifts, "what lies behind a floor is moved"
 
 
 def test_levels_applied_are_what_was_judged(plugin_path):
-    """All sites lossless at their levels: exactly the configuration whose drop is known."""
+    """All sites lossless with their settings: exactly the configuration whose drop is known."""
     model, batches, search, _, made = prepared()
-    found, levels = made.levels(0.05)
+    found, settings = made.truncated(0.05)
     options = RewriteOptions(rules="all", lossless=True, no_verify=True)
-    result = converted_alike(read_model(model), options, levels)["lossless"].model
+    result = converted_alike(read_model(model), options, settings)["lossless"].model
     config = {name: option.setting for name, option in found.chosen.items()}
     judged = search.evaluator._runner.outputs(config)
     assert np.abs(outputs(result, batches) - judged).max() <= TOLERANCE * np.abs(judged).max()
@@ -145,25 +145,25 @@ def test_levels_applied_are_what_was_judged(plugin_path):
 def test_a_site_that_gains_nobody_anything_is_not_truncated(plugin_path):
     """`last` feeds no site, and without predictions its own floor saves nothing."""
     _, _, _, _, made = prepared(choices="dense,lossless")
-    found, _ = made.levels(1.0)
+    found, _ = made.truncated(1.0)
     assert set(found.chosen) == {"a", "b", "sum"}
 
 
 def test_no_budget_no_floor(plugin_path):
     _, _, _, _, made = prepared(metric="mse")
-    found, levels = made.levels(0.0)
+    found, settings = made.truncated(0.0)
     assert found.chosen == {} and found.shifts == {}
     assert all(
-        level == {"lossless": NOTHING_SET, "predict": SiteSettings("int8")} for level in levels.values()
+        setting == {"lossless": NOTHING_SET, "predict": SiteSettings("int8")} for setting in settings.values()
     )
 
 
 def test_the_predictor_of_the_user(plugin_path):
     _, _, _, _, made = prepared(predictor="pruned", keep=0.5)
-    found, levels = made.levels(0.05)
-    for (site, _), level in levels.items():
-        assert (level["predict"].predictor, level["predict"].keep) == ("pruned", 0.5)
-        assert (level["predict"].threshold is not None) == (site in found.chosen)
+    found, settings = made.truncated(0.05)
+    for (site, _), setting in settings.items():
+        assert (setting["predict"].predictor, setting["predict"].keep) == ("pruned", 0.5)
+        assert (setting["predict"].threshold is not None) == (site in found.chosen)
 
 
 def called(choice, settings):
@@ -171,20 +171,20 @@ def called(choice, settings):
     return Choice("truncate" if choice == "lossless" and settings != NOTHING_SET else choice)
 
 
-def plan_with(choices, levels):
-    """A choice by time among levels."""
+def plan_with(choices, settings):
+    """A choice by time."""
     entries = []
-    for (site, rule), level in levels.items():
+    for (site, rule), setting in settings.items():
         choice = choices[site]
-        settings = NOTHING_SET if choice == "dense" else level[choice]
+        settings = NOTHING_SET if choice == "dense" else setting[choice]
         entries.append(SitePlan(site, rule, called(choice, settings), settings))
     return Plan(entries)
 
 
 def test_where_all_are_converted_shifts_stay(plugin_path):
     _, _, _, _, made = prepared()
-    _, levels = made.levels(0.05)
-    plan = plan_with(dict.fromkeys(SITES, "lossless"), levels)
+    _, settings = made.truncated(0.05)
+    plan = plan_with(dict.fromkeys(SITES, "lossless"), settings)
     settled = made.settled(plan)
     for before, after in zip(plan.sites, settled.sites, strict=True):
         assert after.settings.floor == before.settings.floor
@@ -198,8 +198,8 @@ def test_behind_a_site_that_stays_dense_nothing_is_missing(plugin_path):
     floor = Setting("truncate", SiteSettings(floor=0.4))
     search.evaluator._runner.outputs({"a": floor})
     shifts = {name: numbers(values) for name, values in search.evaluator._runner.shifts.items()}
-    levels = made._as_levels({"a": floor}, shifts)
-    plan = plan_with({"a": "dense", "b": "lossless", "sum": "lossless", "last": "lossless"}, levels)
+    settings = made._by_choice({"a": floor}, shifts)
+    plan = plan_with({"a": "dense", "b": "lossless", "sum": "lossless", "last": "lossless"}, settings)
     assert all(entry.settings.shift is not None for entry in plan.sites[1:])
     settled = made.settled(plan)
     assert [entry.choice for entry in settled.sites] == ["dense", "lossless", "lossless", "lossless"]
@@ -210,9 +210,9 @@ def test_behind_a_site_that_stays_dense_nothing_is_missing(plugin_path):
 def test_settled_shifts_are_those_of_the_model_that_is_made(plugin_path):
     """With a dense site in between, predicted and truncated ones: nearer to the original than before."""
     model, batches, search, _, made = prepared()
-    _, levels = made.levels(0.2)
+    _, settings = made.truncated(0.2)
     choices = {"a": "predict", "b": "dense", "sum": "lossless", "last": "lossless"}
-    plan = plan_with(choices, levels)
+    plan = plan_with(choices, settings)
     settled = made.settled(plan)
     assert [entry.choice for entry in settled.sites] == ["predict", "dense", "truncate", "truncate"]
     for entry in settled.sites:

@@ -17,7 +17,7 @@ from spl_onnx.search.time.site_times import SiteTimes
 
 
 @dataclass(frozen=True)
-class Move:
+class Change:
     """A change.
 
     Attributes:
@@ -35,11 +35,17 @@ class Move:
 _SHARES = (0.25, 0.5, 0.75, 1.0)
 
 
-def moves(times: Sequence[SiteTimes], choices: Choices) -> list[Move]:
+def changes(times: Sequence[SiteTimes], choices: Choices) -> list[Change]:
     """All changes from these choices; within a kind the one that loses least by node times first."""
     kinds = (_together(times, choices), _runs(times, choices), _single(times, choices))
-    ordered = [move for kind in kinds for move in sorted(kind, key=lambda move: (move.loss_ms, move.sites))]
-    return list({move.choices: move for move in reversed(ordered)}.values())[::-1]
+    ordered = [
+        change for kind in kinds for change in sorted(kind, key=lambda change: (change.loss_ms, change.sites))
+    ]
+    return list({change.choices: change for change in reversed(ordered)}.values())[::-1]
+
+
+def _by_loss(change: Change) -> tuple[float, int]:
+    return change.loss_ms, change.sites
 
 
 def _usable(times: Sequence[SiteTimes]) -> list[int]:
@@ -50,33 +56,33 @@ def _other_side(site: SiteTimes, choice: Choice) -> Choice:
     return fastest(site, ORDER[1:]) if choice == Choice.DENSE else Choice.DENSE
 
 
-def _together(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
+def _together(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Change]:
     """The quarter, half, ... of one side's sites that lose least on the other side."""
     for converted in (False, True):
         side = [i for i in _usable(times) if (choices[i] != Choice.DENSE) == converted]
         other = {i: _other_side(times[i], choices[i]) for i in side}
         side.sort(key=lambda i: times[i].ms[other[i]] - times[i].ms[choices[i]])
         for size in sorted({round(share * len(side)) for share in _SHARES} - {0, 1}):
-            yield _move(times, choices, {i: other[i] for i in side[:size]})
+            yield _change(times, choices, {i: other[i] for i in side[:size]})
 
 
-def _single(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
+def _single(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Change]:
     for i, site in enumerate(times):
         if Choice.DENSE not in site.ms:
             continue
         for other in ORDER:
             if other in site.ms and other != choices[i]:
-                yield _move(times, choices, {i: other})
+                yield _change(times, choices, {i: other})
 
 
-def _runs(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Move]:
+def _runs(times: Sequence[SiteTimes], choices: Choices) -> Iterator[Change]:
     """Runs of at least two neighbours on the same side of the border, taken to the other side."""
     for _, group in groupby(_usable(times), key=lambda i: choices[i] != Choice.DENSE):
         run = list(group)
         if len(run) > 1:
-            yield _move(times, choices, {i: _other_side(times[i], choices[i]) for i in run})
+            yield _change(times, choices, {i: _other_side(times[i], choices[i]) for i in run})
 
 
-def _move(times: Sequence[SiteTimes], choices: Choices, changes: dict[int, Choice]) -> Move:
-    loss = sum(times[i].ms[new] - times[i].ms[choices[i]] for i, new in changes.items())
-    return Move(tuple(changes.get(i, old) for i, old in enumerate(choices)), loss, len(changes))
+def _change(times: Sequence[SiteTimes], choices: Choices, new: dict[int, Choice]) -> Change:
+    loss = sum(times[i].ms[other] - times[i].ms[choices[i]] for i, other in new.items())
+    return Change(tuple(new.get(i, old) for i, old in enumerate(choices)), loss, len(new))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,27 +12,13 @@ from spl_onnx.data.reader import Feeds, Reader, samples_of
 from spl_onnx.errors import DataError, ModelError
 from spl_onnx.measure.confidence import Values, bootstrap_interval
 from spl_onnx.measure.metrics import psnr, top_k
+from spl_onnx.progress import Progress, silent
 
 #: Runs one batch and gives the network's outputs; the first one is judged.
-Runner = Callable[[Feeds], list[Array]]
-#: Told after every batch how many samples it had.
-Progress = Callable[[int], None]
-#: Opens the progress of one stage of long work: what it does, and how much there is to do (None = unknown).
-Stages = Callable[[str, int | None], AbstractContextManager[Progress]]
-
+Network = Callable[[Feeds], list[Array]]
 
 #: Kinds of NumPy types that can be judged: truth values, whole numbers, floating point.
 _NUMBERS = "biuf"
-
-
-def silent(samples: int) -> None:
-    """The progress of callers that show none."""
-
-
-@contextmanager
-def silent_stages(what: str, total: int | None) -> Iterator[Progress]:
-    """The stages of callers that show none."""
-    yield silent
 
 
 @dataclass(frozen=True)
@@ -104,7 +89,7 @@ def batches(reader: Reader) -> Iterator[tuple[Feeds, Array | None, int]]:
         raise DataError("the data is empty: wanted at least one batch")
 
 
-def evaluate(run: Runner, reader: Reader, progress: Progress = silent) -> Evaluation:
+def evaluate(run: Network, reader: Reader, progress: Progress = silent) -> Evaluation:
     """Measure a network against the labels of the data: top1 and top5, or PSNR against reference outputs.
 
     Raises:

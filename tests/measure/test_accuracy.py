@@ -8,7 +8,7 @@ import pytest
 from spl_onnx.data.inputs import InputSpec
 from spl_onnx.data.npz import NpzReader
 from spl_onnx.errors import DataError, ModelError
-from spl_onnx.measure.evaluate import check_labels, evaluate, first_output, is_classes
+from spl_onnx.measure.accuracy import check_labels, evaluate, first_output, is_classes
 
 SPEC = InputSpec("x", np.dtype(np.float32), (None, 3))
 
