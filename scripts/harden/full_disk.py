@@ -22,6 +22,7 @@ from pathlib import Path
 
 from scripts.harden.isolated import summary
 from scripts.harden.pairs import fault, litter, save
+from scripts.harden.tries import add_try_arguments
 from spl_onnx.errors import SplError
 
 #: Of the file system: three models as `pairs.py` makes them.
@@ -103,8 +104,7 @@ def faults(count: int, seed: int, folder: Path, limit: Limit) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints every bad try and the counts; returns 1 when there is a bad one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=50, help="tries (default 50)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bytes left (default 0)")
+    add_try_arguments(parser, 50, "tries", "of the bytes left")
     args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="spl-onnx-disk-") as name, small_disk(Path(name)) as mounted:
         folder = Path(name) / "models"

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from scripts.harden.tries import add_try_arguments
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Seconds that one case may take, sanitizers included.
 TIME_LIMIT = 120
@@ -150,8 +152,7 @@ def telling_lines(text: str) -> str:
 
 def add_case_arguments(parser: argparse.ArgumentParser, count: int) -> None:
     """Arguments that all drivers have; `first` and `last` are for their children."""
-    parser.add_argument("--count", type=int, default=count, help=f"cases to try (default {count})")
-    parser.add_argument("--seed", type=int, default=0, help="which cases (default 0)")
+    add_try_arguments(parser, count, "cases to try", "which cases")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no case after so long")
     parser.add_argument("--library", help="operator library (default: the installed one)")
     parser.add_argument("--sanitized", action="store_true", help="the library is built with sanitizers")

@@ -30,6 +30,7 @@ if not __package__:  # run as a file
 
 from scripts.harden.bases import REWRITTEN, base_names  # noqa: E402
 from scripts.harden.damage import KINDS  # noqa: E402
+from scripts.harden.tries import add_try_arguments  # noqa: E402
 
 #: Structure reaches furthest, and most cut files are no protobuf any more.
 _SHARES = {"structure": 6, "bytes": 3, "cut": 1}
@@ -130,8 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=500, help="models to try (default 500)")
-    parser.add_argument("--seed", type=int, default=0, help="which models (default 0)")
+    add_try_arguments(parser, 500, "models to try", "which models")
     parser.add_argument("--limit", type=float, default=_LIMIT_SECONDS, help="seconds per model")
     parser.add_argument("--only", nargs=3, metavar=("BASE", "KIND", "NUMBER"), help="one model again")
     args = parser.parse_args(arguments)

@@ -27,6 +27,7 @@ if not __package__:  # run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from scripts.harden.pairs import NAME, fault, fault_of, litter, save
+from scripts.harden.tries import add_try_arguments, try_and_tell
 from spl_onnx.rewrite.model_io import load_model
 
 _SAVES = 3
@@ -121,14 +122,8 @@ def faults(count: int, seed: int) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Race, and print how often and what was bad."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=200, help="races (default 200)")
-    parser.add_argument("--seed", type=int, default=0, help="of the delays (default 0)")
-    options = parser.parse_args(arguments)
-    found = faults(options.count, options.seed)
-    for text in found:
-        print(text, file=sys.stderr)
-    print(f"tried {options.count}, bad {len(found)}")
-    return 1 if found else 0
+    add_try_arguments(parser, 200, "races", "of the delays")
+    return try_and_tell(faults, parser, arguments)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import onnx
 import pytest
 
 RUNS = ("--runs", "4", "--warmup", "1")
@@ -57,21 +54,3 @@ def test_the_provider_reaches_the_sessions(call, model, data, command):
     models = [model, model] if command == "compare" else [model]
     code, _, error = call(command, *models, "--data", data, "--provider", "tpu")
     assert code == 2 and "--provider: got 'tpu', wanted one of cpu, cuda" in error
-
-
-def test_the_report_is_no_file_that_is_read(call, model, data, tmp_path):
-    before = Path(model).read_bytes()
-    code, out, err = call("bench", model, "--data", data, "--json", model)
-    assert code == 2 and "is also read or written" in err and out == ""
-    code, _, err = call("bench", model, "--data", data, "--json", tmp_path / "no" / "r.json")
-    assert code == 2 and "there is no folder" in err
-    assert Path(model).read_bytes() == before
-
-
-def test_the_report_is_no_file_of_weights(call, model, data, tmp_path):
-    path = tmp_path / "ext.onnx"
-    onnx.save(onnx.load(model), path, save_as_external_data=True, location="ext.data", size_threshold=0)
-    before = (tmp_path / "ext.data").read_bytes()
-    code, _, err = call("bench", path, "--data", data, "--json", tmp_path / "ext.data")
-    assert code == 2 and "holds the input model or its weights" in err
-    assert (tmp_path / "ext.data").read_bytes() == before

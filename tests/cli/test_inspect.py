@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import onnx
 import pytest
@@ -70,21 +68,3 @@ def test_layers_inside_functions_are_named(call, tmp_path):
 def test_a_rewritten_model_is_refused(call, rewritten):
     code, _, err = call("inspect", rewritten)
     assert code == 3 and "ai.spl." in err
-
-
-def test_the_report_is_no_file_that_is_read(call, model, data, tmp_path):
-    before = Path(model).read_bytes()
-    code, out, err = call("inspect", model, "--json", model)
-    assert code == 2 and "is also read or written" in err and out == ""
-    code, _, err = call("inspect", model, "--json", tmp_path / "no" / "r.json")
-    assert code == 2 and "there is no folder" in err
-    assert Path(model).read_bytes() == before
-
-
-def test_the_report_is_no_file_of_weights(call, model, data, tmp_path):
-    path = tmp_path / "ext.onnx"
-    onnx.save(onnx.load(model), path, save_as_external_data=True, location="ext.data", size_threshold=0)
-    before = (tmp_path / "ext.data").read_bytes()
-    code, _, err = call("inspect", path, "--json", tmp_path / "ext.data")
-    assert code == 2 and "holds the input model or its weights" in err
-    assert (tmp_path / "ext.data").read_bytes() == before

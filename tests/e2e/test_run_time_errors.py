@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 
 import spl_onnx
 from spl_onnx.spec.attributes import (
@@ -13,13 +13,13 @@ from spl_onnx.spec.attributes import (
     DOMAIN_GEMM,
     PREDICT,
     SRMM,
-    VERSION,
     Activation,
     ConvGeometry,
     Pooling,
     predict_attributes,
     srmm_attributes,
 )
+from tests.one_node import one_node
 
 RELU = Activation.relu()
 POOL = Pooling((2, 2), (2, 2))
@@ -37,21 +37,7 @@ def session_of(op_type, domain, fed, constants, attributes, types=None):
         attributes: of the node.
         types: element types of fed inputs that are not float32.
     """
-    kinds = {name: (types or {}).get(name, TensorProto.FLOAT) for name in fed}
-    node = helper.make_node(op_type, fed, ["out"], "site/op", domain=domain, **attributes)
-    graph = helper.make_graph(
-        [node],
-        "g",
-        [helper.make_tensor_value_info(n, kinds[n], None) for n in fed if n and n not in constants],
-        [
-            helper.make_tensor_value_info(
-                "out", TensorProto.UINT8 if op_type == PREDICT else TensorProto.FLOAT, None
-            )
-        ],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, VERSION)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    model = one_node(op_type, domain, attributes, fed, constants=constants, types=types)
     options = ort.SessionOptions()
     options.log_severity_level = 4
     spl_onnx.register(options)
@@ -84,7 +70,7 @@ def test_channels_that_contradict_the_weights(plugin_path):
     session = conv_srmm(["x", "w"], {"w": zeros(4, 3, 3, 8)})
     text = failure(session, x=zeros(2, 10, 12, 7))
     assert mentions(text, (2, 10, 12, 7), (4, 3, 3, 8))
-    assert "site/op" in text
+    assert "site/node" in text
 
 
 @pytest.mark.parametrize("x", [(0, 2**21, 2**21, 8), (0, 2**38, 1, 8)])
@@ -97,7 +83,7 @@ def test_sizes_beyond_any_memory(plugin_path, x):
 def test_padding_beyond_any_memory(plugin_path):
     # No image can have an output then, so the node is refused before there is one.
     attributes = srmm_attributes(ConvGeometry(pads=(2**20,) * 4), Pooling.none(), RELU)
-    with pytest.raises(Exception, match=r"site/op.*weights \[4,1,1,8\]: the output is too large"):
+    with pytest.raises(Exception, match=r"site/node.*weights \[4,1,1,8\]: the output is too large"):
         session_of(SRMM, DOMAIN_CONV, ["x", "w"], {"w": zeros(4, 1, 1, 8)}, attributes)
 
 
@@ -141,7 +127,7 @@ def test_columns_that_contradict_transposed_weights(plugin_path):
 
 def test_an_order_of_weights_that_is_none(plugin_path):
     attributes = srmm_attributes(None, None, RELU) | {"w_perm": [1, 1]}
-    with pytest.raises(Exception, match=r"site/op.*w_perm: got \[1,1\], wanted \[1,0\] .* or \[0,1\]"):
+    with pytest.raises(Exception, match=r"site/node.*w_perm: got \[1,1\], wanted \[1,0\] .* or \[0,1\]"):
         session_of(SRMM, DOMAIN_GEMM, ["x", "w"], {"w": zeros(4, 4)}, attributes)
 
 
@@ -214,5 +200,5 @@ def test_weights_that_are_fed_work_and_are_checked(plugin_path):
 )
 def test_attributes_that_the_specification_refuses(plugin_path, attribute, value, wanted):
     attributes = srmm_attributes(ConvGeometry(), Pooling.none(), RELU) | {attribute: value}
-    with pytest.raises(Exception, match=rf"site/op.*{wanted}"):
+    with pytest.raises(Exception, match=rf"site/node.*{wanted}"):
         session_of(SRMM, DOMAIN_CONV, ["x", "w"], {"w": zeros(4, 3, 3, 8)}, attributes)

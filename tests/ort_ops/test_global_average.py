@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
-from spl_onnx.errors import PluginError
 from spl_onnx.measure.sessions import create_session, run
-from spl_onnx.plugin import get_library_path
-from spl_onnx.spec.attributes import DOMAIN_CONV, GLOBAL_AVERAGE, VERSION
+from spl_onnx.spec.attributes import DOMAIN_CONV, GLOBAL_AVERAGE
 from spl_onnx.spec.reference import global_average
+from tests.one_node import one_node
 from tests.ort_ops.strategies import EPS
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
@@ -54,22 +51,9 @@ def test_an_image_without_pixels_is_refused() -> None:
         _kernels.global_average(np.ones((1, 0, 2, 3), np.float32))
 
 
-def test_the_node_runs_in_onnx_runtime() -> None:
-    try:
-        get_library_path()
-    except PluginError as error:
-        pytest.skip(str(error))
-    session = create_session(node_model(), threads=2)
+def test_the_node_runs_in_onnx_runtime(plugin_path: str) -> None:
+    session = create_session(one_node(GLOBAL_AVERAGE, DOMAIN_CONV, {}, ["x"]), threads=2)
     x = np.random.default_rng(2).standard_normal((2, 5, 7, 33)).astype(np.float32)
     np.testing.assert_array_equal(run(session, {"x": x})[0], _kernels.global_average(x))
     with pytest.raises(Exception, match=r"\[2,3\], wanted \[N,H,W,C\]"):
         run(session, {"x": np.ones((2, 3), np.float32)})
-
-
-def node_model() -> onnx.ModelProto:
-    """One node without a fallback body, its input of unknown size."""
-    node = helper.make_node(GLOBAL_AVERAGE, ["x"], ["y"], "mean", domain=DOMAIN_CONV)
-    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
-    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, VERSION)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)

@@ -11,19 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from spl_onnx.errors import PluginError
 from spl_onnx.plugin import get_library_path
 from tests.headers import onnxruntime_headers
 
 ABI = Path(__file__).parents[2] / "ort_ops" / "ops" / "ort_abi.h"
-
-
-@pytest.fixture(scope="module")
-def library() -> str:
-    try:
-        return get_library_path()
-    except PluginError as error:
-        pytest.skip(str(error))
 
 
 def tool(name: str, *arguments: str) -> str:
@@ -33,14 +24,14 @@ def tool(name: str, *arguments: str) -> str:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
-def test_exports_exactly_one_symbol(library: str) -> None:
-    symbols = [line.split()[-1] for line in tool("nm", "-D", "--defined-only", library).splitlines()]
+def test_exports_exactly_one_symbol(plugin_path: str) -> None:
+    symbols = [line.split()[-1] for line in tool("nm", "-D", "--defined-only", plugin_path).splitlines()]
     assert [s.split("@")[0] for s in symbols] == ["RegisterCustomOps"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
-def test_links_neither_python_nor_onnxruntime(library: str) -> None:
-    needed = re.findall(r"NEEDED.*\[(.*?)\]", tool("readelf", "-d", library))
+def test_links_neither_python_nor_onnxruntime(plugin_path: str) -> None:
+    needed = re.findall(r"NEEDED.*\[(.*?)\]", tool("readelf", "-d", plugin_path))
     assert needed
     assert not [n for n in needed if re.search("python|onnxruntime|gomp|tbb", n)]
 
@@ -59,7 +50,7 @@ def built_library(name: str) -> str:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
 @pytest.mark.parametrize("name", ["libspl_ops", "_kernels", "libspl_ops_cuda"])
-def test_is_hardened(library: str, name: str) -> None:
+def test_is_hardened(plugin_path: str, name: str) -> None:
     path = built_library(name)
     segments = tool("readelf", "-lW", path)
     assert re.search(r"^\s*GNU_RELRO\s", segments, re.M)
@@ -71,8 +62,8 @@ def test_is_hardened(library: str, name: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads an ELF file")
-def test_calls_are_fortified(library: str) -> None:
-    calls = tool("nm", "-D", "--undefined-only", library)
+def test_calls_are_fortified(plugin_path: str) -> None:
+    calls = tool("nm", "-D", "--undefined-only", plugin_path)
     if "__asan_init" in calls or "__tsan_init" in calls:
         pytest.skip("built with a sanitizer, which looks at the calls itself")
     if "GLIBC_" not in calls:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
-from spl_onnx.errors import PluginError
 from spl_onnx.measure.sessions import create_session, run
-from spl_onnx.plugin import get_library_path
-from spl_onnx.spec.attributes import DOMAIN_CONV, LRN, VERSION, ResponseNorm, lrn_attributes
+from spl_onnx.spec.attributes import DOMAIN_CONV, LRN, ResponseNorm, lrn_attributes
 from spl_onnx.spec.reference import lrn
+from tests.one_node import one_node
 from tests.ort_ops.strategies import EPS, sparse_normal
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
@@ -117,35 +114,20 @@ def test_bad_attributes_are_refused(change: dict[str, float], text: str) -> None
         _kernels.lrn(np.ones((1, 1, 1, 4), np.float32), **{**good, **change})
 
 
-def node_model(**attributes: object) -> onnx.ModelProto:
-    """One LRN node without a fallback body, its input of unknown size."""
-    node = helper.make_node(LRN, ["x"], ["y"], "site/lrn", domain=DOMAIN_CONV, **attributes)
-    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
-    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, VERSION)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
-
-
-@pytest.fixture
-def plugin() -> None:
-    try:
-        get_library_path()
-    except PluginError as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_node_runs_in_onnx_runtime(plugin: None, threads: int) -> None:
-    session = create_session(node_model(**lrn_attributes(ResponseNorm(4, 0.5))), threads=threads)
+def test_the_node_runs_in_onnx_runtime(plugin_path: str, threads: int) -> None:
+    session = create_session(
+        one_node(LRN, DOMAIN_CONV, lrn_attributes(ResponseNorm(4, 0.5)), ["x"]), threads=threads
+    )
     for shape in ((2, 30, 31, 33), (0, 3, 3, 5)):
         x = np.random.default_rng(2).standard_normal(shape).astype(np.float32)
         (got,) = run(session, {"x": x})
         np.testing.assert_array_equal(got, kernel(x, ResponseNorm(4, 0.5)))
 
 
-def test_the_node_refuses_another_rank_and_bad_attributes(plugin: None) -> None:
-    session = create_session(node_model(**lrn_attributes(ResponseNorm(3))))
+def test_the_node_refuses_another_rank_and_bad_attributes(plugin_path: str) -> None:
+    session = create_session(one_node(LRN, DOMAIN_CONV, lrn_attributes(ResponseNorm(3)), ["x"]))
     with pytest.raises(Exception, match=r"\[2,3\], wanted \[N,H,W,C\]"):
         run(session, {"x": np.ones((2, 3), np.float32)})
-    with pytest.raises(Exception, match=r"site/lrn.*size: got 0"):
-        create_session(node_model(**{**lrn_attributes(ResponseNorm(3)), "size": 0}))
+    with pytest.raises(Exception, match=r"site/node.*size: got 0"):
+        create_session(one_node(LRN, DOMAIN_CONV, {**lrn_attributes(ResponseNorm(3)), "size": 0}, ["x"]))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
-from spl_onnx.errors import ModelError, PluginError
+from spl_onnx.errors import ModelError
 from spl_onnx.measure.sessions import create_session, run
-from spl_onnx.plugin import get_library_path
-from spl_onnx.spec.attributes import DOMAIN_CONV, MAX_POOL, VERSION, Pooling, pool_attributes
+from spl_onnx.spec.attributes import DOMAIN_CONV, MAX_POOL, Pooling, pool_attributes
 from spl_onnx.spec.reference import max_pool
+from tests.one_node import one_node
 from tests.ort_ops.strategies import sparse_normal
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
@@ -84,34 +82,17 @@ def test_bad_attributes_are_refused(change: dict[str, list[int]], text: str) -> 
         _kernels.max_pool(np.ones((1, 4, 4, 4), np.float32), **{**pool_attributes(USUAL), **change})
 
 
-def node_model(**attributes: object) -> onnx.ModelProto:
-    """One MaxPool node without a fallback body, its input of unknown size."""
-    node = helper.make_node(MAX_POOL, ["x"], ["y"], "between", domain=DOMAIN_CONV, **attributes)
-    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in "xy"]
-    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, VERSION)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8)
-
-
-@pytest.fixture
-def plugin() -> None:
-    try:
-        get_library_path()
-    except PluginError as error:
-        pytest.skip(str(error))
-
-
 @pytest.mark.parametrize("threads", [1, 2])
-def test_the_node_runs_in_onnx_runtime(plugin: None, threads: int) -> None:
-    session = create_session(node_model(**pool_attributes(USUAL)), threads=threads)
+def test_the_node_runs_in_onnx_runtime(plugin_path: str, threads: int) -> None:
+    session = create_session(one_node(MAX_POOL, DOMAIN_CONV, pool_attributes(USUAL), ["x"]), threads=threads)
     for shape in ((2, 30, 31, 33), (0, 3, 3, 5)):
         x = np.random.default_rng(2).standard_normal(shape).astype(np.float32)
         (got,) = run(session, {"x": x})
         np.testing.assert_array_equal(got, max_pool(x, USUAL))
 
 
-def test_the_node_refuses_what_does_not_fit(plugin: None) -> None:
-    session = create_session(node_model(**pool_attributes(Pooling((3, 3)))))
+def test_the_node_refuses_what_does_not_fit(plugin_path: str) -> None:
+    session = create_session(one_node(MAX_POOL, DOMAIN_CONV, pool_attributes(Pooling((3, 3))), ["x"]))
     for shape, text in (
         ((2, 3), r"\[2,3\], wanted \[N,H,W,C\]"),
         ((1, 1, 9, 1), "larger than the padded image"),
@@ -119,5 +100,7 @@ def test_the_node_refuses_what_does_not_fit(plugin: None) -> None:
     ):
         with pytest.raises(Exception, match=text):
             run(session, {"x": np.ones(shape, np.float32)})
-    with pytest.raises(Exception, match=r"between.*pool_strides"):
-        create_session(node_model(**{**pool_attributes(USUAL), "pool_strides": [0, 1]}))
+    with pytest.raises(Exception, match=r"site/node.*pool_strides"):
+        create_session(
+            one_node(MAX_POOL, DOMAIN_CONV, {**pool_attributes(USUAL), "pool_strides": [0, 1]}, ["x"])
+        )

@@ -14,8 +14,7 @@ from typing import Any
 import onnxruntime as ort
 import pytest
 
-from spl_onnx.errors import PluginError
-from spl_onnx.plugin import CUDA_LIBRARY, get_library_path
+from spl_onnx.plugin import CUDA_LIBRARY
 from tests.datasets import PROJECT
 
 #: Tables of functions that all do nothing, but for the one that makes a status: as many ONNX Runtimes.
@@ -61,28 +60,20 @@ def run_library(script: str, library: str, *arguments: str, **options: Any) -> s
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def library() -> str:
-    try:
-        return get_library_path()
-    except PluginError as error:
-        pytest.skip(str(error))
-
-
-def test_a_second_runtime_is_refused(library: str) -> None:
-    said = run_library(TWO_RUNTIMES, library)
+def test_a_second_runtime_is_refused(plugin_path: str) -> None:
+    said = run_library(TWO_RUNTIMES, plugin_path)
     assert said.startswith("[False, False, True, False] ")
     assert said.count("another ONNX Runtime") == 1
 
 
-def test_cuda_operators_come_from_the_folder_of_the_library_alone(library: str, tmp_path: Path) -> None:
+def test_cuda_operators_come_from_the_folder_of_the_library_alone(plugin_path: str, tmp_path: Path) -> None:
     compiler = shutil.which(os.environ.get("CXX", "g++"))
     if compiler is None:
         pytest.skip("no C++ compiler for a made-up driver")
     own, planted = tmp_path / "own", tmp_path / "planted"
     for folder in (own, planted):
         folder.mkdir()
-    shutil.copy(library, own / "libspl_ops.so")
+    shutil.copy(plugin_path, own / "libspl_ops.so")
     source = planted / "planted.cc"
     source.write_text(
         '#include <cstdio>\n__attribute__((constructor)) static void loaded() { std::puts("planted"); }\n'
@@ -98,7 +89,7 @@ def test_cuda_operators_come_from_the_folder_of_the_library_alone(library: str, 
         assert "planted" not in said
 
 
-def test_threads_register_at_once(library: str) -> None:
+def test_threads_register_at_once(plugin_path: str) -> None:
     failures: list[BaseException] = []
     start = threading.Barrier(8)
 
@@ -107,7 +98,7 @@ def test_threads_register_at_once(library: str) -> None:
             start.wait()
             for _ in range(20):
                 options = ort.SessionOptions()
-                options.register_custom_ops_library(library)
+                options.register_custom_ops_library(plugin_path)
         except BaseException as error:
             failures.append(error)
 

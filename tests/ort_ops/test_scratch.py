@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spl_onnx.errors import PluginError
-from spl_onnx.plugin import get_library_path
 from tests.children import run_code
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
@@ -147,11 +145,7 @@ def srmm_model() -> bytes:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_session_gives_memory_back_to_the_system(tmp_path: Path) -> None:
-    try:
-        library = get_library_path()
-    except PluginError as error:
-        pytest.skip(str(error))
-    done = run_code(RESIDENT, library, folder=tmp_path)
+def test_a_session_gives_memory_back_to_the_system(plugin_path: str, tmp_path: Path) -> None:
+    done = run_code(RESIDENT, plugin_path, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 48 * MEGABYTE  # of the 64 that the image's values took

@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper
 
-from spl_onnx.spec.attributes import (
-    DOMAIN_CONV,
-    DOMAIN_GEMM,
-    GLOBAL_AVERAGE,
-    LRN,
-    MAX_POOL,
-    PREDICT,
-    SRMM,
-    VERSION,
-    Activation,
-    ConvGeometry,
-    Pooling,
-    ResponseNorm,
-    lrn_attributes,
-    pool_attributes,
-    predict_attributes,
-    srmm_attributes,
-)
+from spl_onnx.spec import attributes as spec
+from tests.one_node import Dims, one_node
 
 pytestmark = pytest.mark.skipif(
     tuple(int(part) for part in ort.__version__.split(".")[:2]) < (1, 24),
     reason="before 1.24 ONNX Runtime does not ask the library for shapes",
 )
 
-Dims = Sequence[int | str | None]
 HUGE = (1 << 63) - 1
-WINDOW = Pooling((2, 2), (2, 2))
-GEOMETRY = ConvGeometry(pads=(1, 1, 1, 1))
-RELU = Activation.relu()
+WINDOW = spec.Pooling((2, 2), (2, 2))
+GEOMETRY = spec.ConvGeometry(pads=(1, 1, 1, 1))
+RELU = spec.Activation.relu()
 NOTHING: list[Any] = []
 
 
 def told(library: str, domain: str, op: str, attributes: dict[str, Any], *shapes: Dims) -> list[Any]:
     """Shape of the output of one node, by the shapes of its inputs; empty when its rank is not known."""
-    names = ["X", "W", "B"][: len(shapes)]
-    kind = TensorProto.UINT8 if op == PREDICT else TensorProto.FLOAT
-    graph = helper.make_graph(
-        [helper.make_node(op, names, ["Y"], "node", domain=domain, **attributes)],
-        "g",
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in zip(names, shapes, strict=True)],
-        [helper.make_tensor_value_info("Y", kind, None)],
-    )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(domain, VERSION)]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    names = "XWB"[: len(shapes)]
+    model = one_node(op, domain, attributes, names, dict(zip(names, shapes, strict=True)))
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.register_custom_ops_library(library)
@@ -60,7 +33,7 @@ def told(library: str, domain: str, op: str, attributes: dict[str, Any], *shapes
     return list(session.get_outputs()[0].shape)
 
 
-@pytest.mark.parametrize("op", [SRMM, PREDICT])
+@pytest.mark.parametrize("op", [spec.SRMM, spec.PREDICT])
 @pytest.mark.parametrize(
     ("x", "want"),
     [
@@ -78,15 +51,15 @@ def told(library: str, domain: str, op: str, attributes: dict[str, Any], *shapes
     ],
 )
 def test_images(plugin_path: str, op: str, x: Dims, want: list[Any]) -> None:
-    make = predict_attributes if op == PREDICT else srmm_attributes
-    attributes = make(GEOMETRY, WINDOW) if op == PREDICT else make(GEOMETRY, WINDOW, RELU)
-    assert told(plugin_path, DOMAIN_CONV, op, attributes, x, (8, 3, 3, 3), (8,)) == want
+    make = spec.predict_attributes if op == spec.PREDICT else spec.srmm_attributes
+    attributes = make(GEOMETRY, WINDOW) if op == spec.PREDICT else make(GEOMETRY, WINDOW, RELU)
+    assert told(plugin_path, spec.DOMAIN_CONV, op, attributes, x, (8, 3, 3, 3), (8,)) == want
 
 
 @pytest.mark.parametrize("w", [(8, HUGE, 3, 3), (8, None, 3, 3), (None, 3, 3, 3), (8, 30, 3, 3)])
 def test_weights_without_an_output(plugin_path: str, w: Dims) -> None:
-    attributes = srmm_attributes(GEOMETRY, WINDOW, RELU)
-    assert told(plugin_path, DOMAIN_CONV, SRMM, attributes, (2, 9, 6, 3), w, (8,)) == NOTHING
+    attributes = spec.srmm_attributes(GEOMETRY, WINDOW, RELU)
+    assert told(plugin_path, spec.DOMAIN_CONV, spec.SRMM, attributes, (2, 9, 6, 3), w, (8,)) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -99,8 +72,8 @@ def test_weights_without_an_output(plugin_path: str, w: Dims) -> None:
     ],
 )
 def test_matrices(plugin_path: str, x: Dims, want: list[Any]) -> None:
-    attributes = srmm_attributes(None, None, RELU)
-    assert told(plugin_path, DOMAIN_GEMM, SRMM, attributes, x, (8, 16), (8,)) == want
+    attributes = spec.srmm_attributes(None, None, RELU)
+    assert told(plugin_path, spec.DOMAIN_GEMM, spec.SRMM, attributes, x, (8, 16), (8,)) == want
 
 
 @pytest.mark.parametrize(
@@ -116,6 +89,8 @@ def test_matrices(plugin_path: str, x: Dims, want: list[Any]) -> None:
 def test_auxiliary_operators(
     plugin_path: str, x: Dims, normed: list[Any], pooled: list[Any], mean: list[Any]
 ) -> None:
-    assert told(plugin_path, DOMAIN_CONV, LRN, lrn_attributes(ResponseNorm(3)), x) == normed
-    assert told(plugin_path, DOMAIN_CONV, MAX_POOL, pool_attributes(WINDOW), x) == pooled
-    assert told(plugin_path, DOMAIN_CONV, GLOBAL_AVERAGE, {}, x) == mean
+    assert (
+        told(plugin_path, spec.DOMAIN_CONV, spec.LRN, spec.lrn_attributes(spec.ResponseNorm(3)), x) == normed
+    )
+    assert told(plugin_path, spec.DOMAIN_CONV, spec.MAX_POOL, spec.pool_attributes(WINDOW), x) == pooled
+    assert told(plugin_path, spec.DOMAIN_CONV, spec.GLOBAL_AVERAGE, {}, x) == mean

@@ -11,23 +11,7 @@ from onnx.reference import ReferenceEvaluator
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 
 from spl_onnx.errors import ModelError
-from spl_onnx.spec.attributes import (
-    DOMAIN_CONV,
-    DOMAIN_GEMM,
-    GLOBAL_AVERAGE,
-    LRN,
-    MAX_POOL,
-    PREDICT,
-    SRMM,
-    Activation,
-    ConvGeometry,
-    Pooling,
-    ResponseNorm,
-    lrn_attributes,
-    pool_attributes,
-    predict_attributes,
-    srmm_attributes,
-)
+from spl_onnx.spec import attributes as spec
 from spl_onnx.spec.functions import fallback_functions
 from spl_onnx.spec.reference import conv_srmm, gemm_srmm, global_average, lrn, max_pool
 from tests.spec.cases import ACTIVATIONS, EPS, ConvCase, GemmCase, conv_cases, floats, gemm_cases
@@ -51,7 +35,7 @@ def image_layer(activation: int, ceil: bool = False, **options: bool) -> Layer:
     rng = np.random.default_rng(activation)
     case = ConvCase(
         floats(rng, 2, 11, 13, 6), floats(rng, 4, 3, 3, 3), floats(rng, 4), floats(rng, 2, 6, 10, 4),
-        ConvGeometry((2, 1), (1, 0, 2, 1), (1, 2), 2), Pooling((3, 2), (3, 2), (1, 1, 0, 1), ceil),
+        spec.ConvGeometry((2, 1), (1, 0, 2, 1), (1, 2), 2), spec.Pooling((3, 2), (3, 2), (1, 1, 0, 1), ceil),
         ACTIVATIONS[activation],
     )  # fmt: skip
     return Layer(case, **options)
@@ -118,7 +102,7 @@ def run_auxiliary(node: onnx.NodeProto, x: np.ndarray, opset: int) -> np.ndarray
     """Output of `node`, y, through its fallback body."""
     infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * 4) for name in "xy"]
     graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(DOMAIN_CONV, 1)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(spec.DOMAIN_CONV, 1)]
     functions = [f for f in fallback_functions(opset) if f.name == node.op_type]
     ir_version = 8 if opset < 21 else 10
     model = helper.make_model(graph, opset_imports=opsets, functions=functions, ir_version=ir_version)
@@ -128,25 +112,27 @@ def run_auxiliary(node: onnx.NodeProto, x: np.ndarray, opset: int) -> np.ndarray
 
 @pytest.mark.parametrize("opset", OPSETS)
 def test_every_opset_normalises_in_plain_onnx_runtime(opset):
-    norm = ResponseNorm(3, 0.5, 0.75, 2.0)
+    norm = spec.ResponseNorm(3, 0.5, 0.75, 2.0)
     x = floats(np.random.default_rng(0), 2, 4, 3, 5)
-    node = helper.make_node(LRN, ["x"], ["y"], domain=DOMAIN_CONV, **lrn_attributes(norm))
+    node = helper.make_node(spec.LRN, ["x"], ["y"], domain=spec.DOMAIN_CONV, **spec.lrn_attributes(norm))
     # Squares, sums and powers of a window of 3 in another order: far below 32 roundings.
     np.testing.assert_allclose(run_auxiliary(node, x, opset), lrn(x, norm), rtol=32 * EPS)
 
 
 @pytest.mark.parametrize("opset", OPSETS)
 def test_every_opset_pools_in_plain_onnx_runtime(opset):
-    pooling = Pooling((3, 2), (2, 1), (1, 0, 1, 1), opset >= 10)
+    pooling = spec.Pooling((3, 2), (2, 1), (1, 0, 1, 1), opset >= 10)
     x = floats(np.random.default_rng(0), 2, 6, 5, 3)
-    node = helper.make_node(MAX_POOL, ["x"], ["y"], domain=DOMAIN_CONV, **pool_attributes(pooling))
+    node = helper.make_node(
+        spec.MAX_POOL, ["x"], ["y"], domain=spec.DOMAIN_CONV, **spec.pool_attributes(pooling)
+    )
     np.testing.assert_array_equal(run_auxiliary(node, x, opset), max_pool(x, pooling))
 
 
 @pytest.mark.parametrize("opset", OPSETS)
 def test_every_opset_averages_in_plain_onnx_runtime(opset):
     x = np.abs(floats(np.random.default_rng(0), 2, 6, 5, 3))
-    node = helper.make_node(GLOBAL_AVERAGE, ["x"], ["y"], domain=DOMAIN_CONV)
+    node = helper.make_node(spec.GLOBAL_AVERAGE, ["x"], ["y"], domain=spec.DOMAIN_CONV)
     # 30 positive terms and a division, each rounded once.
     np.testing.assert_allclose(run_auxiliary(node, x, opset), global_average(x), rtol=32 * EPS)
 
@@ -167,20 +153,22 @@ def test_no_function_is_called_like_an_onnx_operator():
 
 def test_functions_declare_the_operators():
     functions = {(f.domain, f.name): f for f in fallback_functions(17)}
-    pool = functions.pop((DOMAIN_CONV, MAX_POOL))
-    assert (set(pool.attribute), list(pool.input)) == (set(pool_attributes(Pooling())), ["X"])
-    mean = functions.pop((DOMAIN_CONV, GLOBAL_AVERAGE))
+    pool = functions.pop((spec.DOMAIN_CONV, spec.MAX_POOL))
+    assert (set(pool.attribute), list(pool.input)) == (set(spec.pool_attributes(spec.Pooling())), ["X"])
+    mean = functions.pop((spec.DOMAIN_CONV, spec.GLOBAL_AVERAGE))
     assert (list(mean.attribute), list(mean.input)) == ([], ["X"])
-    norm = functions.pop((DOMAIN_CONV, LRN))
-    assert (set(norm.attribute), list(norm.input)) == (set(lrn_attributes(ResponseNorm(1))), ["X"])
-    assert set(functions) == {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in (PREDICT, SRMM)}
+    norm = functions.pop((spec.DOMAIN_CONV, spec.LRN))
+    assert (set(norm.attribute), list(norm.input)) == (set(spec.lrn_attributes(spec.ResponseNorm(1))), ["X"])
+    assert set(functions) == {
+        (d, n) for d in (spec.DOMAIN_CONV, spec.DOMAIN_GEMM) for n in (spec.PREDICT, spec.SRMM)
+    }
     for (domain, name), function in functions.items():
-        geometry = ConvGeometry() if domain == DOMAIN_CONV else None
-        if name == PREDICT:
-            attributes, inputs = predict_attributes(geometry), ["X", "Wp", "Bp", "Wscale", "Xscale", "R"]
+        geometry = spec.ConvGeometry() if domain == spec.DOMAIN_CONV else None
+        if name == spec.PREDICT:
+            attributes, inputs = spec.predict_attributes(geometry), ["X", "Wp", "Bp", "Wscale", "Xscale", "R"]
         else:
             attributes, inputs = (
-                srmm_attributes(geometry, None, Activation.none()),
+                spec.srmm_attributes(geometry, None, spec.Activation.none()),
                 ["X", "W", "B", "S", "R", "Bs"],
             )
         assert list(function.attribute) == list(attributes)
@@ -195,26 +183,26 @@ def test_opsets_that_are_too_old_are_refused(opset):
 
 
 def site_nodes(
-    number: int, geometry: ConvGeometry, pooling: Pooling, source: str, target: str
+    number: int, geometry: spec.ConvGeometry, pooling: spec.Pooling, source: str, target: str
 ) -> list[onnx.NodeProto]:
     """One image site with its Transposes, as a rewriter leaves it between NCHW neighbours."""
-    n, relu = str(number), Activation.relu()
-    image = {"domain": DOMAIN_CONV}
+    n, relu = str(number), spec.Activation.relu()
+    image = {"domain": spec.DOMAIN_CONV}
     return [
         helper.make_node("Transpose", [source], ["x" + n], perm=(0, 2, 3, 1)),
         helper.make_node(
-            PREDICT,
+            spec.PREDICT,
             ["x" + n, "w", "b", "", "", "r"],
             ["s" + n],
             **image,
-            **predict_attributes(geometry, pooling),
+            **spec.predict_attributes(geometry, pooling),
         ),
         helper.make_node(
-            SRMM,
+            spec.SRMM,
             ["x" + n, "w", "b", "s" + n, "r", ""],
             ["y" + n],
             **image,
-            **srmm_attributes(geometry, pooling, relu),
+            **spec.srmm_attributes(geometry, pooling, relu),
         ),
         helper.make_node("Transpose", ["y" + n], [target], perm=(0, 3, 1, 2)),
     ]
@@ -233,15 +221,15 @@ def optimised_ops(model: onnx.ModelProto, folder) -> list[onnx.NodeProto]:
 @pytest.mark.parametrize("opset", [9, 11, 17])
 def test_optimiser_restores_the_dense_network(opset, tmp_path):
     rng = np.random.default_rng(0)
-    geometry, pooling = ConvGeometry(pads=(1, 1, 1, 1)), Pooling((2, 2), (2, 2))
+    geometry, pooling = spec.ConvGeometry(pads=(1, 1, 1, 1)), spec.Pooling((2, 2), (2, 2))
     nodes = site_nodes(1, geometry, pooling, "x", "h") + site_nodes(2, geometry, pooling, "h", "i")
     nodes += [
         helper.make_node("GlobalAveragePool", ["i"], ["pooled"]),
         helper.make_node("Flatten", ["pooled"], ["rows"]),
-        helper.make_node(PREDICT, ["rows", "v", "c", "", "", "q"], ["s"], domain=DOMAIN_GEMM),
+        helper.make_node(spec.PREDICT, ["rows", "v", "c", "", "", "q"], ["s"], domain=spec.DOMAIN_GEMM),
         helper.make_node(
-            SRMM, ["rows", "v", "c", "s", "q", ""], ["y"], domain=DOMAIN_GEMM,
-            **srmm_attributes(None, None, Activation.relu()),
+            spec.SRMM, ["rows", "v", "c", "s", "q", ""], ["y"], domain=spec.DOMAIN_GEMM,
+            **spec.srmm_attributes(None, None, spec.Activation.relu()),
         ),
     ]  # fmt: skip
     weights = {
@@ -255,14 +243,16 @@ def test_optimiser_restores_the_dense_network(opset, tmp_path):
     )  # fmt: skip
     opsets = [
         helper.make_opsetid("", opset),
-        helper.make_opsetid(DOMAIN_CONV, 1),
-        helper.make_opsetid(DOMAIN_GEMM, 1),
+        helper.make_opsetid(spec.DOMAIN_CONV, 1),
+        helper.make_opsetid(spec.DOMAIN_GEMM, 1),
     ]
     model = helper.make_model(graph, opset_imports=opsets, functions=fallback_functions(opset), ir_version=8)
 
     left = optimised_ops(model, tmp_path)
     types = [node.op_type for node in left]
-    assert not {PREDICT, SRMM, "Transpose", "Add", "Cast", "Constant", "LeakyRelu", "Neg"} & set(types)
+    assert not {spec.PREDICT, spec.SRMM, "Transpose", "Add", "Cast", "Constant", "LeakyRelu", "Neg"} & set(
+        types
+    )
     convolutions = [node for node in left if node.op_type in ("Conv", "FusedConv")]
     assert len(convolutions) == 2
     for node in convolutions:

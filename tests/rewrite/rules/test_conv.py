@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from onnx import numpy_helper
 
-from spl_onnx.errors import UsageError
-from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.rewrite.rules.conv import Conv
 from tests.rewrite.builders import Net, assert_same, images, only, ops, reason, rewritten
+from tests.rewrite.rules.exact_rules import (
+    INEXACT,
+    check_a_plan_is_applied_again,
+    check_a_plan_that_predicts_is_refused,
+)
 from tests.rewrite.rules.matches import node_of, scope_of
 
 
@@ -101,28 +103,12 @@ def test_inside_if():
 
 
 def test_a_plan_is_applied_again():
-    model = net(norm=True).model("y")
-    first = rewritten(model)
-    second = rewrite_model(model, RewriteOptions(), plan=first.plan)
-    assert second.model.SerializeToString(deterministic=True) == first.model.SerializeToString(
-        deterministic=True
-    )
+    check_a_plan_is_applied_again(net(norm=True).model("y"))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"choice": "predict", "settings": {"predictor": "int8"}},
-        {"choice": "truncate", "settings": {"floor": 0.5}},
-    ],
-)
+@pytest.mark.parametrize("change", INEXACT)
 def test_a_plan_that_predicts_it_is_refused(change):
-    model = net().model("y")
-    plan = rewritten(model).plan
-    for name, value in change.items():
-        setattr(plan.sites[0], name, value)
-    with pytest.raises(UsageError, match="site 'c': rule conv predicts nothing"):
-        rewrite_model(model, RewriteOptions(), plan=plan)
+    check_a_plan_that_predicts_is_refused(net().model("y"), change, "c", "conv")
 
 
 @pytest.mark.parametrize("reader", ["Relu", "Clip"])

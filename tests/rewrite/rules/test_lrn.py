@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from onnx import TensorProto
 
-from spl_onnx.errors import UsageError
-from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.spec.attributes import LRN
 from tests.rewrite.builders import Net, assert_same, images, only, ops, reason, rewritten
+from tests.rewrite.rules.exact_rules import (
+    INEXACT,
+    check_a_plan_is_applied_again,
+    check_a_plan_that_predicts_is_refused,
+)
 
 
 def net(**attributes) -> Net:
@@ -75,28 +77,12 @@ def test_prediction_of_other_sites_leaves_it_exact():
 
 
 def test_a_plan_is_applied_again():
-    model = between_sites().model("y")
-    first = rewritten(model)
-    second = rewrite_model(model, RewriteOptions(), plan=first.plan)
-    assert second.model.SerializeToString(deterministic=True) == first.model.SerializeToString(
-        deterministic=True
-    )
+    check_a_plan_is_applied_again(between_sites().model("y"))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"choice": "predict", "settings": {"predictor": "int8"}},
-        {"choice": "truncate", "settings": {"floor": 0.5}},
-    ],
-)
+@pytest.mark.parametrize("change", INEXACT)
 def test_a_plan_that_predicts_it_is_refused(change):
-    model = net().model("y")
-    plan = rewritten(model).plan
-    for name, value in change.items():
-        setattr(plan.sites[0], name, value)
-    with pytest.raises(UsageError, match="site 'y': rule lrn predicts nothing"):
-        rewrite_model(model, RewriteOptions(), plan=plan)
+    check_a_plan_that_predicts_is_refused(net().model("y"), change, "y", "lrn")
 
 
 def test_inside_if():
