@@ -28,11 +28,14 @@ from spl_onnx.measure.machine import cpu_name, versions
 from spl_onnx.measure.metrics import decisions
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
-from spl_onnx.pipeline import measured_rewrite, rewrite_by_time
+from spl_onnx.pipeline import measured_rewrite
 from spl_onnx.report.build import write_json
 from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.rewrite.rewriter import RewriteResult
+from spl_onnx.rewrite.result import RewriteResult
+from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.search.time.by_time import choose_by_time
 from spl_onnx.search.time.stopwatch import gain
+from spl_onnx.steps import carry_out_found
 
 #: Choices for a site; "point" takes part where the images have labels.
 MODES = {"lossless": "dense,lossless", "int8": "dense,lossless,predict", "point": "dense,lossless,predict"}
@@ -67,7 +70,9 @@ def rewrite(
         search_seconds=args.search_seconds,
         no_verify=True,
     )
-    return rewrite_by_time(read_model(model), options, feeds(model, images, args.batch))
+    original, weights = read_model(model), SiteWeights()
+    choice = choose_by_time(original, options, feeds(model, images, args.batch), weights=weights)
+    return carry_out_found(original, choice.plan, choice.summary.as_json(), options, weights)
 
 
 def rewrite_for_a_point(

@@ -34,10 +34,10 @@ from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import SCHEMES, RewriteOptions
 from spl_onnx.report.build import write_json
 from spl_onnx.rewrite.model_io import LoadedModel, read_model, save_model
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.budget.search import BudgetSearch
 from spl_onnx.search.budget.tries import tries
+from spl_onnx.steps import rewrite_model
 
 #: Labelled networks; the classes of the others mean nothing or there are none.
 NAMES = tuple(name for name, source in NETWORKS.items() if source.labels is not None)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from spl_onnx.rewrite.rewriter import RewriteResult
+    from spl_onnx.rewrite.result import RewriteResult
 
 del _rewrite_package
 
@@ -60,7 +60,7 @@ def rewrite(model: onnx.ModelProto | str | Path, data: object = None, **options:
 
 def __getattr__(name: str) -> Any:
     if name == "RewriteResult":
-        from spl_onnx.rewrite.rewriter import RewriteResult
+        from spl_onnx.rewrite.result import RewriteResult
 
         return RewriteResult
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

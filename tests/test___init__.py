@@ -37,7 +37,7 @@ def test_type_checkers_may_use_the_annotations():
 
 def test_rewrite_stays_a_function_whatever_is_imported():
     """The function shares its name with a subpackage; an import of the subpackage must not hide it."""
-    modules = "spl_onnx.rewrite.rewriter, spl_onnx.rewrite, spl_onnx.rewrite.rules.registry"
+    modules = "spl_onnx.steps, spl_onnx.rewrite, spl_onnx.rewrite.rules.registry"
     assert python(f"import spl_onnx, {modules}; print(spl_onnx.rewrite.__name__)") == "rewrite"
     program = (
         "from spl_onnx.rewrite.model_io import load_model; import spl_onnx; print(callable(spl_onnx.rewrite))"

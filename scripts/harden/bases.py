@@ -12,7 +12,7 @@ import onnx
 
 from models.generators.builder import GraphBuilder
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 
 PROJECT = Path(__file__).resolve().parents[2]
 #: Ends the name of a base that was rewritten, so that it holds our operators.

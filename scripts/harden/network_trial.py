@@ -16,7 +16,7 @@ from scripts.harden.networks import SeededChoices, finished, grow, inputs_of
 from scripts.harden.operators_inside import operator_problem
 from scripts.harden.sensitivity import expected, plain_session
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 
 Array = NDArray[Any]
 THREADS = (1, 2, 4)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spl_onnx.measure.rewritten import Measured
     from spl_onnx.options import RewriteOptions
     from spl_onnx.report.entries import SiteEntry
-    from spl_onnx.rewrite.rewriter import RewriteResult
+    from spl_onnx.rewrite.plan import Plan
 
 #: Position of S among the inputs of SRMM.
 _SELECTION = 3
@@ -39,21 +39,25 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import sites_table
     from spl_onnx.report.summary import summarise
+    from spl_onnx.rewrite.apply import apply
     from spl_onnx.rewrite.local_functions import describe_unseen
     from spl_onnx.rewrite.model_io import check_unprotected, read_model
-    from spl_onnx.rewrite.rewriter import rewrite_model
+    from spl_onnx.rewrite.planner import plan_sites
     from spl_onnx.rewrite.rules.registry import ANCHORS
+    from spl_onnx.rewrite.site_weights import SiteWeights
+    from spl_onnx.rewrite.validity import require_rewritable
 
     terminal = Terminal(args.quiet or is_stdout(args.json))
     original = read_model(args.model)
     if args.json:
         check_unprotected(args.json, original.files, "--json")
-    options = _options(args)
-    result = rewrite_model(original, options)
-    _keep_ties(result.model)
+    options, weights = _options(args), SiteWeights()
+    require_rewritable(original)
+    applied = apply(original.model, plan_sites(original.model, options, weights), weights)
+    _keep_ties(applied.model)
     with terminal.progress("measuring", None) as progress:
-        measured = measure(original.model, result.model, options, data_options(args), progress)
-    sites = site_entries(result, measured)
+        measured = measure(original.model, applied.model, options, data_options(args), progress)
+    sites = site_entries(applied.plan, measured)
     summary = summarise(original.model)
     terminal.line(f"{args.model}: {summary.signature}; {summary.nodes} nodes, {_work_text(measured)}")
     terminal.table(sites_table(sites))
@@ -70,9 +74,7 @@ def _options(args: argparse.Namespace) -> RewriteOptions:
     from spl_onnx.options import RewriteOptions
 
     exact: dict[str, Any] = {"lossless": True} if args.data is None else {"predictor": "pruned", "keep": 1.0}
-    return RewriteOptions(
-        rules="all", no_verify=True, data=args.data, input_shape=dict(args.input_shape), **exact
-    )
+    return RewriteOptions(rules="all", data=args.data, input_shape=dict(args.input_shape), **exact)
 
 
 def _keep_ties(model: onnx.ModelProto) -> None:
@@ -93,14 +95,14 @@ def _keep_ties(model: onnx.ModelProto) -> None:
                     attribute.s = b"select"
 
 
-def site_entries(result: RewriteResult, measured: Measured) -> list[SiteEntry]:
+def site_entries(plan: Plan, measured: Measured) -> list[SiteEntry]:
     """The sites for report and table; a site that can be converted has the choice "convertible"."""
     from dataclasses import replace
 
     from spl_onnx.measure.rewritten import note_densities
     from spl_onnx.report.build import site_entry
 
-    note_densities(result.plan, measured)
+    note_densities(plan, measured)
     return [
         replace(
             site_entry(site, measured.work),
@@ -109,7 +111,7 @@ def site_entries(result: RewriteResult, measured: Measured) -> list[SiteEntry]:
             reason=site.reason.rpartition("; ")[0] if site.is_rewritten else site.reason,
             settings={},
         )
-        for site in result.plan.sites
+        for site in plan.sites
     ]
 
 

@@ -21,7 +21,7 @@ from spl_onnx.options import OBJECTIVES, PREDICTORS, SCHEMES, RewriteOptions
 if TYPE_CHECKING:
     from spl_onnx.report.console import Terminal
     from spl_onnx.rewrite.model_io import LoadedModel
-    from spl_onnx.rewrite.rewriter import RewriteResult
+    from spl_onnx.rewrite.result import RewriteResult
 
 HELP = "rewrite a model so that only outputs that matter are computed"
 

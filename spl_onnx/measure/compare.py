@@ -8,7 +8,7 @@ import numpy as np
 
 from spl_onnx.arrays import Array
 from spl_onnx.data.reader import Reader
-from spl_onnx.errors import DataError
+from spl_onnx.errors import DataError, VerificationError
 from spl_onnx.measure.accuracy import Network, batches, check_labels, first_output, is_classes
 from spl_onnx.measure.confidence import Confidence, Values
 from spl_onnx.measure.metrics import TABLE, Metric, agreement, check_metric, top_k
@@ -54,6 +54,22 @@ class Comparison:
     def is_within(self, max_drop: float) -> bool:
         """Whether the drop is at most a limit; NaN is not."""
         return self.drop <= max_drop + ROUNDING
+
+
+def check_drop(comparison: Comparison, max_drop: float) -> None:
+    """Refuse a loss above the limit.
+
+    Raises:
+        VerificationError: it is; NaN counts as above.
+    """
+    if comparison.is_within(max_drop):
+        return
+    before = "the original" if comparison.before is None else f"{comparison.before:.4g}"
+    raise VerificationError(
+        f"accuracy: {comparison.metric} on {comparison.images} samples went from {before} to "
+        f"{comparison.after:.4g}, a drop of {comparison.drop:.4g}, wanted at most {max_drop:g} (--max-drop); "
+        "nothing was written; convert fewer sites (--rules, --skip-rules), or use --lossless"
+    )
 
 
 def choose_metric(name: str, labels: Array | None, outputs: Array) -> Metric:

@@ -10,6 +10,7 @@ from spl_onnx.files import write_text
 from spl_onnx.measure.compare import Comparison
 from spl_onnx.measure.flops import ModelWork, Reduction
 from spl_onnx.measure.machine import machine, versions
+from spl_onnx.measure.rewritten import Measured
 from spl_onnx.options import RewriteOptions
 from spl_onnx.report.entries import (
     AccuracyEntry,
@@ -21,7 +22,10 @@ from spl_onnx.report.entries import (
     SiteEntry,
 )
 from spl_onnx.report.plain import as_json
+from spl_onnx.report.summary import summarise
+from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.result import RewriteResult
 
 _FILES = ("data", "plan", "plan_out", "json", "html", "dry_run")
 
@@ -125,6 +129,34 @@ def build_report(
     )
     report: dict[str, Any] = as_json(made)
     return report
+
+
+def rewrite_report(
+    original: LoadedModel, result: RewriteResult, measured: Measured, options: RewriteOptions
+) -> dict[str, Any]:
+    """All that is told of a rewrite: what was measured, and what its steps say themselves.
+
+    Args:
+        original: the model.
+        result: what was made of it; its own report is part of this one.
+        measured: what is known of that.
+        options: what was wanted.
+    """
+    return {
+        "input": None if original.path is None else str(original.path),
+        **build_report(
+            result.plan,
+            summarise(original.model),
+            summarise(result.model),
+            measured.work,
+            measured.reduction,
+            measured.comparison,
+            densities_measured=measured.counting is not None,
+            max_drop=options.max_drop,
+        ),
+        **result.report,
+        "settings": settings_entry(options),
+    }
 
 
 def settings_entry(options: RewriteOptions) -> dict[str, object]:

@@ -14,7 +14,14 @@ from spl_onnx.errors import ModelError, SplError
 #: Begins the message; whoever looks for gaps looks for it.
 UNFORESEEN = "unexpected"
 
+#: The stage of all that finds and edits sites.
+REWRITING = "rewriting the model"
+
 _NOT_OF_MODELS = (SplError, MemoryError, AssertionError, NameError, ImportError)
+
+
+class UnforeseenError(ModelError):
+    """What nobody thought of; its cause is what was raised."""
 
 
 @contextmanager
@@ -25,7 +32,7 @@ def model_boundary(stage: str) -> Iterator[None]:
         stage: What is done to the model, for the message.
 
     Raises:
-        ModelError: Something was raised that is no error of this program's own kinds.
+        UnforeseenError: Something was raised that is no error of this program's own kinds.
     """
     try:
         yield
@@ -33,7 +40,7 @@ def model_boundary(stage: str) -> Iterator[None]:
         raise
     except Exception as error:
         text = str(error) or "no message"
-        raise ModelError(
+        raise UnforeseenError(
             f"{UNFORESEEN} {type(error).__name__} while {stage}: {text}; "
             "the model may be damaged: check it with onnx.checker, and please report it"
         ) from error

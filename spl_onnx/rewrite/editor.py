@@ -2,67 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import numpy as np
 import onnx
 import onnx_graphsurgeon as gs
 
-from spl_onnx.errors import UsageError
-from spl_onnx.options import Choice, RewriteOptions
-from spl_onnx.predictors.site_settings import NOTHING_SET
 from spl_onnx.rewrite.candidates import Candidate
 from spl_onnx.rewrite.concat import join_pooled
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.finish import finish_model
 from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
-from spl_onnx.rewrite.plan import SitePlan
-from spl_onnx.rewrite.predict import check_settings, default_settings
+from spl_onnx.rewrite.planner import refusing
 from spl_onnx.rewrite.roundtrip import export_model
-from spl_onnx.rewrite.rules.base import LayerRule
-from spl_onnx.rewrite.site import Match, Refused, Site, unforeseen
+from spl_onnx.rewrite.site import Match
 from spl_onnx.rewrite.site_maker import MadeSite, make_site
+from spl_onnx.rewrite.site_weights import SiteWeights
 
 
 class Editor:
-    """Chooses settings for accepted candidates and replaces their nodes.
+    """Replaces the nodes of chosen candidates. It serves one edit.
 
     Args:
         context: The model under edit.
-        options: What the user asked for.
+        weights: Of its sites.
     """
 
-    def __init__(self, context: ModelContext, options: RewriteOptions) -> None:
+    def __init__(self, context: ModelContext, weights: SiteWeights) -> None:
         self._context = context
-        self._options = options
+        self._weights = weights
         self.notes: list[str] = []
         self._made: list[gs.Node] = []
         self._loose: set[str] = set()
         self._loose_nodes: list[tuple[Scope, gs.Node]] = []
-
-    def choose(self, candidates: list[Candidate], fixed: bool) -> None:
-        """Complete the entries of accepted candidates.
-
-        Args:
-            candidates: All candidates.
-            fixed: Choice and settings come from a plan; else the options say them.
-        """
-        for candidate in candidates:
-            if candidate.match is None or candidate.rule is None:
-                continue
-            entry, predicts = candidate.entry, candidate.rule.predicts
-            if fixed:
-                entry.validate()
-            else:
-                settings = default_settings(self._options) if predicts else NOTHING_SET
-                choice = Choice.PREDICT if predicts and not self._options.lossless else Choice.LOSSLESS
-                entry.become(choice, settings, f"{entry.reason}; {settings.describe()}")
-            if not predicts:
-                _check_unpredicted(entry, {"shift"} if isinstance(candidate.rule, LayerRule) else set())
-            if isinstance(candidate.rule, LayerRule):
-                with _refusing(candidate):
-                    _check_layer(entry, candidate.rule.rewrite(candidate.match))
 
     def rewrite(self, candidates: list[Candidate]) -> onnx.ModelProto:
         """The model with all chosen sites replaced."""
@@ -89,8 +58,9 @@ class Editor:
         for candidate in candidates:
             if candidate.rule is None or candidate.match is None or not candidate.entry.is_rewritten:
                 continue
-            with _refusing(candidate):
-                made.append((candidate.match, make_site(candidate.rule, candidate.match, candidate.entry)))
+            with refusing(candidate):
+                new = make_site(candidate.rule, candidate.match, candidate.entry, self._weights)
+                made.append((candidate.match, new))
         return made
 
     def _replace(self, match: Match, made: MadeSite) -> gs.Tensor:
@@ -137,43 +107,3 @@ class Editor:
         for scope, node in self._loose_nodes:
             if node.outputs and not node.outputs[0].outputs and not scope.is_output(node.outputs[0]):
                 scope.graph.nodes[:] = [other for other in scope.graph.nodes if other is not node]
-
-
-def _check_layer(entry: SitePlan, site: Site) -> None:
-    """Note the work of a layer, and whether its settings fit.
-
-    Raises:
-        Refused: They do not.
-    """
-    entry.macs_per_output = int(np.prod(site.w.shape[1:]))
-    if entry.is_rewritten:
-        check_settings(site, entry.settings)
-
-
-@contextmanager
-def _refusing(candidate: Candidate) -> Iterator[None]:
-    """Leave a site dense where it turns out that it cannot be made: the others can."""
-    entry = candidate.entry
-    try:
-        yield
-    except Refused as refusal:
-        entry.become(Choice.DENSE, reason=str(refusal))
-    except (UsageError, MemoryError):
-        raise
-    except Exception as error:
-        entry.become(Choice.DENSE, reason=unforeseen(candidate.match, error))
-
-
-def _check_unpredicted(entry: SitePlan, known: set[str]) -> None:
-    """Refuse a prediction, and settings other than the known ones, where a rule predicts nothing.
-
-    Raises:
-        UsageError: There is one.
-    """
-    others = sorted(set(entry.settings.names) - known)
-    if entry.choice == Choice.PREDICT or others:
-        raise UsageError(
-            f"plan, site '{entry.site}': rule {entry.rule} predicts nothing, got choice {entry.choice} and "
-            f"settings {', '.join(others) or 'none'}; wanted lossless or dense, with no settings but "
-            f"{', '.join(sorted(known)) or 'none'}"
-        )

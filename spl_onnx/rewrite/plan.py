@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,9 @@ from spl_onnx.errors import UsageError
 from spl_onnx.files import read_file
 from spl_onnx.options import Choice
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
+
+#: Site and rule, which name an entry of a plan.
+Key = tuple[str, str]
 
 PLAN_VERSION = 1
 #: Fields of a site that hold text; the others are numbers, or nothing where they were not measured.
@@ -165,6 +169,25 @@ class Plan:
                 f"--plan {path}: cannot be read ({error}); wanted a file of --plan-out"
             ) from error
         return cls.from_json(text, str(path))
+
+
+def lossless_plan(plan: Plan) -> Plan:
+    """The same sites, exact."""
+    made = Plan([copy.copy(entry) for entry in plan.sites])
+    for entry in made.sites:
+        if entry.is_rewritten:
+            entry.become(Choice.LOSSLESS)
+    return made
+
+
+def leave_dense(plan: Plan, refused: dict[Key, str]) -> Plan:
+    """A copy of `plan` without the refused sites; each says why."""
+    made = Plan([copy.copy(entry) for entry in plan.sites])
+    for entry in made.sites:
+        reason = refused.get((entry.site, entry.rule))
+        if reason is not None:
+            entry.become(Choice.DENSE, reason=f"failed verification: {reason}")
+    return made
 
 
 def _choice(value: object, where: str) -> Choice:

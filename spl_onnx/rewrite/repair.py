@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import copy
 import time
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import replace
 
 from spl_onnx.errors import UsageError, VerificationError
-from spl_onnx.options import Choice, RewriteOptions
-from spl_onnx.rewrite.apply import Applied, Decided, apply, carry_out
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.apply import Applied, apply
+from spl_onnx.rewrite.boundary import REWRITING, UnforeseenError, model_boundary
 from spl_onnx.rewrite.finish import require_fallback
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.plan import Key, Plan, SitePlan, leave_dense
 from spl_onnx.rewrite.process.child import one_line
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.rewrite.verification.original import Original
-from spl_onnx.rewrite.verification.sites import Key, WrongSites
+from spl_onnx.rewrite.verification.sites import WrongSites
 from spl_onnx.rewrite.verify import verify, verify_exact
 
 #: Rewritten models that are checked in the search for failing sites. One failing site of 60 takes 13, six of
@@ -25,62 +26,44 @@ MOST_ATTEMPTS = 64
 MOST_SECONDS = 900.0
 
 
-@dataclass(frozen=True)
-class Checked:
-    """A rewrite that passed its checks.
-
-    Attributes:
-        applied: What was carried out; sites that failed are dense in its plan.
-        report: Of `verify`.
-        refused: Why a site failed, by site and rule.
-    """
-
-    applied: Applied
-    report: dict[str, Any]
-    refused: dict[Key, str] = field(default_factory=dict)
-
-    @property
-    def notes(self) -> list[str]:
-        """What the user should know about the checks."""
-        return [*_refusals(self.refused), *self.report.get("notes", [])]
-
-
-def checked(loaded: LoadedModel, options: RewriteOptions, decided: Decided) -> Checked:
-    """Carry a plan out and check what comes of it; sites that fail the checks are left dense.
+@model_boundary(REWRITING)
+def apply_checked(
+    loaded: LoadedModel, plan: Plan, options: RewriteOptions, weights: SiteWeights | None = None
+) -> Applied:
+    """Apply a plan and check what comes of it; sites that fail the checks are left dense.
 
     Args:
         loaded: The model.
-        options: What the user asked for.
-        decided: What becomes of its sites.
+        plan: What becomes of its sites. Not changed.
+        options: Input shapes and seed of the checks.
+        weights: Of the sites of the model, where it is planned or rewritten more than once.
 
     Raises:
         VerificationError: The original does not run.
-        UsageError: No input can be made up.
+        UsageError: No input can be made up, or a site of `plan` is unknown or refused.
         ModelError: The model as a whole cannot be rewritten.
     """
-    if not any(entry.is_rewritten for entry in decided.plan.sites):
-        applied = carry_out(decided)
-        return Checked(applied, verify(loaded, applied.model, options, applied.plan))
+    weights = weights or SiteWeights()
+    if not any(entry.is_rewritten for entry in plan.sites):
+        applied = apply(loaded.model, plan, weights)
+        return replace(applied, verification=verify(loaded, applied.model, options, applied.plan))
     require_fallback(loaded.model)
-    with Original(loaded, options) as original:
+    with Original(loaded, options, weights) as original:
         try:
-            verify_exact(original, decided.plan)
-            applied = carry_out(decided)
-            return Checked(applied, verify(loaded, applied.model, options, applied.plan, original))
+            return _checked(original, plan)
         except (UsageError, MemoryError):
             raise
         except Exception as error:
-            return _Repair(original, decided.plan).rest(_failure(error))
+            return _Repair(original, plan).rest(_failure(error))
 
 
-def leave_dense(plan: Plan, refused: dict[Key, str]) -> Plan:
-    """A copy of `plan` without the refused sites; each says why."""
-    made = Plan([copy.copy(entry) for entry in plan.sites])
-    for entry in made.sites:
-        reason = refused.get((entry.site, entry.rule))
-        if reason is not None:
-            entry.become(Choice.DENSE, reason=f"failed verification: {reason}")
-    return made
+def _checked(original: Original, plan: Plan) -> Applied:
+    """A plan applied as it is, and checked."""
+    loaded = original.loaded
+    verify_exact(original, plan)
+    applied = apply(loaded.model, plan, original.weights)
+    report = verify(loaded, applied.model, original.options, applied.plan, original)
+    return replace(applied, verification=report)
 
 
 class _Repair:
@@ -96,18 +79,17 @@ class _Repair:
         self._refused: dict[Key, str] = {}
         self._attempts = 0
         self._end = time.monotonic() + MOST_SECONDS
-        self._best: Checked | None = None
+        self._best: Applied | None = None
 
-    def rest(self, error: VerificationError) -> Checked:
+    def rest(self, error: VerificationError) -> Applied:
         """The plan without what fails, after all its sites together failed with `error`."""
         self._divide([entry for entry in self._plan.sites if entry.is_rewritten], error)
         plan = leave_dense(self._plan, self._refused)
         loaded, options = self._original.loaded, self._original.options
         if self._best is None:
-            applied = Applied(loaded.model, plan, [])
-            return Checked(applied, verify(loaded, loaded.model, options, plan), self._refused)
-        applied = Applied(self._best.applied.model, plan, self._best.applied.notes)
-        return Checked(applied, self._best.report, self._refused)
+            report = verify(loaded, loaded.model, options, plan)
+            return Applied(loaded.model, plan, verification=report, refused=self._refused)
+        return replace(self._best, plan=plan, refused=self._refused)
 
     def _add(self, group: list[SitePlan]) -> None:
         """Keep those of `group` that pass beside the kept ones."""
@@ -145,16 +127,12 @@ class _Repair:
         self._attempts += 1
         wanted = {(entry.site, entry.rule) for entry in sites}
         plan = Plan([copy.copy(e) for e in self._plan.sites if (e.site, e.rule) in wanted])
-        loaded, options = self._original.loaded, self._original.options
         try:
-            verify_exact(self._original, plan)
-            applied = apply(loaded.model, options, plan)
-            report = verify(loaded, applied.model, options, applied.plan, self._original)
+            self._best = _checked(self._original, plan)
         except MemoryError:
             raise
         except Exception as error:
             return _failure(error)
-        self._best = Checked(applied, report)
         return None
 
 
@@ -162,14 +140,6 @@ def _failure(error: Exception) -> VerificationError:
     """A failed rewrite counts as a failed check."""
     if isinstance(error, VerificationError):
         return error
+    if isinstance(error, UnforeseenError) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
     return VerificationError(f"rewriting fails ({type(error).__name__}: {one_line(error)})")
-
-
-def _refusals(refused: dict[Key, str]) -> list[str]:
-    """One sentence on the sites that failed."""
-    if not refused:
-        return []
-    names = [site for site, _ in refused]
-    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    many = "1 site was" if len(names) == 1 else f"{len(names)} sites were"
-    return [f"{many} left as in the original after a failed check: {shown} ({next(iter(refused.values()))})"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,18 @@ from spl_onnx.rewrite.context import Scope
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 
 FloatArray = npt.NDArray[np.float32]
+
+
+class Folded(NamedTuple):
+    """Weights of a layer with all factors folded in.
+
+    Attributes:
+        w: `[O,kH,kW,C/group]` (images), `[O,K]` (matrices).
+        b: Bias with all terms folded in, `[O]`.
+    """
+
+    w: FloatArray
+    b: FloatArray
 
 
 class Refused(Exception):  # noqa: N818  a decision, not an error

@@ -9,9 +9,10 @@ import onnx_graphsurgeon as gs
 from spl_onnx.options import Choice
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.plan import SitePlan
-from spl_onnx.rewrite.predict import build_predictor, shifted
+from spl_onnx.rewrite.predict import shifted
 from spl_onnx.rewrite.rules.base import ExactRule, LayerRule, Rule
 from spl_onnx.rewrite.site import Match
+from spl_onnx.rewrite.site_weights import SiteWeights
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class MadeSite:
                     node.outputs[index] = output
 
 
-def make_site(rule: Rule, match: Match, entry: SitePlan) -> MadeSite:
+def make_site(rule: Rule, match: Match, entry: SitePlan, weights: SiteWeights) -> MadeSite:
     """The nodes of a site with the choice and settings of its entry.
 
     Raises:
@@ -47,9 +48,9 @@ def make_site(rule: Rule, match: Match, entry: SitePlan) -> MadeSite:
         beside = replace(match, output=output, site_name=match.site_name or match.output.name)
         return MadeSite(rule.replacement(beside, list(match.anchor.inputs)), output)
     assert isinstance(rule, LayerRule)
-    site = rule.rewrite(match)
+    site = weights.site(rule, match)
     moved = shifted(site, entry.settings)
-    predictor = build_predictor(moved, entry.settings) if entry.choice == Choice.PREDICT else None
+    predictor = weights.predictor(moved, entry.settings) if entry.choice == Choice.PREDICT else None
     floor = float(entry.settings.floor or 0.0)
     bias = None if moved is site else moved.b
     emitter = SiteEmitter(site, match.name, output, predictor, floor, bias)

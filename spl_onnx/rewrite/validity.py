@@ -13,8 +13,10 @@ import onnx
 
 from spl_onnx.errors import ModelError, PluginError
 from spl_onnx.files.scratch import ScratchFolder
+from spl_onnx.rewrite.boundary import REWRITING, model_boundary
 from spl_onnx.rewrite.external_data import is_external
 from spl_onnx.rewrite.model_io import LoadedModel, read_model
+from spl_onnx.rewrite.own_nodes import require_original
 from spl_onnx.rewrite.process.child import Job
 from spl_onnx.rewrite.process.forked import survives
 from spl_onnx.rewrite.process.runner import RunError, Runner
@@ -26,6 +28,18 @@ _SHOWN = 400
 _LIMIT_S = 600.0
 
 
+@model_boundary(REWRITING)
+def require_rewritable(loaded: LoadedModel) -> None:
+    """Refuse a model that was rewritten before, or that shape inference does not survive.
+
+    Raises:
+        ModelError: It is one.
+    """
+    require_original(loaded.model, loaded.where)
+    require_inferable(loaded.model)
+
+
+@model_boundary(REWRITING)
 def require_valid(loaded: LoadedModel) -> None:
     """Refuse a model that onnx.checker and ONNX Runtime both refuse.
 

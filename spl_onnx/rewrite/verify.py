@@ -19,9 +19,9 @@ import onnx
 from spl_onnx.arrays import Array
 from spl_onnx.errors import PluginError, VerificationError
 from spl_onnx.options import Choice, RewriteOptions
-from spl_onnx.rewrite.apply import apply, lossless_plan
+from spl_onnx.rewrite.apply import apply
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.plan import Plan, lossless_plan
 from spl_onnx.rewrite.process.runner import RunError
 from spl_onnx.rewrite.verification.checker import problem_of
 from spl_onnx.rewrite.verification.compare import compare_form, compare_numbers
@@ -149,7 +149,7 @@ def _with_library(original: Original, source: bytes | str, plan: Plan) -> dict[s
 def _exact_difference(original: Original, plan: Plan) -> float | None:
     """Difference of the same sites without predictions, floors and shifts; None without the library."""
     how = "with the library and all sites exact"
-    exact = apply(original.loaded.model, original.options, lossless_plan(plan)).model
+    exact = apply(original.loaded.model, lossless_plan(plan), original.weights).model
     with original.as_source(exact) as source:
         try:
             got = _run(original, source, how, plugin=True)

@@ -6,16 +6,22 @@ from dataclasses import replace
 
 from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.rewrite.planner import plan_sites
+from spl_onnx.rewrite.repair import apply_checked
+from spl_onnx.rewrite.result import RewriteResult
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.trials import trial_options
 
 
-def sound_options(original: LoadedModel, options: RewriteOptions) -> tuple[RewriteOptions, dict[str, str]]:
+def sound_options(
+    original: LoadedModel, options: RewriteOptions, weights: SiteWeights | None = None
+) -> tuple[RewriteOptions, dict[str, str]]:
     """Options that leave out the layers whose exact sites fail.
 
     Args:
         original: the model, which is not changed.
-        options: what to do; nothing is tried where it says so.
+        options: what to do; nothing is tried where nothing is verified.
+        weights: of the sites of the model.
 
     Returns:
         The options, and why each layer was left out.
@@ -25,8 +31,9 @@ def sound_options(original: LoadedModel, options: RewriteOptions) -> tuple[Rewri
     """
     if options.no_verify:
         return options, {}
-    exact = replace(trial_options(options), lossless=True, predictor="auto", keep=None, no_verify=False)
-    made = rewrite_model(original, exact)
+    exact = replace(trial_options(options), lossless=True, predictor="auto", keep=None)
+    weights = weights or SiteWeights()
+    made = apply_checked(original, plan_sites(original.model, exact, weights), options, weights)
     refused = {site.layer: site.reason for site in made.plan.sites if (site.site, site.rule) in made.refused}
     if not refused:
         return options, {}

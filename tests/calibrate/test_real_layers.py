@@ -22,8 +22,8 @@ from spl_onnx.measure.sites import constants, converted_sites
 from spl_onnx.measure.statistics import extra_outputs
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.build import predictor_weights
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.spec.attributes import Activation
+from spl_onnx.steps import rewrite_model
 from tests.datasets import images, load_network
 
 IMAGES, THEIR_IMAGES = 32, 24

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from spl_onnx.measure.metrics import decisions, psnr
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.rewrite.result import RewriteResult
+from spl_onnx.steps import rewrite_model
 from tests import datasets
 
 #: Images per run of a session.

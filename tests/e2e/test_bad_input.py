@@ -8,7 +8,7 @@ import pytest
 
 from spl_onnx.cli.main import main
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests import datasets
 from tests.small_models import small_cnn, small_images
 
@@ -158,7 +158,7 @@ def test_interrupted(folder, capsys, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spl_onnx.pipeline.rewrite_model", interrupt)
+    monkeypatch.setattr("spl_onnx.chosen.make_plan", interrupt)
     assert_refused(folder, capsys, 130, rewrite(folder), "interrupted")
 
 

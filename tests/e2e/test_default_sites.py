@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests import datasets
 
 

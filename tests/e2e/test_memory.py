@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net
 
 INPUTS, OUTPUTS = 6400, 4096

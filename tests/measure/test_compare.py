@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spl_onnx.errors import DataError, UsageError
-from spl_onnx.measure.compare import Comparison, choose_metric, compare, truth_of
+from spl_onnx.errors import DataError, UsageError, VerificationError
+from spl_onnx.measure.compare import Comparison, check_drop, choose_metric, compare, truth_of
 from spl_onnx.measure.confidence import Confidence
 from spl_onnx.measure.metrics import TABLE
 from tests.measure.test_accuracy import reader_of, same
@@ -119,3 +119,18 @@ def test_what_outputs_are_measured_against(metric, labels, wanted):
 def test_a_drop_equal_to_the_limit_is_within_it(drop, within):
     known = Comparison("top1", 0.9, 0.8, Confidence(drop, 10, (drop, drop), drop, float))
     assert known.is_within(0.01) == within
+
+
+def comparison(drop):
+    return Comparison("top1", 0.9, 0.9 - drop, Confidence(drop, 200, (0.0, 0.1), 0.1, lambda images: 0.1))
+
+
+def test_the_limit_itself_is_allowed():
+    check_drop(comparison(0.1 + 0.2 - 0.2), 0.1)
+    check_drop(comparison(-0.5), 0.0)
+
+
+@pytest.mark.parametrize("drop", [0.015, float("nan"), float("inf")])
+def test_what_is_above_the_limit(drop):
+    with pytest.raises(VerificationError, match=r"top1 on 200 samples went from 0.9"):
+        check_drop(comparison(drop), 0.01)

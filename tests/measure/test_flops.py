@@ -10,7 +10,7 @@ from spl_onnx.measure.flops import INT8_PRICE, ModelWork, SiteWork, model_work, 
 from spl_onnx.measure.statistics import SiteCounts
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn
 
 ONE = {"input": (1, 3, 8, 8)}

@@ -10,7 +10,7 @@ from spl_onnx.errors import ModelError, PluginError, UsageError
 from spl_onnx.measure import sessions
 from spl_onnx.measure.sessions import create_session, run, uses_plugin
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn, small_images
 
 

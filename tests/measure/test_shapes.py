@@ -10,7 +10,7 @@ from spl_onnx.data.inputs import input_specs
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.shapes import element_types, infer_shapes, single_sample_shapes
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn
 
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.sites import computed_outputs, converted_sites
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.spec.attributes import ConvGeometry, Pooling
 from spl_onnx.spec.reference import conv_predict
 from spl_onnx.spec.shapes import pool_direction
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn
 
 

@@ -10,9 +10,9 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import computed_outputs, converted_sites, is_operator
 from spl_onnx.measure.statistics import CountingModel, SiteCounts, extra_outputs
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.spec.attributes import SRMM
 from spl_onnx.spec.reference_ops import reference_ops
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net
 from tests.small_models import small_cnn, small_images
 

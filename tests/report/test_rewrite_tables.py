@@ -21,7 +21,7 @@ from spl_onnx.report.rewrite_tables import (
     sites_table,
 )
 from spl_onnx.report.summary import summarise
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn
 
 

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 from spl_onnx.options import RewriteOptions
 from spl_onnx.report.plain import as_json
 from spl_onnx.report.summary import summarise
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn
 
 

@@ -13,8 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.plan import SitePlan
-from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.rewrite.result import RewriteResult
 from spl_onnx.rewrite.verify import difference
+from spl_onnx.steps import rewrite_model
 
 EPS = float(np.finfo(np.float32).eps)
 #: Dot products of the small networks are at most this long; rounding errors of a sum grow with its length.

@@ -7,8 +7,9 @@ import pytest
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET
-from spl_onnx.rewrite.apply import apply, carry_out, decide, lossless_plan
-from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.apply import apply
+from spl_onnx.rewrite.plan import Plan, SitePlan, lossless_plan
+from spl_onnx.rewrite.planner import plan_sites
 from tests.rewrite.builders import ops
 from tests.small_models import small_cnn
 
@@ -16,25 +17,25 @@ from tests.small_models import small_cnn
 def test_deciding_changes_nothing():
     model = small_cnn()
     before = model.SerializeToString()
-    decided = decide(model, RewriteOptions(rules="all"))
-    assert [entry.choice for entry in decided.plan.sites] == ["predict", "predict", "predict", "dense"]
+    plan = plan_sites(model, RewriteOptions(rules="all"))
+    assert [entry.choice for entry in plan.sites] == ["predict", "predict", "predict", "dense"]
     assert model.SerializeToString() == before
-    applied = carry_out(decided)
+    applied = apply(model, plan)
     assert ops(applied.model).count("SPLPredict") == 3
     assert model.SerializeToString() == before
 
 
 def test_a_plan_of_some_sites():
-    plan = decide(small_cnn(), RewriteOptions(rules="all")).plan
+    plan = plan_sites(small_cnn(), RewriteOptions(rules="all"))
     some = Plan([entry for entry in plan.sites if entry.site == "second"])
-    applied = apply(small_cnn(), RewriteOptions(), some)
+    applied = apply(small_cnn(), some)
     assert ops(applied.model).count("SRMM") == 1
     assert applied.plan.counts() == {"conv_relu": 1}
 
 
 def test_a_site_the_model_does_not_have():
     with pytest.raises(UsageError, match="site 'z' cannot be rewritten by rule conv: no such site"):
-        apply(small_cnn(), RewriteOptions(), Plan([SitePlan("z", "conv", "lossless")]))
+        apply(small_cnn(), Plan([SitePlan("z", "conv", "lossless")]))
 
 
 def test_the_same_sites_exact():

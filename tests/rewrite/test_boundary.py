@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from spl_onnx.errors import ModelError, UsageError
-from spl_onnx.rewrite import rewriter
+from spl_onnx.rewrite import validity
 from spl_onnx.rewrite.boundary import model_boundary
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn
 
 
@@ -40,6 +40,6 @@ def test_a_rewrite_is_within(monkeypatch):
     def fail(*args, **kwargs):
         raise KeyError("group")
 
-    monkeypatch.setattr(rewriter, "require_inferable", fail)
+    monkeypatch.setattr(validity, "require_inferable", fail)
     with pytest.raises(ModelError, match=r"^unexpected KeyError while rewriting the model: 'group'"):
         rewrite_model(small_cnn())

@@ -12,7 +12,7 @@ from spl_onnx.rewrite.rules.conv_relu import ConvRelu
 from spl_onnx.rewrite.rules.registry import selector
 from tests.rewrite.builders import Net
 from tests.rewrite.rules.test_conv_add_relu import two_convolutions
-from tests.rewrite.test_rewriter import net
+from tests.test_steps import net
 
 
 def entries(made: Net, *outputs: str, **options) -> list[tuple[str, str, str]]:

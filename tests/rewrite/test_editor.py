@@ -10,23 +10,9 @@ from spl_onnx.errors import UsageError
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
-from spl_onnx.rewrite.candidates import find_candidates
-from spl_onnx.rewrite.context import ModelContext
-from spl_onnx.rewrite.editor import Editor
-from spl_onnx.rewrite.rewriter import rewrite_model
-from spl_onnx.rewrite.rules.registry import selector
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
-from tests.rewrite.test_rewriter import net
-
-
-def test_choose_completes_the_entries():
-    options = RewriteOptions(keep=0.5)
-    context = ModelContext(net().model("y"))
-    candidates = find_candidates(context, selector(options))
-    Editor(context, options).choose(candidates, fixed=False)
-    done = [c.entry for c in candidates if c.entry.is_rewritten]
-    assert [entry.settings for entry in done] == [SiteSettings("pruned", 0.5)] * 2
-    assert [entry.macs_per_output for entry in done] == [27, 80]
+from tests.test_steps import net
 
 
 def test_new_nodes_stand_where_the_last_old_one_stood():

@@ -8,7 +8,7 @@ from onnx import helper, numpy_helper
 
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling, predict_attributes, srmm_attributes
 from tests.rewrite.builders import Net, assert_same, rewritten
-from tests.rewrite.test_rewriter import FEEDS, net
+from tests.test_steps import FEEDS, net
 
 
 def test_names_are_unique_even_if_the_model_uses_ours():

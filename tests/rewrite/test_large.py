@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.external_data import ALIGNMENT
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net
 
 ROWS, COLUMNS = 8192, 65536 + 4096

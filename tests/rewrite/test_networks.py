@@ -9,8 +9,8 @@ import onnx
 import pytest
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.rewrite.verify import difference
+from spl_onnx.steps import rewrite_model
 from tests.datasets import CLASSIFIERS, NETWORKS, images, load_network, network_path, require
 from tests.rewrite.builders import ops, run
 
@@ -49,7 +49,7 @@ def test_every_rule(name, lossless):
     model = load_network(name)
     before = model.SerializeToString(deterministic=True)
     result = rewrite_model(model, RewriteOptions(rules="all", lossless=lossless, no_verify=True))
-    assert result.report["rules"] == EXPECTED_ALL[name]
+    assert result.plan.counts() == EXPECTED_ALL[name]
     assert all(site.reason for site in result.plan.sites)
     predicted = sum(EXPECTED_ALL[name].values()) - sum(
         EXPECTED_ALL[name].get(rule, 0) for rule in ("conv", "lrn")
@@ -65,14 +65,14 @@ def test_every_rule(name, lossless):
 
 def test_googlenet_default_converts_the_pooled_sites():
     result = rewrite_model(load_network("googlenet"), RewriteOptions(no_verify=True))
-    assert result.report["rules"] == {"conv_relu_pool": 1, "conv_relu_concat_pool": 8}
+    assert result.plan.counts() == {"conv_relu_pool": 1, "conv_relu_concat_pool": 8}
     assert result.plan.sites[0].layer.startswith("conv1/")
     assert result.plan.sites[0].rule == "conv_relu_pool"
 
 
 def test_lenet_default_converts_both_convolutions_and_the_gemm():
     result = rewrite_model(load_network("mnist_lenet"))
-    assert result.report["rules"] == {"conv_pool": 2, "gemm_relu": 1}
+    assert result.plan.counts() == {"conv_pool": 2, "gemm_relu": 1}
 
 
 #: Transposes left when every site is converted. One is at the input.
@@ -102,7 +102,7 @@ def test_resnet50_from_its_archive():
     require("models/resnet50.onnx.xz")
     with lzma.open(network_path("resnet50")) as file:
         model = onnx.load_from_string(file.read())
-    assert rewrite_model(model, RewriteOptions(no_verify=True)).report["rules"] == {"conv_relu_pool": 1}
+    assert rewrite_model(model, RewriteOptions(no_verify=True)).plan.counts() == {"conv_relu_pool": 1}
 
 
 def test_plan_of_a_real_network_can_be_applied_again():

@@ -12,9 +12,9 @@ from spl_onnx.predictors.packed import pack
 from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.predict import default_settings
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, only, reason, rewritten
-from tests.rewrite.test_rewriter import net
+from tests.test_steps import net
 
 
 def test_weights_that_are_not_finite_are_left_alone():

@@ -7,15 +7,16 @@ import pytest
 from spl_onnx.errors import ModelError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET
-from spl_onnx.rewrite import site_maker
+from spl_onnx.rewrite import site_maker, site_weights
 from spl_onnx.rewrite.candidates import Candidate, find_candidates
 from spl_onnx.rewrite.context import ModelContext
 from spl_onnx.rewrite.emit import SiteEmitter
 from spl_onnx.rewrite.rules.registry import selector
 from spl_onnx.rewrite.site_maker import make_site
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.spec.attributes import LRN
 from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
-from tests.rewrite.test_rewriter import net
+from tests.test_steps import net
 
 
 def candidates(made: Net, *outputs: str) -> list[Candidate]:
@@ -26,7 +27,7 @@ def candidates(made: Net, *outputs: str) -> list[Candidate]:
 def lossless(found: Candidate) -> site_maker.MadeSite:
     found.entry.choice = "lossless"
     assert found.rule is not None and found.match is not None
-    return make_site(found.rule, found.match, found.entry)
+    return make_site(found.rule, found.match, found.entry, SiteWeights())
 
 
 def test_the_graph_stays_as_it_is():
@@ -59,7 +60,7 @@ def test_nodes_without_weights():
     assert nodes[1].name == "y/lrn"
 
 
-@pytest.mark.parametrize("step", ["emit", "build_predictor", "rewrite"])
+@pytest.mark.parametrize("step", ["emit", "build_predictor", "fold", "site"])
 def test_a_site_that_cannot_be_made_is_dense_and_the_others_are_made(monkeypatch, step):
     """Whatever happens, no trace of it is left in the graph."""
     model = net().model("y")
@@ -73,14 +74,14 @@ def test_a_site_that_cannot_be_made_is_dense_and_the_others_are_made(monkeypatch
 
         monkeypatch.setattr(SiteEmitter, "_srmm", srmm)
     elif step == "build_predictor":
-        make = site_maker.build_predictor
+        make = site_weights.build_predictor
         monkeypatch.setattr(
-            site_maker, step, lambda site, settings: 1 / 0 if site.w.shape[0] == 5 else make(site, settings)
+            site_weights, step, lambda site, settings: 1 / 0 if site.w.shape[0] == 5 else make(site, settings)
         )
     else:
         from spl_onnx.rewrite.rules.conv_relu import ConvRelu
 
-        monkeypatch.setattr(ConvRelu, "rewrite", lambda self, match: [][0])
+        monkeypatch.setattr(ConvRelu, step, lambda self, match, *folded: [][0])
     result = rewritten(model, no_verify=True)
     by_site = {entry.site: entry for entry in result.plan.sites}
     assert (by_site["r2"].choice, by_site["r2"].settings) == ("dense", NOTHING_SET)

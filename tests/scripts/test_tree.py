@@ -27,8 +27,8 @@ LAYERS: Rows = (
     ("data", "predictors"),
     ("rewrite", "calibrate"),
     ("measure",),
-    ("search",),
-    ("report",),
+    ("search", "steps"),
+    ("chosen", "report"),
     ("pipeline",),
     ("cli",),
 )

@@ -9,9 +9,9 @@ import pytest
 from spl_onnx.errors import VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search import sound
 from spl_onnx.search.sound import note_left_out, sound_options
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn
 
 
@@ -49,7 +49,7 @@ def test_a_layer_that_fails_is_left_out_whatever_rule_would_take_it(broken):
 
 
 def test_without_verification_nothing_is_tried(monkeypatch):
-    monkeypatch.setattr(sound, "rewrite_model", lambda *args: pytest.fail("tried"))
+    monkeypatch.setattr(sound, "apply_checked", lambda *args: pytest.fail("tried"))
     options = RewriteOptions(data="x", no_verify=True)
     assert sound_options(read_model(small_cnn()), options) == (options, {})
 

@@ -9,7 +9,7 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import SplError
 from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.site import Decision, Match, Refused, Site, unforeseen
+from spl_onnx.rewrite.site import Decision, Folded, Match, Refused, Site, unforeseen
 
 
 class Rule(ABC):
@@ -65,8 +65,12 @@ class LayerRule(Rule):
     """A layer with weights, which becomes SRMM."""
 
     @abstractmethod
-    def rewrite(self, match: Match) -> Site:
-        """The site of an accepted match."""
+    def fold(self, match: Match) -> Folded:
+        """Weights and bias of an accepted match with all around them folded in: what costs time."""
+
+    @abstractmethod
+    def site(self, match: Match, folded: Folded) -> Site:
+        """The site of an accepted match with what `fold` made of it."""
 
 
 class ExactRule(Rule):

@@ -9,7 +9,7 @@ from spl_onnx.rewrite.rules.affine import affine_terms
 from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.rules.conv_node import folded_weights, read_conv
 from spl_onnx.rewrite.rules.pool import read_pool
-from spl_onnx.rewrite.site import Match, Site
+from spl_onnx.rewrite.site import Folded, Match, Site
 
 
 class ConvRule(LayerRule):
@@ -26,15 +26,18 @@ class ConvRule(LayerRule):
         read_pool(match.scope, match.pool, shape.spatial)
         return ""
 
-    def rewrite(self, match: Match) -> Site:
-        """The site with the affine nodes folded into weights and bias."""
+    def fold(self, match: Match) -> Folded:
+        """Weights and bias with the affine nodes folded in."""
+        return folded_weights(match.scope, match.anchor, match.affine)
+
+    def site(self, match: Match, folded: Folded) -> Site:
+        """The site of the convolution."""
         shape = read_conv(match.scope, match.anchor)
-        w, b = folded_weights(match.scope, match.anchor, match.affine)
         return Site(
             match,
             match.anchor.inputs[0],
-            w,
-            b,
+            folded.w,
+            folded.b,
             read_activation(match.scope, match.act),
             shape.geometry,
             read_pool(match.scope, match.pool, shape.spatial),

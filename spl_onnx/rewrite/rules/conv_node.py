@@ -17,7 +17,7 @@ from spl_onnx.rewrite.context import Scope
 from spl_onnx.rewrite.rules.affine import affine_terms
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
 from spl_onnx.rewrite.rules.window import WindowAttributes, read_window
-from spl_onnx.rewrite.site import FloatArray, Refused, attributes, label
+from spl_onnx.rewrite.site import Folded, Refused, attributes, label
 from spl_onnx.spec.attributes import ConvGeometry
 
 
@@ -73,7 +73,7 @@ def _geometry(node: gs.Node, window: WindowAttributes, group: int) -> ConvGeomet
         raise Refused(f"{label(node)}: {error}") from error
 
 
-def folded_weights(scope: Scope, node: gs.Node, affine: list[gs.Node]) -> tuple[FloatArray, FloatArray]:
+def folded_weights(scope: Scope, node: gs.Node, affine: list[gs.Node]) -> Folded:
     """Weights `[O,kH,kW,C/group]` and bias `[O]` of a Conv with the affine nodes behind it.
 
     Raises:
@@ -87,9 +87,10 @@ def folded_weights(scope: Scope, node: gs.Node, affine: list[gs.Node]) -> tuple[
     b = constant_float(scope, node, 2, "bias") if has_input(node, 2) else np.zeros(channels, np.float32)
     channels_last = np.ascontiguousarray(w.transpose(0, 2, 3, 1))
     if not affine:
-        return channels_last, np.array(b)
+        return Folded(channels_last, np.array(b))
     factor, shift = np.ones(channels), b.astype(np.float64)
     for step in affine:
         f, t = affine_terms(scope, step, channels, rank)
         factor, shift = factor * f, shift * f + t
-    return (channels_last * factor[:, None, None, None]).astype(np.float32), shift.astype(np.float32)
+    w = (channels_last * factor[:, None, None, None]).astype(np.float32)
+    return Folded(w, shift.astype(np.float32))

@@ -6,7 +6,7 @@ Gemm is alpha * A * op(B) + beta * C. With constant B and C: W = alpha * op(B)^T
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import onnx_graphsurgeon as gs
@@ -16,7 +16,16 @@ from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
 from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
-from spl_onnx.rewrite.site import FloatArray, Match, Refused, Site, attributes, label
+from spl_onnx.rewrite.site import FloatArray, Folded, Match, Refused, Site, attributes, label
+
+
+class _Parts(NamedTuple):
+    """What a Gemm computes with, nothing copied: op(B)^T `[O,K]`, its factor, C and its factor."""
+
+    w: FloatArray
+    alpha: float
+    c: FloatArray | None = None
+    beta: float = 1.0
 
 
 class GemmRelu(LayerRule):
@@ -37,28 +46,33 @@ class GemmRelu(LayerRule):
         if attributes(match.anchor).integer("transA", 0) != 0:
             raise Refused(f"{label(match.anchor)} transposes its input (transA)")
         read_activation(match.scope, match.act)
-        self._weights(match)
+        self._parts(match)
         return ""
 
-    def rewrite(self, match: Match) -> Site:
-        """The site with alpha, beta and transB folded."""
-        w, b = self._weights(match)
-        return Site(match, match.anchor.inputs[0], w, b, read_activation(match.scope, match.act))
+    def fold(self, match: Match) -> Folded:
+        """Weights and bias with alpha, beta and transB folded in."""
+        parts = self._parts(match)
+        w = np.ascontiguousarray(parts.w * np.float32(parts.alpha))
+        b = np.zeros(w.shape[0], np.float32)
+        return Folded(w, b if parts.c is None else b + parts.c.reshape(-1) * np.float32(parts.beta))
+
+    def site(self, match: Match, folded: Folded) -> Site:
+        """The site of the fully connected layer."""
+        activation = read_activation(match.scope, match.act)
+        return Site(match, match.anchor.inputs[0], folded.w, folded.b, activation)
 
     @staticmethod
-    def _weights(match: Match) -> tuple[FloatArray, FloatArray]:
-        """Weights `[O,K]` and bias `[O]`."""
+    def _parts(match: Match) -> _Parts:
         node, given = match.anchor, attributes(match.anchor)
         w = constant_float(match.scope, node, 1, "weights")
         if w.ndim != 2:
             raise Refused(f"weights of {label(node)} have rank {w.ndim}, wanted 2")
         if not given.integer("transB", 0):
             w = w.T
-        w = np.ascontiguousarray(w * np.float32(given.number("alpha", 1.0)))
-        b = np.zeros(w.shape[0], np.float32)
-        if has_input(node, 2):
-            c = constant_float(match.scope, node, 2, "bias")
-            if c.ndim > 2 or c.size not in (1, w.shape[0]) or (c.ndim == 2 and c.shape[0] != 1):
-                raise Refused(f"bias of {label(node)} has shape {list(c.shape)}, wanted one value per output")
-            b = b + c.reshape(-1) * np.float32(given.number("beta", 1.0))
-        return w, b
+        alpha = given.number("alpha", 1.0)
+        if not has_input(node, 2):
+            return _Parts(w, alpha)
+        c = constant_float(match.scope, node, 2, "bias")
+        if c.ndim > 2 or c.size not in (1, w.shape[0]) or (c.ndim == 2 and c.shape[0] != 1):
+            raise Refused(f"bias of {label(node)} has shape {list(c.shape)}, wanted one value per output")
+        return _Parts(w, alpha, c, given.number("beta", 1.0))

@@ -16,7 +16,7 @@ from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
 from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.constants import constant_float
-from spl_onnx.rewrite.site import FloatArray, Match, Refused, Site, label
+from spl_onnx.rewrite.site import FloatArray, Folded, Match, Refused, Site, label
 
 
 class MatMulRelu(LayerRule):
@@ -37,19 +37,25 @@ class MatMulRelu(LayerRule):
     def examine(self, match: Match) -> str:
         """Read every part, so that what cannot be expressed is refused here."""
         read_activation(match.scope, match.act)
-        self._weights(match)
+        self._parts(match)
         rank = match.scope.rank(match.anchor.inputs[0])
         if rank is not None and rank < 2:
             raise Refused(f"input of {label(match.anchor)} has rank {rank}, wanted at least 2")
         return ""
 
-    def rewrite(self, match: Match) -> Site:
-        """The site with the bias folded."""
-        w, b = self._weights(match)
-        return Site(match, match.anchor.inputs[0], w, b, read_activation(match.scope, match.act))
+    def fold(self, match: Match) -> Folded:
+        """Weights and bias."""
+        w, c = self._parts(match)
+        b = np.zeros(w.shape[1], np.float32)
+        return Folded(np.ascontiguousarray(w.T), b if c is None else b + c.reshape(-1))
 
-    def _weights(self, match: Match) -> tuple[FloatArray, FloatArray]:
-        """Weights `[O,K]` and bias `[O]`."""
+    def site(self, match: Match, folded: Folded) -> Site:
+        """The site of the product."""
+        activation = read_activation(match.scope, match.act)
+        return Site(match, match.anchor.inputs[0], folded.w, folded.b, activation)
+
+    def _parts(self, match: Match) -> tuple[FloatArray, FloatArray | None]:
+        """Weights `[K,O]` and what is added, as they are; no copies."""
         node, scope = match.anchor, match.scope
         if scope.constant(node.inputs[1]) is None and scope.constant(node.inputs[0]) is not None:
             raise Refused(
@@ -58,13 +64,12 @@ class MatMulRelu(LayerRule):
         w = constant_float(scope, node, 1, "weights")
         if w.ndim != 2:
             raise Refused(f"weights of {label(node)} have rank {w.ndim}, wanted 2")
-        return np.ascontiguousarray(w.T), self._bias(match, w.shape[1])
+        return w, self._addend(match, w.shape[1])
 
     @staticmethod
-    def _bias(match: Match, outputs: int) -> FloatArray:
-        b = np.zeros(outputs, np.float32)
+    def _addend(match: Match, outputs: int) -> FloatArray | None:
         if match.add is None:
-            return b
+            return None
         index = next(i for i, tensor in enumerate(match.add.inputs) if tensor is match.addend)
         c = constant_float(match.scope, match.add, index, "bias")
         rank = match.scope.rank(match.anchor.inputs[0])
@@ -73,4 +78,4 @@ class MatMulRelu(LayerRule):
             raise Refused(
                 f"bias of {label(match.add)} has shape {list(c.shape)}, wanted one value per output"
             )
-        return b + c.reshape(-1)
+        return c

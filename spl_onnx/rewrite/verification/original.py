@@ -15,8 +15,10 @@ from spl_onnx.errors import VerificationError
 from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, LoadedModel
+from spl_onnx.rewrite.plan import Key
 from spl_onnx.rewrite.process.child import Feeds, Job
 from spl_onnx.rewrite.process.runner import RunError, Runner
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.rewrite.tensors import all_graphs, total_bytes
 from spl_onnx.rewrite.trial import Trial, trial_inputs
 from spl_onnx.rewrite.verification.checker import problem_of
@@ -40,6 +42,7 @@ class Original:
     Attributes:
         loaded: The model.
         options: What the user asked for.
+        weights: Of its sites, for all rewrites that are checked.
         feeds: The input.
         expected: Its outputs.
         bounds: What rounding does to each of them.
@@ -54,11 +57,13 @@ class Original:
         UsageError: An input cannot be made up.
     """
 
-    def __init__(self, loaded: LoadedModel, options: RewriteOptions) -> None:
-        self.loaded, self.options = loaded, options
-        self.findings: dict[tuple[str, str], Finding | None] = {}
+    def __init__(
+        self, loaded: LoadedModel, options: RewriteOptions, weights: SiteWeights | None = None
+    ) -> None:
+        self.loaded, self.options, self.weights = loaded, options, weights or SiteWeights()
+        self.findings: dict[Key, Finding | None] = {}
         self.sites_skipped = ""
-        self.exact_differences: dict[frozenset[tuple[str, str]], float | None] = {}
+        self.exact_differences: dict[frozenset[Key], float | None] = {}
         self._runner = Runner()
         self._folder = ScratchFolder()
         try:

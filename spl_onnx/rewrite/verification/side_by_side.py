@@ -17,15 +17,15 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from spl_onnx.arrays import Array
-from spl_onnx.rewrite.apply import lossless_plan
 from spl_onnx.rewrite.candidates import Candidate, find_candidates, plan_selector
 from spl_onnx.rewrite.context import ModelContext, Scope
 from spl_onnx.rewrite.finish import finish_model
-from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.plan import Plan, SitePlan, lossless_plan
 from spl_onnx.rewrite.roundtrip import export_model
-from spl_onnx.rewrite.rules.base import LayerRule
+from spl_onnx.rewrite.rules.base import LayerRule, Rule
 from spl_onnx.rewrite.site import Match
 from spl_onnx.rewrite.site_maker import make_site
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.rewrite.verification.noise import rounding
 from spl_onnx.rewrite.verification.tolerance import LEAST_TOLERANCE, MARGIN, MOST_TOLERANCE
 
@@ -74,12 +74,15 @@ class Finding:
         return self.is_proved and not self.difference <= self.tolerance
 
 
-def side_by_side(model: onnx.ModelProto, plan: Plan) -> tuple[onnx.ModelProto, list[Watched]]:
+def side_by_side(
+    model: onnx.ModelProto, plan: Plan, weights: SiteWeights
+) -> tuple[onnx.ModelProto, list[Watched]]:
     """`model` with its sites beside what they replace; those in bodies of If and Loop are left out.
 
     Args:
         model: The original; not changed.
         plan: Which sites; their settings do not count, they are exact here.
+        weights: Of the sites of `model`.
 
     Returns:
         The model, whose outputs are as before and `_NUMBERS` for each site, and the sites.
@@ -95,7 +98,7 @@ def side_by_side(model: onnx.ModelProto, plan: Plan) -> tuple[onnx.ModelProto, l
         if match is None or match.scope.parent is not None:
             continue
         entry = entries[candidate.entry.site, candidate.entry.rule]
-        beside = _Beside(candidate, match, entry, number)
+        beside = _Beside(candidate, match, entry, number, weights)
         added.setdefault(id(match.nodes[-1]), []).extend(beside.nodes)
         watched.append(Watched(entry, beside.outputs))
     graph = context.graph
@@ -138,14 +141,17 @@ class _Beside:
         outputs: As in `Watched`.
     """
 
-    def __init__(self, candidate: Candidate, match: Match, entry: SitePlan, number: int) -> None:
+    def __init__(
+        self, candidate: Candidate, match: Match, entry: SitePlan, number: int, weights: SiteWeights
+    ) -> None:
         assert candidate.rule is not None
         self._scope: Scope = match.scope
+        self._terms = _terms(candidate.rule, match, weights)
         self._name = f"{match.name}/check"
-        made = make_site(candidate.rule, match, entry)
+        made = make_site(candidate.rule, match, entry, weights)
         self.nodes: list[gs.Node] = list(made.nodes)
         expected = self._pooled(match, match.output)
-        noisy = self._pooled(match, self._with_noise(candidate, match, number))
+        noisy = self._pooled(match, self._with_noise(match, number))
         gap = self._node("Sub", made.output, expected)
         effect = self._node("Sub", noisy, expected)
         numbers = [*map(self._largest, (expected, gap, effect)), *map(self._finite, (gap, effect))]
@@ -158,10 +164,10 @@ class _Beside:
         """0 where all of `x` is finite, else no number."""
         return self._node("ReduceSum", self._node("Sub", x, x), attrs={"keepdims": 0})
 
-    def _with_noise(self, candidate: Candidate, match: Match, number: int) -> gs.Tensor:
+    def _with_noise(self, match: Match, number: int) -> gs.Tensor:
         """The output of copies of the site's old nodes whose input is moved by rounding errors."""
         x = match.anchor.inputs[0]
-        attrs = {"mean": 1.0, "scale": rounding(_terms(candidate, match)), "seed": float(number + 1)}
+        attrs = {"mean": 1.0, "scale": rounding(self._terms), "seed": float(number + 1)}
         moved = self._node("Mul", x, self._node("RandomNormalLike", x, attrs=attrs))
         copies = {id(x): moved}
         for node in match.nodes:
@@ -187,8 +193,8 @@ class _Beside:
         return self._scope.model.fresh(f"{self._name}/{part}")
 
 
-def _terms(candidate: Candidate, match: Match) -> float:
+def _terms(rule: Rule, match: Match, weights: SiteWeights) -> float:
     """Terms of a dot product of a site."""
-    if not isinstance(candidate.rule, LayerRule):
+    if not isinstance(rule, LayerRule):
         return _TERMS
-    return float(np.prod(candidate.rule.rewrite(match).w.shape[1:]))
+    return float(np.prod(weights.site(rule, match).w.shape[1:]))

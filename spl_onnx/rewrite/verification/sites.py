@@ -5,15 +5,12 @@ from __future__ import annotations
 from spl_onnx.arrays import Array
 from spl_onnx.errors import PluginError, VerificationError
 from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.plan import Key, Plan
 from spl_onnx.rewrite.process.child import one_line
 from spl_onnx.rewrite.process.runner import RunError
 from spl_onnx.rewrite.tensors import total_bytes
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.side_by_side import Finding, findings, side_by_side
-
-#: Site and rule, which name an entry of a plan.
-Key = tuple[str, str]
 
 
 class WrongSites(VerificationError):  # noqa: N818  it tells which sites
@@ -64,7 +61,7 @@ def _compare(original: Original, plan: Plan) -> str:
     if 2 * total_bytes(model) > MAX_INLINE_BYTES:
         return "the model is too large to hold its sites twice"
     try:
-        beside, watched = side_by_side(model, plan)
+        beside, watched = side_by_side(model, plan, original.weights)
         names = tuple(name for entry in watched for name in entry.outputs)
         with original.as_source(beside) as source:
             runs = _runs(original, source, names) if names else []

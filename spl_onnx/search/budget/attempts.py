@@ -1,30 +1,44 @@
-"""Rewriting with an accuracy budget: settings chosen on one part of the data, judged on the other."""
+"""Plans within an accuracy budget: settings chosen on one part of the data, judged on the other."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from spl_onnx.data.parts import SearchData
 from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.shapes import Shape
 from spl_onnx.options import Choice, RewriteOptions, name_list
 from spl_onnx.progress import Stages, silent_stages
+from spl_onnx.rewrite.apply import Applied
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.repair import leave_dense
-from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.budget.search import BudgetSearch, Found
 from spl_onnx.search.budget.time_search import TimeSearch
 from spl_onnx.search.budget.tries import SHARES, tries
-from spl_onnx.search.time.by_time import choose_by_time, converted_alike, timed_result
+from spl_onnx.search.time.by_time import TimeChoice, choose_by_time, converted_alike
 from spl_onnx.search.time.choose import ChoiceSettings
 from spl_onnx.search.time.stopwatch import SessionStopwatch
 from spl_onnx.search.trials import trial_options
 
 #: Whether a model stays within the budget on samples that the search has not seen.
-Check = Callable[[RewriteResult], bool]
+Check = Callable[[Applied], bool]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a search found for one budget.
+
+    Attributes:
+        plan: every site with its choice.
+        found: for the report.
+    """
+
+    plan: Plan
+    found: dict[str, object] = field(default_factory=dict)
 
 
 def attempts(
@@ -35,8 +49,9 @@ def attempts(
     shapes: dict[str, Shape | None],
     check: Check,
     stages: Stages = silent_stages,
-) -> Iterator[RewriteResult]:
-    """Rewritten models for smaller and smaller budgets, down to nothing given away.
+    weights: SiteWeights | None = None,
+) -> Iterator[Attempt]:
+    """Plans for smaller and smaller budgets, down to nothing given away.
 
     Args:
         original: the model, which is not changed.
@@ -46,20 +61,20 @@ def attempts(
         shapes: of the inputs, for one sample.
         check: judges a model before much time is spent on making it quick.
         stages: shows the progress.
+        weights: of the sites of the model.
 
     Yields:
-        Results; their reports have the entry `search`.
+        Each plan with what the report tells of the search.
     """
-    search = BudgetSearch(original, options, data, stages)
+    weights = weights or SiteWeights()
+    search = BudgetSearch(original, options, data, stages, weights=weights)
     begin = time.monotonic()
     make = _flops_results if options.objective == "flops" else _time_results
-    for number, result in enumerate(make(original, options, search, timed, shapes, check, stages)):
-        result.report["search"] |= {
-            "attempt": number + 1,
-            "objective": options.objective,
-            "seconds": time.monotonic() - begin,
-        }
-        yield result
+    tried = make(original, options, search, timed, shapes, check, stages, weights)
+    for number, attempt in enumerate(tried, start=1):
+        seconds = time.monotonic() - begin
+        about = {"attempt": number, "objective": options.objective, "seconds": seconds}
+        yield Attempt(attempt.plan, {**attempt.found, **about})
 
 
 def _flops_results(
@@ -70,20 +85,15 @@ def _flops_results(
     shapes: dict[str, Shape | None],
     check: Check,
     stages: Stages,
-) -> Iterator[RewriteResult]:
+    weights: SiteWeights,
+) -> Iterator[Attempt]:
     flops = FlopsSearch(search, options, shapes)
     found = Found()
     for scheme, share in (*tries(options.scheme), ("", 0.0)):
         found = flops.find(share * options.max_drop, scheme) if scheme else _nothing(found)
-        plan = flops_plan(original, options, found)
-        result = rewrite_model(original, options, plan)
-        plan = leave_dense(plan, result.refused)
-        if not any(entry.is_rewritten for entry in plan.sites):
-            result.model = original.model
-        result.plan = plan
         note = {} if found.chosen else {"note": "nothing worth converting within the budget"}
-        result.report["search"] = {**_entry(found, "flops"), **note}
-        yield result
+        plan = flops_plan(original, options, found, weights)
+        yield Attempt(plan, {**_entry(found, "flops"), **note})
 
 
 def _nothing(last: Found) -> Found:
@@ -105,25 +115,33 @@ def _time_results(
     shapes: dict[str, Shape | None],
     check: Check,
     stages: Stages,
-) -> Iterator[RewriteResult]:
+    weights: SiteWeights,
+) -> Iterator[Attempt]:
     watch = SessionStopwatch(timed, options.threads, options.provider)
-    truncating = TimeSearch(original, options, search, watch, stages)
+    truncating = TimeSearch(original, options, search, watch, stages, weights)
     found = Found()
     for share in SHARES:
         found, settings = truncating.truncated(share * options.max_drop)
-        if found.chosen and check(_everywhere(original, options, settings)):
-            choice = choose_by_time(original, options, timed, stages, watch, settings)
+        if found.chosen and check(_everywhere(original, options, settings, weights)):
+            choice = choose_by_time(original, options, timed, stages, watch, settings, weights)
             settled = replace(choice, plan=truncating.settled(choice.plan))
-            yield timed_result(original, options, settled, _entry(found, "time"))
+            yield _timed(settled, _entry(found, "time"))
     summary = _entry(_nothing(found), "time")
     # A prediction may cost a little although nothing is truncated; to compute everything costs nothing.
     exact = tuple(choice for choice in name_list(options.choices) if choice != Choice.PREDICT)
     for allowed in (options, replace(options, choices=exact)):
-        choice = choose_by_time(original, allowed, timed, stages, watch)
-        yield timed_result(original, allowed, choice, summary)
+        choice = choose_by_time(original, allowed, timed, stages, watch, weights=weights)
+        yield _timed(choice, summary)
 
 
-def _everywhere(original: LoadedModel, options: RewriteOptions, settings: ChoiceSettings) -> RewriteResult:
+def _timed(choice: TimeChoice, spent: dict[str, object]) -> Attempt:
+    """A choice by time with how the budget was spent."""
+    return Attempt(choice.plan, {**spent, **choice.summary.as_json()})
+
+
+def _everywhere(
+    original: LoadedModel, options: RewriteOptions, settings: ChoiceSettings, weights: SiteWeights
+) -> Applied:
     """The model with the settings of all sites: at least as far from the original as the choice by time."""
     lossless = replace(trial_options(options), choices=Choice.LOSSLESS)
-    return converted_alike(original, lossless, settings)[Choice.LOSSLESS]
+    return converted_alike(original, lossless, settings, weights)[Choice.LOSSLESS]

@@ -10,9 +10,11 @@ from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.predictors.site_settings import numbers
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.planner import plan_sites
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.budget.search import BudgetSearch, Found
 from spl_onnx.search.budget.site_options import flop_options, predictor_specs
-from spl_onnx.search.trials import candidate_plan, trial_options
+from spl_onnx.search.trials import trial_options
 
 
 class FlopsSearch:
@@ -44,9 +46,11 @@ class FlopsSearch:
         return self._search.search(problem, scheme)
 
 
-def flops_plan(original: LoadedModel, options: RewriteOptions, found: Found) -> Plan:
+def flops_plan(
+    original: LoadedModel, options: RewriteOptions, found: Found, weights: SiteWeights | None = None
+) -> Plan:
     """The plan that predicts what the search chose; other sites stay dense, or take their shift."""
-    plan = candidate_plan(original, trial_options(options))
+    plan = plan_sites(original.model, trial_options(options), weights)
     for entry in plan.sites:
         if not entry.is_rewritten:
             continue

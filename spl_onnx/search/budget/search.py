@@ -13,8 +13,10 @@ from spl_onnx.data.reader import samples_of
 from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.progress import Stages, silent_stages
+from spl_onnx.rewrite.apply import apply
 from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.rewrite.planner import plan_sites
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.budget.algorithm1 import ORDERS, algorithm_1
 from spl_onnx.search.budget.calibration import Fitting, SiteLayer, site_layers
 from spl_onnx.search.budget.evaluator import Evaluator, Journal, fingerprint
@@ -64,6 +66,7 @@ class BudgetSearch:
         data: samples of the search.
         stages: shows the progress.
         threads: threads inside an operator while networks are judged; 0 = all.
+        weights: of the sites of the model.
     """
 
     def __init__(
@@ -73,9 +76,10 @@ class BudgetSearch:
         data: SearchData,
         stages: Stages = silent_stages,
         threads: int = 0,
+        weights: SiteWeights | None = None,
     ) -> None:
         self._options, self._stages, self._data = options, stages, data
-        self.base = predicted_everywhere(original, options)
+        self.base = predicted_everywhere(original, options, weights)
         self._network = SegmentSessions(self.base, threads)
         self._runner = NetworkRunner(self._network, data.batches)
         reference = self._runner.outputs({})
@@ -191,7 +195,9 @@ class BudgetSearch:
         return dict(self._runner.shifts)
 
 
-def predicted_everywhere(original: LoadedModel, options: RewriteOptions) -> onnx.ModelProto:
+def predicted_everywhere(
+    original: LoadedModel, options: RewriteOptions, weights: SiteWeights | None = None
+) -> onnx.ModelProto:
     """The model with every site of the wanted rules predicted, as far as it can be.
 
     Sites in bodies of If and Loop cannot be set and stay as they are.
@@ -201,13 +207,13 @@ def predicted_everywhere(original: LoadedModel, options: RewriteOptions) -> onnx
         skip_rules=options.skip_rules,
         skip_layers=options.skip_layers,
         predictor="int8",
-        no_verify=True,
     )
-    made = rewrite_model(original, base)
+    weights = weights or SiteWeights()
+    made = apply(original.model, plan_sites(original.model, base, weights), weights)
     reached = {site.name for site in converted_sites(made.model)}
     inside = [site for site in made.plan.sites if site.choice == Choice.PREDICT and site.site not in reached]
     if not inside:
         return made.model
     for site in inside:
         site.become(Choice.DENSE)
-    return rewrite_model(original, base, made.plan).model
+    return apply(original.model, made.plan, weights).model

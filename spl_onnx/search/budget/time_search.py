@@ -11,7 +11,9 @@ from spl_onnx.predictors.site_settings import Numbers, numbers
 from spl_onnx.progress import Progress, Stages, silent_stages
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.planner import plan_sites
 from spl_onnx.rewrite.predict import default_settings
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.budget.problem import Option, SiteOptions, ladder
 from spl_onnx.search.budget.producers import producers
 from spl_onnx.search.budget.search import BudgetSearch, Found
@@ -23,7 +25,7 @@ from spl_onnx.search.time.choose import ChoiceSettings, exactness
 from spl_onnx.search.time.site_nodes import NodeNames, SiteNodes, named_nodes, site_nodes
 from spl_onnx.search.time.site_times import SiteTimes, site_times
 from spl_onnx.search.time.stopwatch import Stopwatch
-from spl_onnx.search.trials import candidate_plan, trial_options
+from spl_onnx.search.trials import trial_options
 
 
 class TimeSearch:
@@ -35,6 +37,7 @@ class TimeSearch:
         search: the network.
         watch: times models.
         stages: shows the progress.
+        weights: of the sites of the model.
     """
 
     def __init__(
@@ -44,11 +47,13 @@ class TimeSearch:
         search: BudgetSearch,
         watch: Stopwatch,
         stages: Stages = silent_stages,
+        weights: SiteWeights | None = None,
     ) -> None:
         self._original, self._options, self._search = original, trial_options(options), search
+        self._weights = weights or SiteWeights()
         self._predictor = default_settings(options)
         self._truncations = {layer.site.name: truncations(layer) for layer in search.layers()}
-        self._rules = _rules(original, self._options)
+        self._rules = _rules(original, self._options, self._weights)
         with stages("timing truncated networks", None) as progress:
             times = self._times(watch, progress)
         self._model = TimeModel(times, producers(search.base))
@@ -111,9 +116,9 @@ class TimeSearch:
     ) -> list[SiteTimes]:
         """Times of the original and of the models converted at one error; all errors need too much memory."""
         original = self._original.model
-        made = converted_alike(self._original, self._options, self._at(error))
+        made = converted_alike(self._original, self._options, self._at(error), self._weights)
         with named_nodes(original):
-            models = [original, *(result.model for result in made.values())]
+            models = [original, *(applied.model for applied in made.values())]
             runs = dict(zip((Choice.DENSE, *made), watch.profiles(models, progress), strict=True))
             names = NodeNames.of(original)
         del made, models
@@ -130,7 +135,7 @@ class TimeSearch:
         return self._by_choice(chosen, {})
 
 
-def _rules(original: LoadedModel, options: RewriteOptions) -> dict[str, str]:
+def _rules(original: LoadedModel, options: RewriteOptions, weights: SiteWeights) -> dict[str, str]:
     """Rule of every site that can be converted."""
-    plan = candidate_plan(original, options)
+    plan = plan_sites(original.model, options, weights)
     return {entry.site: entry.rule for entry in plan.sites if entry.is_rewritten}

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,10 +19,11 @@ from spl_onnx.data.reader import Feeds, samples_of
 from spl_onnx.measure.memory import give_back
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.progress import Progress, Stages, silent_stages
+from spl_onnx.rewrite.apply import Applied, apply
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.repair import leave_dense
-from spl_onnx.rewrite.rewriter import RewriteResult, rewrite_model
+from spl_onnx.rewrite.planner import plan_sites
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.time.choose import (
     Choices,
     ChoiceSettings,
@@ -37,7 +38,7 @@ from spl_onnx.search.time.site_nodes import NodeNames, SiteNodes, named_nodes, s
 from spl_onnx.search.time.site_times import Fallback, SiteTimes, layout_ms, site_times
 from spl_onnx.search.time.stopwatch import SessionStopwatch, Stopwatch, gain
 from spl_onnx.search.time.summary import TimeSummary
-from spl_onnx.search.trials import candidate_plan, trial_options
+from spl_onnx.search.trials import trial_options
 
 #: A change may save more than the conversions that were measured, as borders move with it; this is generous.
 _BOUND_LAYOUTS = 2.0
@@ -75,6 +76,7 @@ def choose_by_time(
     stages: Stages = silent_stages,
     watch: Stopwatch | None = None,
     settings: ChoiceSettings | None = None,
+    weights: SiteWeights | None = None,
 ) -> TimeChoice:
     """Choose for every site.
 
@@ -85,16 +87,17 @@ def choose_by_time(
         stages: shows the progress.
         watch: times models; None = ONNX Runtime sessions.
         settings: settings of the sites for each choice; None = exact, and predicted as the options say.
+        weights: of the sites of the model.
 
     Raises:
         PluginError: the operator library cannot be used.
     """
-    options = trial_options(options)
+    options, weights = trial_options(options), weights or SiteWeights()
     timed = _timed(options, batches)
     watch = watch or SessionStopwatch(batches, options.threads, options.provider)
     sites = site_nodes(original.model, options)
     if not sites or not options.converting_choices:
-        plan = candidate_plan(original, options)
+        plan = plan_sites(original.model, options, weights)
         return _nothing(plan, [], "no site can be converted", timed)
     fallback = partial(
         isolated_ms,
@@ -104,48 +107,14 @@ def choose_by_time(
         provider=options.provider,
     )
     with stages("timing sites", len(batches) + 1) as progress:
-        made = converted_alike(original, options, settings or {})
+        made = converted_alike(original, options, settings or {}, weights)
         measured = _measure(original, made, sites, watch, progress, fallback)
-    return _search(original, options, measured, watch, timed, max(len(batches), _LEAST_RUNS), stages)
 
+    def build(plan: Plan) -> onnx.ModelProto:
+        return apply(original.model, plan, weights).model
 
-def rewrite_by_time(
-    original: LoadedModel, options: RewriteOptions, batches: list[Feeds], stages: Stages = silent_stages
-) -> RewriteResult:
-    """Choose by measured time and rewrite, giving nothing away but what a prediction costs.
-
-    Args:
-        original: the model, which is not changed.
-        options: what to do.
-        batches: samples that times are measured on.
-        stages: shows the progress.
-
-    Returns:
-        The result; its report has the entry `search`.
-    """
-    return timed_result(original, options, choose_by_time(original, options, batches, stages))
-
-
-def timed_result(
-    original: LoadedModel,
-    options: RewriteOptions,
-    choice: TimeChoice,
-    spent: Mapping[str, object] | None = None,
-) -> RewriteResult:
-    """The model that a time search chose; the original itself where nothing is worth converting.
-
-    Args:
-        original: the model, which is not changed.
-        options: what to do.
-        choice: of the search.
-        spent: how a budget was spent, for the report.
-    """
-    result = rewrite_model(original, options, choice.plan)
-    result.plan = leave_dense(choice.plan, result.refused)
-    if not any(site.is_rewritten for site in result.plan.sites):
-        result.model = original.model
-    result.report = {**result.report, "search": {**(spent or {}), **choice.summary.as_json()}}
-    return result
+    runs = max(len(batches), _LEAST_RUNS)
+    return _search(original, options, measured, build, watch, timed, runs, stages)
 
 
 def _timed(options: RewriteOptions, batches: Sequence[Feeds]) -> TimeSummary:
@@ -155,25 +124,23 @@ def _timed(options: RewriteOptions, batches: Sequence[Feeds]) -> TimeSummary:
 
 
 def converted_alike(
-    original: LoadedModel, options: RewriteOptions, settings: ChoiceSettings
-) -> dict[Choice, RewriteResult]:
+    original: LoadedModel, options: RewriteOptions, settings: ChoiceSettings, weights: SiteWeights
+) -> dict[Choice, Applied]:
     """The model with every site converted in one way, for each choice that times are compared for."""
     made = {}
     for choice in options.converting_choices:
         exact = replace(options, lossless=True, predictor="auto", keep=None)
-        plain = options if choice == Choice.PREDICT else exact
-        plan = None
+        plan = plan_sites(original.model, options if choice == Choice.PREDICT else exact, weights)
         if settings:
-            plan = candidate_plan(original, plain)
             plan = converted_plan(plan, choice, settings)
-        made[choice] = rewrite_model(original, plain, plan)
+        made[choice] = apply(original.model, plan, weights)
     give_back()
     return made
 
 
 def _measure(
     original: LoadedModel,
-    made: dict[Choice, RewriteResult],
+    made: dict[Choice, Applied],
     sites: list[SiteNodes],
     watch: Stopwatch,
     progress: Progress,
@@ -212,6 +179,7 @@ def _search(
     original: LoadedModel,
     options: RewriteOptions,
     measured: _SiteTimings,
+    build: Callable[[Plan], onnx.ModelProto],
     watch: Stopwatch,
     timed: TimeSummary,
     runs: int,
@@ -220,14 +188,13 @@ def _search(
     """From node times to a choice for the whole network."""
     times = measured.times
 
-    def build(choices: Choices) -> onnx.ModelProto:
+    def made(choices: Choices) -> onnx.ModelProto:
         if all(choice == Choice.DENSE for choice in choices):
             return original.model
-        plan = apply_choices(measured.plan, times, choices, measured.settings)
-        return rewrite_model(original, options, plan).model
+        return build(apply_choices(measured.plan, times, choices, measured.settings))
 
     bound = _BOUND_LAYOUTS * measured.layout_ms
-    refiner = Refiner(times, lambda choices: watch.open(build(choices)), watch, runs, bound)
+    refiner = Refiner(times, lambda choices: watch.open(made(choices)), watch, runs, bound)
     with stages("trying changes", None) as progress:
         search = refiner.best_start([by_node_times(times), all_converted(times)])
         # The best so far is a whole network: who is tired of waiting gets that.

@@ -7,7 +7,7 @@ import pytest
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import rewritten
 
 #: What a plan may say of a site that is not exact.

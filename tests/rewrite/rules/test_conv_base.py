@@ -21,7 +21,8 @@ def matched(**pool):
 
 
 def test_the_site_has_all_parts():
-    site = RULE.rewrite(matched())
+    match = matched()
+    site = RULE.site(match, RULE.fold(match))
     assert isinstance(RULE, ConvRule)
     assert site.x.name == "x"
     assert (site.w.shape, site.b.shape) == ((5, 3, 3, 3), (5,))

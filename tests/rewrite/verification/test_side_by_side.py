@@ -12,9 +12,10 @@ from onnx import numpy_helper
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.process.child import Job, execute
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.rewrite.verification.side_by_side import Finding, Watched, findings, side_by_side
 from spl_onnx.rewrite.verification.tolerance import MOST_TOLERANCE
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, images
 
 
@@ -37,7 +38,7 @@ def network() -> onnx.ModelProto:
 def found(model: onnx.ModelProto, spoil: str = "", **options) -> dict[str, Finding]:
     """What a comparison finds, without the library; `spoil` is a constant that is changed."""
     plan = rewrite_model(model, RewriteOptions(rules="all", dry_run=True, **options)).plan
-    beside, watched = side_by_side(model, plan)
+    beside, watched = side_by_side(model, plan, SiteWeights())
     onnx.checker.check_model(beside, full_check=True)
     for tensor in beside.graph.initializer:
         if tensor.name == spoil:
@@ -72,14 +73,14 @@ def test_sites_in_branches_are_left_out():
     model = made.in_if("t")
     plan = rewrite_model(model, RewriteOptions(rules="all", dry_run=True)).plan
     assert plan.counts() == {"conv_relu": 1}
-    assert side_by_side(model, plan)[1] == []
+    assert side_by_side(model, plan, SiteWeights())[1] == []
 
 
 def test_dense_entries_are_left_out():
     model = network()
     plan = rewrite_model(model, RewriteOptions(rules="all", dry_run=True)).plan
     kept = Plan([entry for entry in plan.sites if entry.site == "r"])
-    assert [entry.site.site for entry in side_by_side(model, kept)[1]] == ["r"]
+    assert [entry.site.site for entry in side_by_side(model, kept, SiteWeights())[1]] == ["r"]
 
 
 NAN = math.nan

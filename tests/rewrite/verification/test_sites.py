@@ -11,10 +11,10 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import LoadedModel
 from spl_onnx.rewrite.plan import Plan
 from spl_onnx.rewrite.process.runner import RunError
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.rewrite.verification import sites
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.sites import WrongSites, check_sites
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.verification.networks import magnified, plain
 
 

@@ -9,7 +9,7 @@ from scripts.harden import operators_inside
 from scripts.harden.network_trial import open_session
 from scripts.harden.operators_inside import operator_problem
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn, small_images
 
 

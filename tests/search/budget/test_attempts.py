@@ -9,9 +9,11 @@ from spl_onnx.data.parts import SearchData
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.budget.attempts import attempts
 from spl_onnx.search.budget.time_search import TimeSearch
 from spl_onnx.search.budget.tries import SHARES, tries
+from spl_onnx.steps import carry_out_found
 from tests.rewrite.builders import TOLERANCE
 from tests.search.budget.test_time_search import FloorWatch
 from tests.search.network.networks import feeds, no_site, residual
@@ -41,8 +43,12 @@ def tried(check=lambda result: True, model=None, **changes):
         **{"data": "x", "no_verify": True, "max_drop": 0.05, "search_seconds": 1.0, **changes}
     )
     single = [{"input": batches[0]["input"][:1]}]
-    found = attempts(read_model(model), options, SearchData(batches), single, SHAPES, noted)
-    return model, batches, list(found), checked
+    original, weights = read_model(model), SiteWeights()
+    results = [
+        carry_out_found(original, attempt.plan, attempt.found, options, weights)
+        for attempt in attempts(original, options, SearchData(batches), single, SHAPES, noted)
+    ]
+    return model, batches, results, checked
 
 
 def outputs(model, batches):

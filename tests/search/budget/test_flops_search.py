@@ -15,10 +15,10 @@ from spl_onnx.options import SCHEMES, RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.budget.problem import config_of
 from spl_onnx.search.budget.search import BudgetSearch, Found
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import TOLERANCE
 from tests.search.network.networks import branches, feeds, matrices, residual, sequential, site_in_a_body
 

@@ -15,13 +15,14 @@ from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings, numbers
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.budget.producers import producers
 from spl_onnx.search.budget.search import BudgetSearch
 from spl_onnx.search.budget.time_search import TimeSearch
 from spl_onnx.search.settings import Setting
 from spl_onnx.search.time.by_time import converted_alike
 from spl_onnx.spec.attributes import PREDICT, SRMM
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import TOLERANCE
 from tests.search.network.networks import feeds, residual
 from tests.search.watches import FakeWatch
@@ -136,7 +137,7 @@ def test_levels_applied_are_what_was_judged(plugin_path):
     model, batches, search, _, made = prepared()
     found, settings = made.truncated(0.05)
     options = RewriteOptions(rules="all", lossless=True, no_verify=True)
-    result = converted_alike(read_model(model), options, settings)["lossless"].model
+    result = converted_alike(read_model(model), options, settings, SiteWeights())["lossless"].model
     config = {name: option.setting for name, option in found.chosen.items()}
     judged = search.evaluator._runner.outputs(config)
     assert np.abs(outputs(result, batches) - judged).max() <= TOLERANCE * np.abs(judged).max()

@@ -14,9 +14,9 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET, numbers
 from spl_onnx.rewrite.model_io import read_model
 from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.rewriter import rewrite_model
 from spl_onnx.search.budget.search import predicted_everywhere
 from spl_onnx.search.settings import Config
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, images
 from tests.small_models import small_cnn
 

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.pipeline import rewrite_and_measure, rewrite_by_time
+from spl_onnx.pipeline import rewrite_and_measure
 from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.site_weights import SiteWeights
 from spl_onnx.search.time.by_time import choose_by_time
+from spl_onnx.steps import carry_out_found
 from tests import datasets
 from tests.search.watches import FakeWatch, costs
 from tests.small_models import small_cnn, small_images
@@ -103,7 +105,9 @@ def test_the_model_itself_where_nothing_gains(plugin_path, monkeypatch):
     watch = FakeWatch(costs(DENSE, SLOW, SLOW))
     monkeypatch.setattr("spl_onnx.search.time.by_time.SessionStopwatch", lambda *_: watch)
     original = read_model(small_cnn())
-    result = rewrite_by_time(original, RewriteOptions(data="x"), BATCHES)
+    options = RewriteOptions(data="x")
+    choice = choose_by_time(original, options, BATCHES)
+    result = carry_out_found(original, choice.plan, choice.summary.as_json(), options, SiteWeights())
     assert result.model is original.model and result.report["search"]["faster"] is False
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-import spl_onnx.pipeline
+from spl_onnx import chosen
 from spl_onnx.data import DataOptions
 from spl_onnx.data.split import spread
 from spl_onnx.errors import DataError, UsageError, VerificationError
@@ -87,7 +87,7 @@ def test_reports_are_complete(plugin_path, tmp_path, predictor):
 
 def test_accuracy_is_measured_on_samples_that_no_choice_has_seen(plugin_path, monkeypatch):
     seen = {}
-    plain_attempts, plain_measure = spl_onnx.pipeline.attempts, spl_onnx.pipeline.measure_on
+    plain_attempts, plain_measure = chosen.attempts, chosen.measure_on
 
     def attempts(original, options, data, timed, *rest):
         seen["search"] = np.concatenate([feeds["input"] for feeds in data.batches])
@@ -98,8 +98,8 @@ def test_accuracy_is_measured_on_samples_that_no_choice_has_seen(plugin_path, mo
         seen["report"] = np.concatenate([feeds["input"] for feeds, _ in reader.batches()])
         return plain_measure(original, rewritten, options, specs, reader, progress)
 
-    monkeypatch.setattr(spl_onnx.pipeline, "attempts", attempts)
-    monkeypatch.setattr(spl_onnx.pipeline, "measure_on", measure_on)
+    monkeypatch.setattr(chosen, "attempts", attempts)
+    monkeypatch.setattr(chosen, "measure_on", measure_on)
     result = rewrite_and_measure(small_cnn(), Samples(90), {**FLOPS, "max_drop": 0.05, "search_images": 40})
     names = {part: {x.tobytes() for x in images} for part, images in seen.items()}
     assert [len(names[part]) for part in ("search", "timed", "report")] == [40, 32, 50]
@@ -113,7 +113,7 @@ def test_accuracy_is_measured_on_samples_that_no_choice_has_seen(plugin_path, mo
 def test_a_loss_on_the_other_samples_leads_to_the_next_try(plugin_path, monkeypatch, scheme):
     """The first models are said to lose everything there, until the budget is smaller."""
     wanted = next(i for i, (_, share) in enumerate(tries(scheme)) if share < 1.0)
-    plain, drops = spl_onnx.pipeline.measure_on, []
+    plain, drops = chosen.measure_on, []
 
     def measure_on(*args):
         found = plain(*args)
@@ -123,7 +123,7 @@ def test_a_loss_on_the_other_samples_leads_to_the_next_try(plugin_path, monkeypa
         lost = replace(found.comparison.confidence, drop=1.0)
         return replace(found, comparison=replace(found.comparison, confidence=lost))
 
-    monkeypatch.setattr(spl_onnx.pipeline, "measure_on", measure_on)
+    monkeypatch.setattr(chosen, "measure_on", measure_on)
     result = rewrite_and_measure(small_cnn(), Samples(100), {**FLOPS, "max_drop": 0.05, "scheme": scheme})
     search = result.report["search"]
     assert (search["attempt"], search["budget"]) == (wanted + 1, 0.025) and len(drops) == wanted + 1

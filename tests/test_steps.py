@@ -11,9 +11,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.options import RewriteOptions
+from spl_onnx.pipeline import rewrite_and_measure
+from spl_onnx.report.build import plain_report
 from spl_onnx.rewrite.editor import Editor
 from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.rewriter import rewrite_model
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, assert_same, images, only, ops, rewritten
 
 
@@ -221,14 +223,14 @@ def test_dry_run_decides_but_changes_nothing():
     model = net().model("y")
     result = rewritten(model, dry_run=True)
     assert result.model == model
-    assert result.report["rewritten"] == 3
+    assert sum(result.plan.counts().values()) == 3
 
 
 def test_plan_is_written_and_applied(tmp_path):
     model = net().model("y")
     path = tmp_path / "plan.json"
-    first = rewritten(model, plan_out=str(path))
-    content = json.loads(path.read_text())
+    first = rewritten(model)
+    content = json.loads(first.plan.to_json())
     content["sites"][0]["choice"] = "lossless"
     content["sites"][1]["choice"] = "dense"
     content["sites"][2]["settings"] = {"predictor": "pruned", "keep": 0.5, "floor": 0.25}
@@ -255,8 +257,8 @@ def test_a_plan_that_does_not_fit_is_refused(site, rule, text):
 
 
 def test_report():
-    result = rewritten(net().model("y"))
-    report = json.loads(json.dumps(result.report))
+    result = rewrite_and_measure(net().model("y"), None, {"rules": "all"})
+    report = json.loads(json.dumps(plain_report(result.report)))
     assert [site["name"] for site in report["sites"]] == ["p1", "r2", "y"]
     assert set(report["sites"][0]) >= {
         "name", "rule", "choice", "settings", "reason", "density", "zeros", "dense_ms", "now_ms",
@@ -266,7 +268,7 @@ def test_report():
     assert report["verification"]["checker"] == "passed"
 
 
-def test_a_wrong_site_is_left_dense_and_the_others_stay(monkeypatch, tmp_path):
+def test_a_wrong_site_is_left_dense_and_the_others_stay(monkeypatch):
     real = Editor.rewrite
 
     def wrong(self, candidates):
@@ -281,16 +283,11 @@ def test_a_wrong_site_is_left_dense_and_the_others_stay(monkeypatch, tmp_path):
     monkeypatch.setattr(Editor, "rewrite", wrong)
     model = net().model("y")
     assert ops(rewritten(model, no_verify=True).model).count("SRMM") == 3
-    result = rewritten(model, plan_out=str(tmp_path / "plan.json"))
+    result = rewritten(model)
     assert [site.choice for site in result.plan.sites] == ["dense", "predict", "predict"]
     assert "with the library and all sites exact, differs by" in result.plan.sites[0].reason
     assert "1 site was left as in the original after a failed check: p1" in " ".join(result.report["notes"])
-    assert result.report["rules"] == {"conv_relu": 1, "gemm_relu": 1}
-    assert [site.choice for site in Plan.read(tmp_path / "plan.json").sites] == [
-        "dense",
-        "predict",
-        "predict",
-    ]
+    assert result.plan.counts() == {"conv_relu": 1, "gemm_relu": 1}
     assert_same(model, result, FEEDS)
 
 

@@ -1,0 +1,89 @@
+"""The rewrite that options and data lead to: by the rules, by a plan, by the clock, or within a budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from spl_onnx.data import DataOptions
+from spl_onnx.data.parts import Parts, split_data
+from spl_onnx.data.timing import timing_data
+from spl_onnx.measure.rewritten import Measured, measure, measure_on
+from spl_onnx.measure.shapes import single_sample_shapes
+from spl_onnx.options import RewriteOptions
+from spl_onnx.progress import Stages
+from spl_onnx.rewrite.apply import Applied
+from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.result import RewriteResult
+from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.search.budget.attempts import attempts
+from spl_onnx.search.sound import note_left_out, sound_options
+from spl_onnx.search.time.by_time import choose_by_time
+from spl_onnx.steps import carry_out, carry_out_found, check_original, make_plan
+
+
+def choose(
+    original: LoadedModel, options: RewriteOptions, reading: DataOptions, stages: Stages
+) -> tuple[RewriteResult, Measured]:
+    """The rewritten model that options and data lead to, and what is measured of it.
+
+    Args:
+        original: the model, which is not changed.
+        options: what to do.
+        reading: how the data is read.
+        stages: shows the progress.
+
+    Raises:
+        DataError: the data does not fit the model.
+    """
+    parts = split_data(original.model, options, reading) if options.spends_accuracy else None
+    check_original(original, options)
+    left_out: dict[str, str] = {}
+    weights = SiteWeights()
+    if isinstance(parts, Parts) or options.chooses_by_time:
+        options, left_out = sound_options(original, options, weights)
+    if isinstance(parts, Parts):
+        result, measured = _within_budget(original, options, parts, stages, weights)
+    else:
+        options = options if parts is None else replace(options, data=parts)
+        result, options = _without_budget(original, options, reading, stages, weights)
+        with stages("measuring", None) as progress:
+            measured = measure(original.model, result.model, options, reading, progress)
+    note_left_out(result, left_out)
+    return result, measured
+
+
+def _without_budget(
+    original: LoadedModel, options: RewriteOptions, reading: DataOptions, stages: Stages, weights: SiteWeights
+) -> tuple[RewriteResult, RewriteOptions]:
+    """The rewrite by the clock, the rules or a plan, and options with data that can be read once more."""
+    if not options.chooses_by_time:
+        return carry_out(original, make_plan(original, options, weights), options, weights), options
+    batches, options = timing_data(original.model, options, reading)
+    choice = choose_by_time(original, options, batches, stages, weights=weights)
+    return carry_out_found(original, choice.plan, choice.summary.as_json(), options, weights), options
+
+
+def _within_budget(
+    original: LoadedModel, options: RewriteOptions, parts: Parts, stages: Stages, weights: SiteWeights
+) -> tuple[RewriteResult, Measured]:
+    """The first rewritten model that stays within the budget on the samples of the report."""
+    seen = {name: array.shape for name, array in parts.timed[0].items()}
+    shapes = single_sample_shapes(parts.specs, options.input_shape, seen)
+
+    def measured(made: RewriteResult | Applied) -> Measured:
+        with stages("measuring", None) as progress:
+            return measure_on(original.model, made.model, options, parts.specs, parts.report, progress)
+
+    def is_within(found: Measured) -> bool:
+        return found.comparison is not None and found.comparison.is_within(options.max_drop)
+
+    def check(made: Applied) -> bool:
+        return is_within(measured(made))
+
+    for attempt in attempts(original, options, parts.search, parts.timed, shapes, check, stages, weights):
+        result = carry_out_found(original, attempt.plan, attempt.found, options, weights)
+        last = result, measured(result)
+        if is_within(last[1]):
+            break
+    last[0].report["search"] |= {"images": {"search": parts.search.samples, "report": len(parts.report)}}
+    return last
