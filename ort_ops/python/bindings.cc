@@ -196,4 +196,5 @@ PYBIND11_MODULE(_kernels, m) {
         py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   bind_algorithms(m);
+  bind_micro(m);
 }

@@ -6,5 +6,6 @@
 namespace spl::python {
 
 void bind_algorithms(pybind11::module_& m);
+void bind_micro(pybind11::module_& m);
 
 }  // namespace spl::python

@@ -37,7 +37,7 @@ struct DotBlocks {
   enum Layout {
     kAnywhere,
     kConsecutive,  // offset[v] = 64 v
-    kThreeRows     // three tap rows of count / 3 consecutive blocks, kTilePitch places apart
+    kThreeRows     // three tap rows of 3 or 6 consecutive blocks, kTilePitch places apart
   } layout;
 };
 constexpr int kTilePitch = 16;  // places in a row of the packed input of a 3 x 3 kernel

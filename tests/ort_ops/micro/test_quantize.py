@@ -1,0 +1,63 @@
+"""quantize.cc: ranges of the input, its quantisation, and int8 weights."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from tests.ort_ops.micro.kernels import Micro
+from tests.ort_ops.micro.memory import PLACES, Memory, in_child
+from tests.ort_ops.micro.values import COUNTS, up, whole
+
+
+@in_child
+def test_min_max(kernels: Micro) -> None:
+    for n, place, spoilt in product(COUNTS, PLACES, (False, True)):
+        rng, memory = np.random.default_rng(n), Memory(place)
+        x = rng.standard_normal(n).astype(np.float32)
+        x[::3] = np.nan if spoilt else x[::3]
+        low, high = memory.put([0.25]), memory.put([0.5])
+        kernels.min_max(memory.put(x), n, low, high)
+        memory.check()
+        known = [0.25, 0.5, *x[~np.isnan(x)]]
+        assert low == np.float32(min(known[:1] + known[2:])) and high == max(known[1:])
+
+
+def quantised(x: np.ndarray, inverse: float, zero: float) -> np.ndarray:
+    """Each step one float32 operation; what is not a number becomes 0."""
+    q = np.rint(x * np.float32(inverse)) + np.float32(zero)
+    return np.nan_to_num(np.clip(q, np.float32(0), np.float32(255)), nan=0)
+
+
+@in_child
+def test_quantize(kernels: Micro) -> None:
+    channels = kernels.unit_channels
+    kind = np.uint8 if channels == 4 else np.uint16
+    for n, place, zero in product(COUNTS, PLACES, (0.0, 100.0)):
+        rng, memory = np.random.default_rng(n), Memory(place)
+        x = (whole(rng, n) * 40.5).astype(np.float32)
+        x[::5] = np.nan
+        x[1::7] = np.inf
+        out = memory.room(up(n, channels), kind)
+        kernels.quantize(memory.put(x), n, 0.75, zero, out)
+        memory.check()
+        np.testing.assert_array_equal(out[:n], quantised(x, 0.75, zero))
+        assert (out[n:] == 0).all()
+
+
+@in_child
+def test_pack_units(kernels: Micro) -> None:
+    channels = kernels.unit_channels
+    kind = np.int8 if channels == 4 else np.int16
+    for n, place, stride in product(COUNTS, PLACES, (4, 20)):
+        memory, count = Memory(place), up(n, channels) // channels
+        w = np.random.default_rng(n).integers(-128, 128, n)
+        out = memory.room((count - 1) * stride + 4 if count else 0, np.int8)
+        kernels.pack_units(memory.put(w, np.int8), n, out, stride)
+        memory.check()
+        want = np.zeros(count * channels, kind)
+        want[:n] = w
+        rows = np.full((count, stride), -1, np.int8)
+        rows[:, :4] = want.view(np.int8).reshape(count, 4)
+        np.testing.assert_array_equal(out, rows.reshape(-1)[: out.size])
