@@ -133,9 +133,11 @@ def in_child(test: Callable[..., None]) -> Callable[..., None]:
             text = pipe.read().decode()
         status = os.waitpid(child, 0)[1]
         doing = bytes(_NOTE[: _NOTE.find(b"\0")]).decode()
-        if os.WIFSIGNALED(status):
-            pytest.fail(f"{signal.Signals(os.WTERMSIG(status)).name} in {doing}", pytrace=False)
         if text:
             pytest.fail(f"{text}\nlast call: {doing}", pytrace=False)
+        if os.WIFSIGNALED(status):
+            pytest.fail(f"{signal.Signals(os.WTERMSIG(status)).name} in {doing}", pytrace=False)
+        if status != 0:  # a sanitizer has taken the signal
+            pytest.fail(f"exit status {os.WEXITSTATUS(status)} in {doing}", pytrace=False)
 
     return run
