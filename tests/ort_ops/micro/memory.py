@@ -6,6 +6,7 @@ import ctypes
 import functools
 import mmap
 import os
+import resource
 import signal
 import sys
 import traceback
@@ -109,6 +110,7 @@ def note(text: str) -> None:
 
 def _child(write: int, test: Callable[[], None]) -> None:
     text = ""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         test()
     except BaseException:
