@@ -30,9 +30,9 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import measured_rewrite
 from spl_onnx.report.build import write_json
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.rewrite.result import RewriteResult
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.time.by_time import choose_by_time
 from spl_onnx.search.time.stopwatch import gain
 from spl_onnx.steps import carry_out_found

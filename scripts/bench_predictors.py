@@ -23,7 +23,7 @@ from spl_onnx.data.parts import SearchData
 from spl_onnx.measure.flops import model_work
 from spl_onnx.measure.machine import cpu_name
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.search.budget.calibration import SiteLayer
 from spl_onnx.search.budget.search import BudgetSearch
 from spl_onnx.search.budget.site_options import ERRORS, KEEPS, flop_options

@@ -33,7 +33,7 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import SCHEMES, RewriteOptions
 from spl_onnx.report.build import write_json
-from spl_onnx.rewrite.model_io import LoadedModel, read_model, save_model
+from spl_onnx.rewrite.model.model_io import LoadedModel, read_model, save_model
 from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.budget.search import BudgetSearch
 from spl_onnx.search.budget.tries import tries

@@ -21,7 +21,7 @@ from spl_onnx.measure.bench import time_interleaved
 from spl_onnx.measure.machine import cpu_name, versions
 from spl_onnx.measure.sessions import create_session
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import LoadedModel, read_model
+from spl_onnx.rewrite.model.model_io import LoadedModel, read_model
 from spl_onnx.steps import rewrite_model
 
 #: Keys of the times, in the order of the table.

@@ -11,10 +11,10 @@ from spl_onnx.measure.rewritten import Measured, measure, measure_on
 from spl_onnx.measure.shapes import single_sample_shapes
 from spl_onnx.options import RewriteOptions
 from spl_onnx.progress import Stages
-from spl_onnx.rewrite.apply import Applied
-from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.edit.apply import Applied
+from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.result import RewriteResult
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.attempts import attempts
 from spl_onnx.search.sound import note_left_out, sound_options
 from spl_onnx.search.time.by_time import choose_by_time

@@ -19,7 +19,7 @@ from spl_onnx.options import RewriteOptions
 from spl_onnx.progress import Stages, silent_stages
 from spl_onnx.report.build import rewrite_report, write_json
 from spl_onnx.report.html import write_html
-from spl_onnx.rewrite.model_io import LoadedModel, check_unprotected, read_model
+from spl_onnx.rewrite.model.model_io import LoadedModel, check_unprotected, read_model
 from spl_onnx.rewrite.result import RewriteResult
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 import onnx
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.apply import Applied, apply
-from spl_onnx.rewrite.model_io import LoadedModel, read_model
-from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.planner import complete_plan, plan_sites
-from spl_onnx.rewrite.repair import apply_checked
+from spl_onnx.rewrite.edit.apply import Applied, apply
+from spl_onnx.rewrite.model.model_io import LoadedModel, read_model
+from spl_onnx.rewrite.model.validity import require_rewritable, require_valid
 from spl_onnx.rewrite.result import RewriteResult
-from spl_onnx.rewrite.site_weights import SiteWeights
-from spl_onnx.rewrite.validity import require_rewritable, require_valid
+from spl_onnx.rewrite.sites.plan import Plan
+from spl_onnx.rewrite.sites.planner import complete_plan, plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
+from spl_onnx.rewrite.verification.repair import apply_checked
 
 
 def rewrite_model(

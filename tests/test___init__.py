@@ -40,7 +40,8 @@ def test_rewrite_stays_a_function_whatever_is_imported():
     modules = "spl_onnx.steps, spl_onnx.rewrite, spl_onnx.rewrite.rules.registry"
     assert python(f"import spl_onnx, {modules}; print(spl_onnx.rewrite.__name__)") == "rewrite"
     program = (
-        "from spl_onnx.rewrite.model_io import load_model; import spl_onnx; print(callable(spl_onnx.rewrite))"
+        "from spl_onnx.rewrite.model.model_io import load_model; import spl_onnx; "
+        "print(callable(spl_onnx.rewrite))"
     )
     assert python(program) == "True"
 

@@ -18,7 +18,7 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import measured_rewrite, rewrite_and_measure
 from spl_onnx.report.build import plain_report
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.search.budget.tries import tries
 from tests import datasets
 from tests.rewrite.builders import Net, ops
@@ -275,7 +275,7 @@ def test_a_real_network(plugin_path):
 def test_verification_stays_on(plugin_path, monkeypatch):
     """What is written is checked as without a search; what fails is dense in the result."""
     # The package has a function of the name of this folder.
-    repair = importlib.import_module("spl_onnx.rewrite.repair")
+    repair = importlib.import_module("spl_onnx.rewrite.verification.repair")
     real = repair.verify
 
     def verify(loaded, rewritten, options, plan, original=None):
@@ -292,7 +292,7 @@ def test_verification_stays_on(plugin_path, monkeypatch):
 
 def test_a_layer_that_fails_is_left_out_before_the_search(plugin_path, monkeypatch):
     """The search never sees it."""
-    repair = importlib.import_module("spl_onnx.rewrite.repair")
+    repair = importlib.import_module("spl_onnx.rewrite.verification.repair")
     real = repair.verify
 
     def verify(loaded, rewritten, options, plan, original=None):

@@ -13,7 +13,7 @@ from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import measured_rewrite, rewrite_and_measure
 from spl_onnx.report.build import plain_report
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from tests.small_models import small_cnn, small_images
 
 

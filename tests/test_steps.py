@@ -13,8 +13,8 @@ from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import rewrite_and_measure
 from spl_onnx.report.build import plain_report
-from spl_onnx.rewrite.editor import Editor
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.edit.editor import Editor
+from spl_onnx.rewrite.sites.plan import Plan
 from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, assert_same, images, only, ops, rewritten
 

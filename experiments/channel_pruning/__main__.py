@@ -32,7 +32,7 @@ from spl_onnx.report.build import accuracy_entry
 from spl_onnx.report.console import Terminal
 from spl_onnx.report.formats import operations, percent
 from spl_onnx.report.rewrite_tables import accuracy_table, confidence_line
-from spl_onnx.rewrite.model_io import read_model, save_model
+from spl_onnx.rewrite.model.model_io import read_model, save_model
 
 
 def prune(

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from spl_onnx.rewrite.model_io import load_model, save_model
+from spl_onnx.rewrite.model.model_io import load_model, save_model
 
 #: Name of the model file in its folder.
 NAME = "model.onnx"

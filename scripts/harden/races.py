@@ -28,7 +28,7 @@ if not __package__:  # run as a file
 
 from scripts.harden.pairs import NAME, fault, fault_of, litter, save
 from scripts.harden.tries import add_try_arguments, try_and_tell
-from spl_onnx.rewrite.model_io import load_model
+from spl_onnx.rewrite.model.model_io import load_model
 
 _SAVES = 3
 _FORK = multiprocessing.get_context("fork")

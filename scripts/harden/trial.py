@@ -22,7 +22,7 @@ from scripts.harden.damage import damaged
 from spl_onnx.cli.main import main as command_line
 from spl_onnx.data import input_specs
 from spl_onnx.errors import SplError
-from spl_onnx.rewrite.boundary import UNFORESEEN
+from spl_onnx.rewrite.graph.boundary import UNFORESEEN
 
 #: A process that asks for more has taken a made-up size for a real one.
 _MEMORY_BYTES = 12 << 30

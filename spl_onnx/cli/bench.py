@@ -53,8 +53,8 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.bench_tables import nodes_table, operators_table, times_table
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
-    from spl_onnx.rewrite.model_io import check_unprotected
-    from spl_onnx.rewrite.validity import read_sound_model
+    from spl_onnx.rewrite.model.model_io import check_unprotected
+    from spl_onnx.rewrite.model.validity import read_sound_model
 
     terminal = Terminal(args.quiet or is_stdout(args.json))
     paths = [args.first] if args.second is None else [args.first, args.second]

@@ -47,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.build import accuracy_entry, write_json
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import accuracy_table, confidence_line
-    from spl_onnx.rewrite.model_io import check_unprotected
-    from spl_onnx.rewrite.validity import read_sound_model
+    from spl_onnx.rewrite.model.model_io import check_unprotected
+    from spl_onnx.rewrite.model.validity import read_sound_model
 
     terminal = Terminal(args.quiet or is_stdout(args.json))
     loaded = read_sound_model(args.first), read_sound_model(args.second)

@@ -39,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal, add_row, make_table
     from spl_onnx.report.formats import metric_value
-    from spl_onnx.rewrite.model_io import check_unprotected
-    from spl_onnx.rewrite.validity import read_sound_model
+    from spl_onnx.rewrite.model.model_io import check_unprotected
+    from spl_onnx.rewrite.model.validity import read_sound_model
 
     terminal = Terminal(args.quiet or is_stdout(args.json))
     loaded = read_sound_model(args.model)

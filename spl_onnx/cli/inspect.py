@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spl_onnx.measure.rewritten import Measured
     from spl_onnx.options import RewriteOptions
     from spl_onnx.report.entries import SiteEntry
-    from spl_onnx.rewrite.plan import Plan
+    from spl_onnx.rewrite.sites.plan import Plan
 
 #: Position of S among the inputs of SRMM.
 _SELECTION = 3
@@ -39,13 +39,13 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.rewrite_tables import sites_table
     from spl_onnx.report.summary import summarise
-    from spl_onnx.rewrite.apply import apply
-    from spl_onnx.rewrite.local_functions import describe_unseen
-    from spl_onnx.rewrite.model_io import check_unprotected, read_model
-    from spl_onnx.rewrite.planner import plan_sites
+    from spl_onnx.rewrite.edit.apply import apply
+    from spl_onnx.rewrite.model.local_functions import describe_unseen
+    from spl_onnx.rewrite.model.model_io import check_unprotected, read_model
+    from spl_onnx.rewrite.model.validity import require_rewritable
     from spl_onnx.rewrite.rules.registry import ANCHORS
-    from spl_onnx.rewrite.site_weights import SiteWeights
-    from spl_onnx.rewrite.validity import require_rewritable
+    from spl_onnx.rewrite.sites.planner import plan_sites
+    from spl_onnx.rewrite.sites.weights import SiteWeights
 
     terminal = Terminal(args.quiet or is_stdout(args.json))
     original = read_model(args.model)
@@ -83,7 +83,7 @@ def _keep_ties(model: onnx.ModelProto) -> None:
     Equal values are common (over zero inputs every output is its bias), and of equal values in a window only
     one is computed. Other algorithms round them apart, and then chance says which one, and how many.
     """
-    from spl_onnx.rewrite.tensors import all_graphs
+    from spl_onnx.rewrite.graph.tensors import all_graphs
     from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, SRMM
 
     nodes = (node for graph in all_graphs(model.graph) for node in graph.node)

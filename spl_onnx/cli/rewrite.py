@@ -20,7 +20,7 @@ from spl_onnx.options import OBJECTIVES, PREDICTORS, SCHEMES, RewriteOptions
 
 if TYPE_CHECKING:
     from spl_onnx.report.console import Terminal
-    from spl_onnx.rewrite.model_io import LoadedModel
+    from spl_onnx.rewrite.model.model_io import LoadedModel
     from spl_onnx.rewrite.result import RewriteResult
 
 HELP = "rewrite a model so that only outputs that matter are computed"
@@ -137,7 +137,7 @@ def run(args: argparse.Namespace) -> int:
     from spl_onnx.report.build import write_json
     from spl_onnx.report.console import Terminal
     from spl_onnx.report.html import write_html
-    from spl_onnx.rewrite.model_io import read_model
+    from spl_onnx.rewrite.model.model_io import read_model
 
     options, reading = rewrite_options(args), data_options(args)
     terminal = Terminal(args.quiet or is_stdout(*(path for _, path in _outputs(args))))
@@ -196,7 +196,7 @@ def _check_place(args: argparse.Namespace, original: LoadedModel, options: Rewri
         UsageError: an output is one of their files, or there is no such place.
     """
     from spl_onnx.files import check_pair, resolve_output
-    from spl_onnx.rewrite.model_io import check_unprotected, needs_data_file
+    from spl_onnx.rewrite.model.model_io import check_unprotected, needs_data_file
 
     for flag, path in _outputs(args):
         if path is not None:

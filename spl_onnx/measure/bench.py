@@ -17,7 +17,7 @@ from spl_onnx.measure.sessions import run
 from spl_onnx.measure.shapes import Shape, single_sample_shapes
 from spl_onnx.options import check_runs, check_seed
 from spl_onnx.progress import Progress, silent
-from spl_onnx.rewrite.trial import FREE_SIZES
+from spl_onnx.rewrite.model.trial import FREE_SIZES
 from spl_onnx.spec.messages import MOST_VALUES, value_count
 
 #: Batches of data that are kept for timing; the runs go through them in turn.

@@ -19,7 +19,7 @@ from spl_onnx.measure.shapes import Shape, single_sample_shapes
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import RewriteOptions
 from spl_onnx.progress import Progress, silent
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.sites.plan import Plan
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from spl_onnx.errors import ModelError, PluginError, UsageError
 from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.options import PROVIDERS, check_threads
 from spl_onnx.plugin import get_cuda_library_path, register
-from spl_onnx.rewrite.model_io import save_model
-from spl_onnx.rewrite.own_nodes import own_nodes
-from spl_onnx.rewrite.tensors import total_bytes
+from spl_onnx.rewrite.graph.tensors import total_bytes
+from spl_onnx.rewrite.model.model_io import save_model
+from spl_onnx.rewrite.model.own_nodes import own_nodes
 
 #: Above this many bytes of weights a model goes to ONNX Runtime through files: protobuf ends at 2 GiB.
 IN_MEMORY_LIMIT = 1_900_000_000

@@ -6,8 +6,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from spl_onnx.data.inputs import InputSpec
-from spl_onnx.rewrite.tensors import element_count
-from spl_onnx.rewrite.validity import inferred
+from spl_onnx.rewrite.graph.tensors import element_count
+from spl_onnx.rewrite.model.validity import inferred
 from spl_onnx.spec.messages import free_negative_sizes, known_sizes
 
 Shape = tuple[int, ...]

@@ -9,7 +9,7 @@ import onnx
 from numpy.typing import NDArray
 
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.attributes import Attributes
+from spl_onnx.rewrite.graph.attributes import Attributes
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,

@@ -23,9 +23,9 @@ from spl_onnx.report.entries import (
 )
 from spl_onnx.report.plain import as_json
 from spl_onnx.report.summary import summarise
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.result import RewriteResult
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan
 
 _FILES = ("data", "plan", "plan_out", "json", "html", "dry_run")
 

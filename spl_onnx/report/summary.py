@@ -8,7 +8,7 @@ import onnx
 
 from spl_onnx.data.inputs import value_spec
 from spl_onnx.report.entries import ModelSummary
-from spl_onnx.rewrite.tensors import all_graphs, byte_size
+from spl_onnx.rewrite.graph.tensors import all_graphs, byte_size
 
 _STANDARD = ("", "ai.onnx")
 

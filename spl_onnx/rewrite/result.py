@@ -9,11 +9,11 @@ from typing import Any
 import onnx
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.apply import Applied
-from spl_onnx.rewrite.local_functions import describe_unseen
-from spl_onnx.rewrite.model_io import LoadedModel, save_model
-from spl_onnx.rewrite.plan import Key, Plan
+from spl_onnx.rewrite.edit.apply import Applied
+from spl_onnx.rewrite.model.local_functions import describe_unseen
+from spl_onnx.rewrite.model.model_io import LoadedModel, save_model
 from spl_onnx.rewrite.rules.registry import ANCHORS
+from spl_onnx.rewrite.sites.plan import Key, Plan
 
 
 @dataclass

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from spl_onnx.options import Choice
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
-from spl_onnx.rewrite.plan import SitePlan
+from spl_onnx.rewrite.sites.plan import SitePlan
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spl_onnx.options import RewriteOptions, name_list
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.planner import plan_sites
-from spl_onnx.rewrite.repair import apply_checked
+from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.result import RewriteResult
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
+from spl_onnx.rewrite.verification.repair import apply_checked
 from spl_onnx.search.trials import trial_options
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from spl_onnx.spec.attributes import ConvGeometry, Pooling
 from spl_onnx.spec.reference import conv_predict
-from tests.rewrite.test_local_functions import layers
-from tests.rewrite.test_local_functions import model as model_with
+from tests.rewrite.model.test_local_functions import layers
+from tests.rewrite.model.test_local_functions import model as model_with
 from tests.small_models import small_cnn, small_images
 
 

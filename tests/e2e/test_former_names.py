@@ -8,7 +8,7 @@ import pytest
 
 from spl_onnx.measure.sessions import create_session
 from spl_onnx.measure.sites import converted_sites
-from spl_onnx.rewrite.tensors import all_graphs
+from spl_onnx.rewrite.graph.tensors import all_graphs
 from spl_onnx.search.budget.producers import producers
 from spl_onnx.spec.attributes import DOMAIN_CONV, FORMER_NAMES, GLOBAL_AVERAGE, LRN, MAX_POOL
 from tests.rewrite.builders import Net, images, rewritten

@@ -22,7 +22,7 @@ import sys, numpy as np
 from spl_onnx.measure.machine import active_isa
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.statistics import extra_outputs
-from spl_onnx.rewrite.model_io import load_model
+from spl_onnx.rewrite.model.model_io import load_model
 
 folder, isa, *networks = sys.argv[1:]
 assert active_isa() == isa, f"asked for {isa}, runs {active_isa()}"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.sessions import create_session, run, uses_plugin
-from spl_onnx.rewrite.own_nodes import own_nodes
+from spl_onnx.rewrite.model.own_nodes import own_nodes
 from spl_onnx.spec.attributes import GLOBAL_AVERAGE, LRN, MAX_POOL, PREDICT, SRMM
 from tests.e2e import other_tools as tools
 from tests.e2e.other_tools import SITES, Tool, X, copied, network

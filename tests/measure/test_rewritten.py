@@ -10,7 +10,7 @@ from spl_onnx.data import DataOptions
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.rewritten import measure, note_densities, work_of
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn, small_images
 

@@ -23,7 +23,7 @@ from spl_onnx.report.build import (
 )
 from spl_onnx.report.entries import PriceEntry
 from spl_onnx.report.summary import summarise
-from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan
 from tests.small_models import small_cnn
 
 WORK = Reduction(dense=1000.0, selected=300.0, predictor=100.0, predictor_full=400.0, skippable=50.0)

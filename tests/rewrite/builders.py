@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.plan import SitePlan
 from spl_onnx.rewrite.result import RewriteResult
-from spl_onnx.rewrite.verify import difference
+from spl_onnx.rewrite.sites.plan import SitePlan
+from spl_onnx.rewrite.verification.verify import difference
 from spl_onnx.steps import rewrite_model
 
 EPS = float(np.finfo(np.float32).eps)

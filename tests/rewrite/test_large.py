@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.external_data import ALIGNMENT
+from spl_onnx.rewrite.model.external_data import ALIGNMENT
 from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net
 

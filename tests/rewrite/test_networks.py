@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.verify import difference
+from spl_onnx.rewrite.verification.verify import difference
 from spl_onnx.steps import rewrite_model
 from tests.datasets import CLASSIFIERS, NETWORKS, images, load_network, network_path, require
 from tests.rewrite.builders import ops, run

@@ -7,10 +7,10 @@ from pathlib import Path
 import onnx
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.apply import Applied
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.edit.apply import Applied
+from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.result import RewriteResult
+from spl_onnx.rewrite.sites.plan import Plan
 from tests.small_models import small_cnn
 
 

@@ -8,7 +8,7 @@ import onnx
 from scripts import paper_times
 from scripts.paper_times import KEYS, file_name, times
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.steps import rewrite_model
 from tests.small_models import small_cnn, small_images
 

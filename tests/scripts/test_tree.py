@@ -35,6 +35,15 @@ LAYERS: Rows = (
 
 #: Rooms of a part that point one way as well, lowest row first.
 ROOMS: dict[str, Rows] = {
+    "spl_onnx/rewrite": (
+        ("process",),
+        ("graph",),
+        ("model", "rules"),
+        ("layout", "sites"),
+        ("edit",),
+        ("verification",),
+        ("result",),
+    ),
     "spl_onnx/search": (("settings", "trials"), ("network", "sound"), ("time",), ("budget",)),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from spl_onnx.predictors.site_settings import SiteSettings
-from spl_onnx.rewrite.plan import SitePlan
+from spl_onnx.rewrite.sites.plan import SitePlan
 from spl_onnx.search.settings import EXACT, Setting
 
 

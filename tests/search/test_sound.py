@@ -8,7 +8,7 @@ import pytest
 
 from spl_onnx.errors import VerificationError
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.search import sound
 from spl_onnx.search.sound import note_left_out, sound_options
 from spl_onnx.steps import rewrite_model
@@ -19,7 +19,7 @@ from tests.small_models import small_cnn
 def broken(monkeypatch):
     """Verification refuses the layer conv2, whatever site it is part of."""
     # The package has a function of the name of this folder.
-    repair = importlib.import_module("spl_onnx.rewrite.repair")
+    repair = importlib.import_module("spl_onnx.rewrite.verification.repair")
     real = repair.verify
     plans = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.planner import plan_sites
+from spl_onnx.rewrite.sites.planner import plan_sites
 from spl_onnx.search.trials import trial_options
 from tests.small_models import small_cnn
 

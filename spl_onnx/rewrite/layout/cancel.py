@@ -9,8 +9,8 @@ from __future__ import annotations
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.site import attributes
+from spl_onnx.rewrite.graph.context import Scope
+from spl_onnx.rewrite.rules.site import attributes
 
 _INVERSE = {"Squeeze": "Unsqueeze", "Unsqueeze": "Squeeze", "Transpose": "Transpose"}
 

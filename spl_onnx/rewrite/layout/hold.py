@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.constants import has_input
 
 _SIZES = 3  # input of Resize

@@ -16,12 +16,12 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.attributes import Attributes
-from spl_onnx.rewrite.channels_last import TO_NHWC
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.attributes import Attributes
+from spl_onnx.rewrite.graph.channels_last import TO_NHWC
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.constants import has_input
 from spl_onnx.rewrite.rules.pool import read_pool
-from spl_onnx.rewrite.site import Refused, attributes, label
+from spl_onnx.rewrite.rules.site import Refused, attributes, label
 from spl_onnx.spec.attributes import DOMAIN_CONV, GLOBAL_AVERAGE, MAX_POOL, pool_attributes
 
 #: Where each dimension of `[N,C,H,W]` is in `[N,H,W,C]`.

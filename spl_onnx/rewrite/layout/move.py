@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.channels_last import TO_NCHW, TO_NHWC, give_rank
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.channels_last import TO_NCHW, TO_NHWC, give_rank
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.layout.cancel import clean_layout
 from spl_onnx.rewrite.layout.cut import FIRST, SECOND, Bond, first_side
 from spl_onnx.rewrite.layout.hold import hold_transposes

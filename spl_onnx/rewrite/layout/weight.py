@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from spl_onnx.rewrite.symbolic import Dim, Shape
+from spl_onnx.rewrite.graph.symbolic import Dim, Shape
 
 #: Taken for a free dimension; a free batch is taken for 1.
 FREE_SIZE = 64

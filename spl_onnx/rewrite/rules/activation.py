@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.site import Refused, attributes, label
+from spl_onnx.rewrite.graph.context import Scope
+from spl_onnx.rewrite.rules.site import Refused, attributes, label
 from spl_onnx.spec.attributes import Activation
 
 ACTIVATIONS = ("Relu", "Clip")

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.constants import constant_float
-from spl_onnx.rewrite.site import Refused, attributes, label
+from spl_onnx.rewrite.rules.site import Refused, attributes, label
 
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div")
 Float64 = npt.NDArray[np.float64]

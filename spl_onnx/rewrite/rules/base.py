@@ -8,8 +8,8 @@ from typing import ClassVar
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import SplError
-from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.site import Decision, Folded, Match, Refused, Site, unforeseen
+from spl_onnx.rewrite.graph.context import Scope
+from spl_onnx.rewrite.rules.site import Decision, Folded, Match, Refused, Site, unforeseen
 
 
 class Rule(ABC):

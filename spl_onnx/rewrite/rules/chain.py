@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.site import Match, label
+from spl_onnx.rewrite.graph.context import Scope
+from spl_onnx.rewrite.rules.site import Match, label
 
 _STANDARD = (None, "", "ai.onnx")
 

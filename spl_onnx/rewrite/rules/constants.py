@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
-from spl_onnx.rewrite.site import FloatArray, Refused, label
+from spl_onnx.rewrite.graph.context import Scope
+from spl_onnx.rewrite.rules.site import FloatArray, Refused, label
 
 
 def constant_float(scope: Scope, node: gs.Node, index: int, what: str) -> FloatArray:

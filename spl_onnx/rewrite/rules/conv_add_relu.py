@@ -12,14 +12,14 @@ from typing import ClassVar
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.context import Scope
+from spl_onnx.rewrite.graph.symbolic import Shape
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS
 from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.conv_base import ConvRule
 from spl_onnx.rewrite.rules.conv_node import read_conv
-from spl_onnx.rewrite.site import Match, Refused, label
-from spl_onnx.rewrite.symbolic import Shape
+from spl_onnx.rewrite.rules.site import Match, Refused, label
 
 
 class ConvAddRelu(ConvRule):

@@ -9,7 +9,7 @@ from spl_onnx.rewrite.rules.affine import affine_terms
 from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.rules.conv_node import folded_weights, read_conv
 from spl_onnx.rewrite.rules.pool import read_pool
-from spl_onnx.rewrite.site import Folded, Match, Site
+from spl_onnx.rewrite.rules.site import Folded, Match, Site
 
 
 class ConvRule(LayerRule):

@@ -13,11 +13,11 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.affine import affine_terms
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
+from spl_onnx.rewrite.rules.site import Folded, Refused, attributes, label
 from spl_onnx.rewrite.rules.window import WindowAttributes, read_window
-from spl_onnx.rewrite.site import Folded, Refused, attributes, label
 from spl_onnx.spec.attributes import ConvGeometry
 
 

@@ -10,12 +10,12 @@ from typing import ClassVar
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS
 from spl_onnx.rewrite.rules.affine import take_affine
 from spl_onnx.rewrite.rules.chain import Chain
 from spl_onnx.rewrite.rules.conv_base import ConvRule
-from spl_onnx.rewrite.site import Match
+from spl_onnx.rewrite.rules.site import Match
 
 
 class ConvReluPool(ConvRule):

@@ -13,10 +13,10 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.channels_last import TO_NCHW, TO_NHWC, give_rank
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.channels_last import TO_NCHW, TO_NHWC, give_rank
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.base import ExactRule
-from spl_onnx.rewrite.site import Match, Refused, attributes, label
+from spl_onnx.rewrite.rules.site import Match, Refused, attributes, label
 from spl_onnx.spec.attributes import DOMAIN_CONV, LRN, ResponseNorm, lrn_attributes
 
 

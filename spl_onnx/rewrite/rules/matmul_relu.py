@@ -11,12 +11,12 @@ from typing import ClassVar
 import numpy as np
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
 from spl_onnx.rewrite.rules.base import LayerRule
 from spl_onnx.rewrite.rules.chain import Chain, other_operand
 from spl_onnx.rewrite.rules.constants import constant_float
-from spl_onnx.rewrite.site import FloatArray, Folded, Match, Refused, Site, label
+from spl_onnx.rewrite.rules.site import FloatArray, Folded, Match, Refused, Site, label
 
 
 class MatMulRelu(LayerRule):

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import ModelError
-from spl_onnx.rewrite.context import Scope
+from spl_onnx.rewrite.graph.context import Scope
+from spl_onnx.rewrite.graph.symbolic import Dim
+from spl_onnx.rewrite.rules.site import Refused, attributes, label
 from spl_onnx.rewrite.rules.window import WindowAttributes, read_window
-from spl_onnx.rewrite.site import Refused, attributes, label
-from spl_onnx.rewrite.symbolic import Dim
 from spl_onnx.spec.attributes import MAX_WINDOW, Pooling
 
 

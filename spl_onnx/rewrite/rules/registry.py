@@ -16,7 +16,7 @@ from spl_onnx.rewrite.rules.conv_relu_pool import ConvReluPool
 from spl_onnx.rewrite.rules.gemm_relu import GemmRelu
 from spl_onnx.rewrite.rules.lrn import LocalResponseNorm
 from spl_onnx.rewrite.rules.matmul_relu import MatMulRelu
-from spl_onnx.rewrite.site import Match
+from spl_onnx.rewrite.rules.site import Match
 
 #: Rules that take more of the graph come first: what they refuse, a smaller pattern may still take.
 RULES: tuple[Rule, ...] = (

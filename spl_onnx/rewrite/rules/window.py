@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.site import Refused, attributes, label
-from spl_onnx.rewrite.symbolic import Dim
+from spl_onnx.rewrite.graph.symbolic import Dim
+from spl_onnx.rewrite.rules.site import Refused, attributes, label
 
 
 @dataclass(frozen=True)

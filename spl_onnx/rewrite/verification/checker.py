@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import onnx
 
+from spl_onnx.rewrite.graph.tensors import copy_for_inference
 from spl_onnx.rewrite.process.child import one_line
-from spl_onnx.rewrite.tensors import copy_for_inference
 
 
 def problem_of(model: onnx.ModelProto, source: bytes | str) -> str:

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import onnx
 
+from spl_onnx.rewrite.graph.tensors import subgraphs
 from spl_onnx.rewrite.process.child import Feeds
-from spl_onnx.rewrite.tensors import subgraphs
 
 EPS = float(np.finfo(np.float32).eps)
 #: Operators that are layers where their second input is constant.

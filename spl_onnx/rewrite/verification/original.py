@@ -14,13 +14,13 @@ from spl_onnx.arrays import Array
 from spl_onnx.errors import VerificationError
 from spl_onnx.files.scratch import ScratchFolder
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES, LoadedModel
-from spl_onnx.rewrite.plan import Key
+from spl_onnx.rewrite.graph.tensors import all_graphs, total_bytes
+from spl_onnx.rewrite.model.model_io import MAX_INLINE_BYTES, LoadedModel
+from spl_onnx.rewrite.model.trial import Trial, trial_inputs
 from spl_onnx.rewrite.process.child import Feeds, Job
 from spl_onnx.rewrite.process.runner import RunError, Runner
-from spl_onnx.rewrite.site_weights import SiteWeights
-from spl_onnx.rewrite.tensors import all_graphs, total_bytes
-from spl_onnx.rewrite.trial import Trial, trial_inputs
+from spl_onnx.rewrite.sites.plan import Key
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.rewrite.verification.checker import problem_of
 from spl_onnx.rewrite.verification.noise import noisy_feeds, noisy_model
 from spl_onnx.rewrite.verification.side_by_side import Finding

@@ -17,15 +17,15 @@ import onnx
 import onnx_graphsurgeon as gs
 
 from spl_onnx.arrays import Array
-from spl_onnx.rewrite.candidates import Candidate, find_candidates, plan_selector
-from spl_onnx.rewrite.context import ModelContext, Scope
-from spl_onnx.rewrite.finish import finish_model
-from spl_onnx.rewrite.plan import Plan, SitePlan, lossless_plan
-from spl_onnx.rewrite.roundtrip import export_model
+from spl_onnx.rewrite.edit.finish import finish_model
+from spl_onnx.rewrite.edit.site_maker import make_site
+from spl_onnx.rewrite.graph.context import ModelContext, Scope
+from spl_onnx.rewrite.graph.roundtrip import export_model
 from spl_onnx.rewrite.rules.base import LayerRule, Rule
-from spl_onnx.rewrite.site import Match
-from spl_onnx.rewrite.site_maker import make_site
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.rules.site import Match
+from spl_onnx.rewrite.sites.candidates import Candidate, find_candidates, plan_selector
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan, lossless_plan
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.rewrite.verification.noise import rounding
 from spl_onnx.rewrite.verification.tolerance import LEAST_TOLERANCE, MARGIN, MOST_TOLERANCE
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from spl_onnx.arrays import Array
 from spl_onnx.errors import PluginError, VerificationError
-from spl_onnx.rewrite.model_io import MAX_INLINE_BYTES
-from spl_onnx.rewrite.plan import Key, Plan
+from spl_onnx.rewrite.graph.tensors import total_bytes
+from spl_onnx.rewrite.model.model_io import MAX_INLINE_BYTES
 from spl_onnx.rewrite.process.child import one_line
 from spl_onnx.rewrite.process.runner import RunError
-from spl_onnx.rewrite.tensors import total_bytes
+from spl_onnx.rewrite.sites.plan import Key, Plan
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.side_by_side import Finding, findings, side_by_side
 

@@ -11,10 +11,10 @@ from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.shapes import Shape
 from spl_onnx.options import Choice, RewriteOptions, name_list
 from spl_onnx.progress import Stages, silent_stages
-from spl_onnx.rewrite.apply import Applied
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.edit.apply import Applied
+from spl_onnx.rewrite.model.model_io import LoadedModel
+from spl_onnx.rewrite.sites.plan import Plan
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.budget.search import BudgetSearch, Found
 from spl_onnx.search.budget.time_search import TimeSearch

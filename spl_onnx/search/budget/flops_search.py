@@ -8,10 +8,10 @@ from spl_onnx.measure.flops import model_work
 from spl_onnx.measure.shapes import Shape
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.predictors.site_settings import numbers
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.planner import plan_sites
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.model.model_io import LoadedModel
+from spl_onnx.rewrite.sites.plan import Plan
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.search import BudgetSearch, Found
 from spl_onnx.search.budget.site_options import flop_options, predictor_specs
 from spl_onnx.search.trials import trial_options

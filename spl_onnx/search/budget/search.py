@@ -13,10 +13,10 @@ from spl_onnx.data.reader import samples_of
 from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.progress import Stages, silent_stages
-from spl_onnx.rewrite.apply import apply
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.planner import plan_sites
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.edit.apply import apply
+from spl_onnx.rewrite.model.model_io import LoadedModel
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.algorithm1 import ORDERS, algorithm_1
 from spl_onnx.search.budget.calibration import Fitting, SiteLayer, site_layers
 from spl_onnx.search.budget.evaluator import Evaluator, Journal, fingerprint

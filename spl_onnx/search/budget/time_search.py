@@ -9,11 +9,11 @@ from spl_onnx.measure.memory import give_back
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.predictors.site_settings import Numbers, numbers
 from spl_onnx.progress import Progress, Stages, silent_stages
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan
-from spl_onnx.rewrite.planner import plan_sites
-from spl_onnx.rewrite.predict import default_settings
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.model.model_io import LoadedModel
+from spl_onnx.rewrite.sites.plan import Plan
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.predict import default_settings
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.problem import Option, SiteOptions, ladder
 from spl_onnx.search.budget.producers import producers
 from spl_onnx.search.budget.search import BudgetSearch, Found

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.measure.shapes import element_types
 from spl_onnx.measure.sites import ConvertedSite, converted_sites, is_operator
-from spl_onnx.rewrite.tensors import reads
+from spl_onnx.rewrite.graph.tensors import reads
 from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, PREDICT, SRMM
 
 

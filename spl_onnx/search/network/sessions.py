@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.measure.memory import give_back
 from spl_onnx.measure.sessions import create_session
-from spl_onnx.rewrite.tensors import total_bytes
+from spl_onnx.rewrite.graph.tensors import total_bytes
 from spl_onnx.search.network.segments import Segment, cut
 from spl_onnx.search.network.variants import variant
 from spl_onnx.search.settings import Setting

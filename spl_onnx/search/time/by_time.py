@@ -19,11 +19,11 @@ from spl_onnx.data.reader import Feeds, samples_of
 from spl_onnx.measure.memory import give_back
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.progress import Progress, Stages, silent_stages
-from spl_onnx.rewrite.apply import Applied, apply
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.planner import plan_sites
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.edit.apply import Applied, apply
+from spl_onnx.rewrite.model.model_io import LoadedModel
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.time.choose import (
     Choices,
     ChoiceSettings,

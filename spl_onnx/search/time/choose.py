@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from spl_onnx.options import TIMED_CHOICES, Choice
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
-from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan
 from spl_onnx.search.time.site_times import SiteTimes
 
 #: What becomes of each site, in the order of the sites.

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 import onnx
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.candidates import Candidate, find_candidates
-from spl_onnx.rewrite.context import ModelContext
+from spl_onnx.rewrite.graph.context import ModelContext
 from spl_onnx.rewrite.rules.registry import selector
+from spl_onnx.rewrite.sites.candidates import Candidate, find_candidates
 
 # ONNX Runtime names a node in its blocked layout after the tensor it writes, and copies with a number.
 _BLOCKED = "_nchwc"

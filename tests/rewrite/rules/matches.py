@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_graphsurgeon as gs
 
-from spl_onnx.rewrite.context import ModelContext, Scope
+from spl_onnx.rewrite.graph.context import ModelContext, Scope
 from tests.rewrite.builders import Net
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spl_onnx.rewrite.rules.activation import read_activation
-from spl_onnx.rewrite.site import Refused
+from spl_onnx.rewrite.rules.site import Refused
 from spl_onnx.spec.attributes import Activation
 from tests.rewrite.builders import Net
 from tests.rewrite.rules.matches import node_of, scope_of

@@ -7,7 +7,7 @@ import pytest
 
 from spl_onnx.rewrite.rules.affine import affine_terms, take_affine
 from spl_onnx.rewrite.rules.chain import Chain
-from spl_onnx.rewrite.site import Refused
+from spl_onnx.rewrite.rules.site import Refused
 from tests.rewrite.builders import Net
 from tests.rewrite.rules.matches import node_of, scope_of
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spl_onnx.rewrite.rules.registry import RULES
-from spl_onnx.rewrite.site import Decision
+from spl_onnx.rewrite.rules.site import Decision
 from tests.rewrite.builders import Net, rewritten
 from tests.rewrite.rules.matches import node_of, scope_of
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
-from spl_onnx.rewrite.site import Refused
+from spl_onnx.rewrite.rules.site import Refused
 from tests.rewrite.builders import Net
 from tests.rewrite.rules.matches import node_of, scope_of
 

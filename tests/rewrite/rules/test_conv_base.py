@@ -6,7 +6,7 @@ import pytest
 
 from spl_onnx.rewrite.rules.conv_base import ConvRule
 from spl_onnx.rewrite.rules.registry import RULES
-from spl_onnx.rewrite.site import Refused
+from spl_onnx.rewrite.rules.site import Refused
 from spl_onnx.spec.attributes import Activation, Pooling
 from tests.rewrite.rules.matches import node_of, scope_of
 from tests.rewrite.rules.test_conv_relu_pool import net

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spl_onnx.rewrite.rules.conv_node import folded_weights, read_conv
-from spl_onnx.rewrite.site import Refused
+from spl_onnx.rewrite.rules.site import Refused
 from spl_onnx.spec.attributes import ConvGeometry
 from tests.rewrite.builders import EPS, Net, rewritten
 from tests.rewrite.rules.matches import node_of, scope_of

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from spl_onnx.rewrite.rules.pool import read_pool
-from spl_onnx.rewrite.site import Refused
+from spl_onnx.rewrite.rules.site import Refused
 from spl_onnx.spec.attributes import MAX_WINDOW, Pooling
 from tests.rewrite.builders import Net
 from tests.rewrite.rules.matches import node_of, scope_of

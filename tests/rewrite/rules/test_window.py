@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spl_onnx.rewrite.rules.site import Refused
 from spl_onnx.rewrite.rules.window import WindowAttributes, read_window
-from spl_onnx.rewrite.site import Refused
 from tests.rewrite.builders import Net, images, run
 from tests.rewrite.rules.matches import node_of, scope_of
 

@@ -7,7 +7,7 @@ import pytest
 
 from spl_onnx.errors import VerificationError
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.verification.compare import compare_form, compare_numbers
 from spl_onnx.rewrite.verification.original import Original
 from tests.rewrite.verification.networks import magnified, places, plain

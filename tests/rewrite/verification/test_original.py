@@ -7,7 +7,7 @@ import pytest
 
 from spl_onnx.errors import VerificationError
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import LoadedModel
+from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.process import runner
 from spl_onnx.rewrite.process.runner import RunError
 from spl_onnx.rewrite.verification import original
@@ -101,7 +101,7 @@ def test_a_rewritten_model_may_take_much_longer_but_not_for_ever(monkeypatch):
 
 
 def test_files_and_child_end_with_it(monkeypatch):
-    from spl_onnx.rewrite import trial
+    from spl_onnx.rewrite.model import trial
 
     monkeypatch.setattr(trial, "PIPE_BYTES", 0)
     from pathlib import Path

@@ -10,9 +10,9 @@ import pytest
 from onnx import numpy_helper
 
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.plan import Plan, SitePlan
 from spl_onnx.rewrite.process.child import Job, execute
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.rewrite.verification.side_by_side import Finding, Watched, findings, side_by_side
 from spl_onnx.rewrite.verification.tolerance import MOST_TOLERANCE
 from spl_onnx.steps import rewrite_model

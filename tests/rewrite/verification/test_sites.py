@@ -8,9 +8,9 @@ import pytest
 
 from spl_onnx.errors import PluginError
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import LoadedModel
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.process.runner import RunError
+from spl_onnx.rewrite.sites.plan import Plan
 from spl_onnx.rewrite.verification import sites
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.sites import WrongSites, check_sites

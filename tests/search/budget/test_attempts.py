@@ -8,8 +8,8 @@ import pytest
 from spl_onnx.data.parts import SearchData
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
-from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.attempts import attempts
 from spl_onnx.search.budget.time_search import TimeSearch
 from spl_onnx.search.budget.tries import SHARES, tries

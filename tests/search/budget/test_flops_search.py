@@ -13,8 +13,8 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.statistics import CountingModel
 from spl_onnx.options import SCHEMES, RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
-from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.plan import Plan
 from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
 from spl_onnx.search.budget.problem import config_of
 from spl_onnx.search.budget.search import BudgetSearch, Found

@@ -15,7 +15,7 @@ from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
-from spl_onnx.rewrite.model_io import read_model
+from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.search.budget.problem import Option, SiteOptions, config_of, ladder
 from spl_onnx.search.budget.quality import Judge
 from spl_onnx.search.budget.search import (

@@ -13,9 +13,9 @@ from spl_onnx.measure.profile import NodeTime
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings, numbers
-from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.rewrite.plan import Plan, SitePlan
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.producers import producers
 from spl_onnx.search.budget.search import BudgetSearch
 from spl_onnx.search.budget.time_search import TimeSearch

@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 from spl_onnx.data.reader import Feeds
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import NOTHING_SET, numbers
-from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.rewrite.plan import Plan
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.plan import Plan
 from spl_onnx.search.budget.search import predicted_everywhere
 from spl_onnx.search.settings import Config
 from spl_onnx.steps import rewrite_model

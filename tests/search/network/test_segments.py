@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import is_operator
-from spl_onnx.rewrite.tensors import reads
+from spl_onnx.rewrite.graph.tensors import reads
 from spl_onnx.search.network.segments import cut
 from spl_onnx.spec.attributes import PREDICT, SRMM
 from tests.search.network.networks import NETWORKS, base, feeds, no_site, outer_reads, residual, sequential

@@ -8,8 +8,8 @@ import pytest
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import rewrite_and_measure
 from spl_onnx.predictors.site_settings import SiteSettings
-from spl_onnx.rewrite.model_io import read_model
-from spl_onnx.rewrite.site_weights import SiteWeights
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.time.by_time import choose_by_time
 from spl_onnx.steps import carry_out_found
 from tests import datasets

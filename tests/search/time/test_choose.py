@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
-from spl_onnx.rewrite.plan import Plan, SitePlan
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan
 from spl_onnx.search.time.choose import all_converted, apply_choices, by_node_times, fastest, reason_of
 from spl_onnx.search.time.site_times import SiteTimes
 

@@ -1,0 +1,66 @@
+"""Settings of a site: those without data, whether they fit the site, and what they build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from spl_onnx.errors import RuleError
+from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.build import predictor_weights, spread_inputs
+from spl_onnx.predictors.packed import unpack
+from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
+from spl_onnx.predictors.weights import PredictorWeights, per_output
+from spl_onnx.rewrite.rules.site import Refused, Site, label
+from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
+
+
+def default_settings(options: RewriteOptions) -> SiteSettings:
+    """Settings of every site when no data decides."""
+    if options.lossless:
+        return NOTHING_SET
+    if options.effective_predictor == "int8":
+        return SiteSettings("int8")
+    return SiteSettings("pruned", options.effective_keep)
+
+
+def check_settings(site: Site, settings: SiteSettings) -> None:
+    """Refuse settings that cannot serve `site`.
+
+    Raises:
+        Refused: The weights are not finite, the dot products too long for int8, a floor has no meaning, or a
+            list has not one number per channel.
+    """
+    name = label(site.match.anchor)
+    length = int(np.prod(site.w.shape[1:]))
+    if not (np.isfinite(site.w).all() and np.isfinite(site.b).all()):
+        raise Refused(f"weights of {name} are not all finite")
+    if settings.floor and site.activation.clip_min != 0.0:
+        raise Refused(f"{name} has outputs below 0, so a floor would change them")
+    if settings.predictor == "int8" and length > MAX_INT8_PRODUCTS:
+        raise Refused(
+            f"{name} sums {length} products, the int8 predictor at most {MAX_INT8_PRODUCTS}; "
+            "use --predictor pruned"
+        )
+    try:
+        for part in ("threshold", "correction", "shift"):
+            per_output(part, getattr(settings, part), len(site.w))
+        if settings.weights is not None:
+            unpack(settings.weights, site.w.shape)
+        elif settings.input_rms is not None:
+            spread_inputs(np.array(settings.input_rms), site.w.shape)
+    except RuleError as error:
+        raise Refused(f"{name}: {error}") from error
+
+
+def shifted(site: Site, settings: SiteSettings) -> Site:
+    """`site` with the shift of the settings in its bias."""
+    if not settings.shift:
+        return site
+    return replace(site, b=(site.b + np.array(settings.shift, np.float32)).astype(np.float32))
+
+
+def build_predictor(site: Site, settings: SiteSettings) -> PredictorWeights:
+    """Weights of the predictor that `settings` describe."""
+    return predictor_weights(site.w, site.b, settings)
