@@ -14,14 +14,14 @@ namespace {
 class OneImage {
  public:
   OneImage(const spl::ConvShape& shape, const Floats& x, const Floats& w, const Maybe<Bytes>& s,
-           const Maybe<std::string>& isa)
+           const Maybe<std::string>& isa, const std::string& precision)
       : shape_(shape.image(0)),
         x_(x.data()),
         s_(codes_of(s, shape)),
         micro_(micro_for(isa)),
         layer_{shape_,  spl::rows_of_outputs(w.data(), shape.K()),
                nullptr, {0, kInfinity, 0},
-               micro_,  nullptr} {}
+               micro_,  precision_of(precision)} {}
 
   std::string chosen(spl::Strategy strategy) const {
     const spl::AlgorithmSet set(spl::conv_algorithms(), layer_, strategy, s_ != nullptr);
@@ -31,7 +31,7 @@ class OneImage {
   std::map<std::string, std::pair<double, double>> times(int repeats) const {
     std::map<std::string, std::pair<double, double>> found;
     for (const spl::AlgorithmEntry& entry : spl::conv_algorithms())
-      if (entry.can(layer_, shape_) && (s_ != nullptr || entry.work != spl::Work::kSelected))
+      if (entry.precision == layer_.precision && entry.can(layer_, shape_) && (s_ != nullptr || entry.work != spl::Work::kSelected))
         found[entry.name] = {entry.cost(shape_, look(), micro_), least_time(entry, repeats)};
     return found;
   }
@@ -68,30 +68,30 @@ void bind_algorithms(py::module_& m) {
       "conv_algorithm",
       [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
          Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, std::string strategy,
-         Maybe<std::string> isa) {
+         Maybe<std::string> isa, std::string precision) {
         const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                    pool_strides, pool_pads, pool_ceil),
                                         x, w),
-                             x, w, s, isa);
+                             x, w, s, isa, precision);
         return image.chosen(strategy_of(strategy));
       },
       py::arg("x"), py::arg("w"), py::arg("s") = py::none(), SPL_CONV_ARGS,
-      py::arg("strategy") = "auto", py::arg("isa") = py::none(),
+      py::arg("strategy") = "auto", py::arg("isa") = py::none(), py::arg("precision") = "float32",
       "Name of the algorithm of SRMM that the first image takes.");
 
   m.def(
       "conv_algorithm_times",
       [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
          Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, int repeats,
-         Maybe<std::string> isa) {
+         Maybe<std::string> isa, std::string precision) {
         const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                    pool_strides, pool_pads, pool_ceil),
                                         x, w),
-                             x, w, s, isa);
+                             x, w, s, isa, precision);
         return image.times(repeats);
       },
       py::arg("x"), py::arg("w"), py::arg("s") = py::none(), SPL_CONV_ARGS, py::arg("repeats") = 1,
-      py::arg("isa") = py::none(),
+      py::arg("isa") = py::none(), py::arg("precision") = "float32",
       "Per algorithm that can compute the first image: its estimated cost, and its least time in "
       "seconds.");
 }

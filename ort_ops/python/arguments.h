@@ -133,6 +133,21 @@ inline const float* bias_of(const Maybe<Floats>& b, const spl::ConvShape& shape)
   return b->data();
 }
 
+// Scale and zero point of quantised input into `out` [2].
+inline void input_scale(const Floats& given, float* out) {
+  require(given.size() == 1 || given.size() == 2, "Xscale: wanted 1 or 2 elements");
+  out[1] = 0;
+  std::copy(given.data(), given.data() + given.size(), out);
+}
+
+inline spl::Precision precision_of(const std::string& name) {
+  if (name == "float32") return spl::Precision::kFloat32;
+  if (name == "int8") return spl::Precision::kInt8;
+  require(name == "int8_winograd",
+          "precision: wanted float32, int8 or int8_winograd, got " + name);
+  return spl::Precision::kInt8Winograd;
+}
+
 inline spl::Strategy strategy_of(const std::string& name) {
   if (name == "auto") return spl::Strategy::kAuto;
   if (name == "select") return spl::Strategy::kSelect;

@@ -75,7 +75,7 @@ struct Scratch {
     Buffer starts, slots, sums;
   };
 
-  Buffer input, accumulators, values, masks, starts, slots, lists, bits, rows, image;
+  Buffer input, accumulators, values, masks, starts, slots, lists, bits, rows, image, winograd;
   Listed listed[kListedTiles];
 
   // A call of an operator, by the thread that makes it.
@@ -111,7 +111,8 @@ struct Scratch {
   template <class F>
   void for_each(F fn) {
     for (Buffer* buffer :
-         {&input, &accumulators, &values, &masks, &starts, &slots, &lists, &bits, &rows, &image})
+         {&input, &accumulators, &values, &masks, &starts, &slots, &lists, &bits, &rows, &image,
+          &winograd})
       fn(*buffer);
     for (Listed& tile : listed)
       for (Buffer* buffer : {&tile.starts, &tile.slots, &tile.sums}) fn(*buffer);

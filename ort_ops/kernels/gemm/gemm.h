@@ -23,7 +23,8 @@ class GemmSrmm {
  public:
   // `w` and `b` must outlive this object.
   GemmSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b, const Clamp& clamp,
-           Strategy strategy, bool selects, const MicroKernels& micro);
+           Strategy strategy, bool selects, const MicroKernels& micro,
+           Precision precision = Precision::kFloat32);
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
     return algorithms_.run(shape, in, parallel);
   }

@@ -124,5 +124,15 @@ void dense_units(const TileView& view, int units, const void* weights, int block
   dense<Units>(view, units, weights, blocks, count, ToSums<Units>{sums}, {nullptr, 0});
 }
 
+void dense_units_scaled(const TileView& view, int units, const void* weights, int blocks, int count,
+                        const ScaledRows& rows, const Prefetch& next) {
+  dense<Units>(view, units, weights, blocks, count, ToScaled{rows}, next);
+}
+
+void dense_units_values(const TileView& view, int units, const void* weights, int blocks, int count,
+                        const UnitValueRows& values, const Prefetch& next) {
+  dense<Units>(view, units, weights, blocks, count, UnitsToValues{values}, next);
+}
+
 }  // namespace SPL_ISA
 }  // namespace spl

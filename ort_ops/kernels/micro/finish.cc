@@ -89,5 +89,12 @@ void finish_code(const WindowView& window, const Clamp& clamp, const uint8_t* co
   }
 }
 
+void units_to_floats(int32_t* sums, int64_t count, int blocks, const ScoreView& score) {
+  const int width = blocks * kLanes;
+  for (int64_t s = 0; s < count; s++, sums += width)
+    for (int l = 0; l < width; l += W)
+      store(reinterpret_cast<float*>(sums + l), scored(iload(sums + l), score, l));
+}
+
 }  // namespace SPL_ISA
 }  // namespace spl

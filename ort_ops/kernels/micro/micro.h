@@ -111,6 +111,35 @@ struct ValueRows {
   Clamp clamp;
 };
 
+// Turns 32-bit sums into scores: (float(sum - correction) * scale) + bias, lane by lane. Whole lane
+// blocks are readable.
+struct ScoreView {
+  const int32_t* correction;
+  const float* scale;
+  const float* bias;
+};
+
+// The 32-bit sums of slots, made floats: those of slot s begin at begin[o] and become
+// end[s * stride + o] = float(sum) * (scale[o] * slot_scale[s]).
+struct ScaledRows {
+  const int32_t* begin;
+  const float* scale;
+  const float* slot_scale;
+  float* end;
+  int64_t stride;
+};
+
+// 32-bit sums to values: y = clamp(score of the sum + residual), as ValueRows.
+struct UnitValueRows {
+  const int32_t* begin;
+  int64_t begin_stride;
+  ScoreView score;
+  const float* residual;
+  float* y;
+  int64_t stride;
+  Clamp clamp;
+};
+
 // Values of the first rows x columns outputs of a square: that of row i, column k at y + i *
 // row_stride + k * pixel_stride, and its residual (null without) alike.
 struct SquareValues {
@@ -127,14 +156,6 @@ struct SquareValues {
 // these a and b are exact in float32 and give half the rounding error of the usual 1 and 2.
 constexpr int kWinogradSide = 6, kWinogradPlaces = 36;
 constexpr double kWinogradA = 0.6875, kWinogradB = 1.5;
-
-// Turns 32-bit sums into scores: (float(sum - correction) * scale) + bias, lane by lane. Whole lane
-// blocks are readable.
-struct ScoreView {
-  const int32_t* correction;
-  const float* scale;
-  const float* bias;
-};
 
 struct MicroKernels {
   const char* isa;

@@ -3,6 +3,7 @@
 
 #include "kernels/micro/clamped.h"
 #include "kernels/micro/element.h"
+#include "kernels/micro/window.h"
 
 namespace spl {
 namespace SPL_ISA {
@@ -36,6 +37,41 @@ struct ToValues {
   SPL_MEMBER ToValues at(int slots, int vectors) const {
     const int64_t step = slots * rows.stride + vectors * W;
     return {{rows.begin + slots * rows.begin_stride + vectors * W, rows.begin_stride,
+             rows.residual == nullptr ? nullptr : rows.residual + step, rows.y + step, rows.stride,
+             rows.clamp}};
+  }
+};
+
+// 32-bit sums that become floats, scaled by output and by slot.
+struct ToScaled {
+  ScaledRows rows;
+  SPL_MEMBER IVec begin(int, int j) const { return iload(rows.begin + j * W); }
+  SPL_MEMBER void end(int i, int j, IVec v) const {
+    const Vec scale = mul(load(rows.scale + j * W), splat(rows.slot_scale[i]));
+    store(rows.end + i * rows.stride + j * W, mul(to_float(v), scale));
+  }
+  SPL_MEMBER ToScaled at(int slots, int vectors) const {
+    return {{rows.begin + vectors * W, rows.scale + vectors * W, rows.slot_scale + slots,
+             rows.end + slots * rows.stride + vectors * W, rows.stride}};
+  }
+};
+
+// 32-bit sums that become values.
+struct UnitsToValues {
+  UnitValueRows rows;
+  SPL_MEMBER IVec begin(int i, int j) const {
+    return iload(rows.begin + i * rows.begin_stride + j * W);
+  }
+  SPL_MEMBER void end(int i, int j, IVec sum) const {
+    Vec v = scored(sum, rows.score, j * W);
+    if (rows.residual != nullptr) v = add(v, load(rows.residual + i * rows.stride + j * W));
+    store(rows.y + i * rows.stride + j * W, clamped(v, rows.clamp));
+  }
+  SPL_MEMBER UnitsToValues at(int slots, int vectors) const {
+    const int64_t step = slots * rows.stride + vectors * W;
+    return {{rows.begin + slots * rows.begin_stride + vectors * W, rows.begin_stride,
+             {rows.score.correction + vectors * W, rows.score.scale + vectors * W,
+              rows.score.bias + vectors * W},
              rows.residual == nullptr ? nullptr : rows.residual + step, rows.y + step, rows.stride,
              rows.clamp}};
   }

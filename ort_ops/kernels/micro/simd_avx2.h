@@ -49,6 +49,9 @@ SPL_INLINE IVec iload(const void* p) { return _mm256_loadu_si256(static_cast<con
 SPL_INLINE void istore(void* p, IVec v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm256_set1_epi32(v); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }
+SPL_INLINE IVec iand(IVec a, IVec b) { return _mm256_and_si256(a, b); }
+SPL_INLINE IVec imax(IVec a, IVec b) { return _mm256_max_epi32(a, b); }
+SPL_INLINE IVec as_int(Vec v) { return _mm256_castps_si256(v); }  // the same bits
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) {
   return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(m));
 }

@@ -73,6 +73,9 @@ SPL_INLINE IVec iload(const void* p) {
 SPL_INLINE void istore(void* p, IVec v) { std::memcpy(p, &v, sizeof v); }
 SPL_INLINE IVec isplat(int32_t v) { return IVec{v, v, v, v}; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
+SPL_INLINE IVec iand(IVec a, IVec b) { return a & b; }
+SPL_INLINE IVec imax(IVec a, IVec b) { return ipick(a > b, a, b); }
+SPL_INLINE IVec as_int(Vec v) { return reinterpret_cast<IVec>(v); }  // the same bits
 SPL_INLINE Mask iequal(IVec a, IVec b) { return a == b; }
 SPL_INLINE Mask inonzero(IVec v) { return v != isplat(0); }
 SPL_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }

@@ -16,6 +16,12 @@ SPL_INLINE Vec candidate(const WindowView& w, int place, int l, int lanes) {
   return w.residual[place] == nullptr ? v : add(v, load_some(w.residual[place] + l, lanes));
 }
 
+// The scores of one vector of 32-bit sums, lanes from `l` on.
+SPL_INLINE Vec scored(IVec sums, const ScoreView& score, int l) {
+  const Vec v = to_float(isub(sums, iload(score.correction + l)));
+  return add(mul(v, load(score.scale + l)), load(score.bias + l));
+}
+
 SPL_INLINE void store_some(Vec v, float* p, int lanes) {
   if (lanes == W)
     store(p, v);

@@ -1,114 +1,22 @@
-// The two transforms of Winograd's convolution, lane by lane over channels. They cost 12 operations
-// for six values in each direction; six rows, then six columns.
-#include "kernels/micro/clamped.h"
+// Winograd's convolution in float32: its two transforms.
 #include "kernels/micro/entry.h"
-#include "kernels/micro/window.h"
+#include "kernels/micro/winograd_points.h"
 
 namespace spl {
 namespace SPL_ISA {
-namespace {
-
-constexpr int kSide = kWinogradSide;
-constexpr double kA = kWinogradA, kB = kWinogradB, kAA = kA * kA, kBB = kB * kB;
-
-SPL_INLINE Vec constant(double v) { return splat(static_cast<float>(v)); }
-
-// y = Bt x for values `step` apart.
-SPL_INLINE void to_points(const Vec* x, int step, Vec* y) {
-  const Vec x1 = x[step], x2 = x[2 * step], x3 = x[3 * step], x4 = x[4 * step];
-  const Vec product = constant(kAA * kBB), minus_sum = constant(-(kAA + kBB));
-  y[0] = fma(product, x[0], fma(minus_sum, x2, x4));
-  const Vec even_a = fma(constant(-kBB), x2, x4), odd_a = fma(constant(-kBB), x1, x3);
-  y[step] = fma(constant(kA), odd_a, even_a);
-  y[2 * step] = fma(constant(-kA), odd_a, even_a);
-  const Vec even_b = fma(constant(-kAA), x2, x4), odd_b = fma(constant(-kAA), x1, x3);
-  y[3 * step] = fma(constant(kB), odd_b, even_b);
-  y[4 * step] = fma(constant(-kB), odd_b, even_b);
-  y[5 * step] = fma(product, x1, fma(minus_sum, x3, x[5 * step]));
-}
-
-// y = At m, `kOut` values from six that are `step` apart; results side by side.
-template <int kOut>
-SPL_INLINE void from_points(const Vec* m, int step, Vec* y) {
-  const Vec sum_a = add(m[step], m[2 * step]), sum_b = add(m[3 * step], m[4 * step]);
-  const Vec minus = splat(-1.0f);
-  const Vec diff_a = fma(minus, m[2 * step], m[step]);
-  const Vec diff_b = fma(minus, m[4 * step], m[3 * step]);
-  y[0] = add(m[0], add(sum_a, sum_b));
-  y[1] = fma(constant(kA), diff_a, mul(constant(kB), diff_b));
-  if constexpr (kOut > 2) y[2] = fma(constant(kAA), sum_a, mul(constant(kBB), sum_b));
-  if constexpr (kOut > 3) y[3] = fma(constant(kAA * kA), diff_a, mul(constant(kBB * kB), diff_b));
-  if constexpr (kOut > 4) y[4] = fma(constant(kAA * kAA), sum_a, mul(constant(kBB * kBB), sum_b));
-  y[kOut - 1] = add(y[kOut - 1], m[5 * step]);
-}
-
-template <int kOut>
-SPL_INLINE bool output(const float* sums, int64_t stride, int lanes, const SquareValues& to) {
-  Vec check = zero();
-  for (int l = 0; l < lanes; l += W) {
-    Vec m[kSide], half[kSide * kOut];
-    const Vec bias = load(to.bias + l);
-#pragma GCC unroll 6
-    for (int i = 0; i < kSide; i++) {
-#pragma GCC unroll 6
-      for (int j = 0; j < kSide; j++) m[j] = load(sums + (i * kSide + j) * stride + l);
-      from_points<kOut>(m, 1, half + i * kOut);
-    }
-#pragma GCC unroll 5
-    for (int x = 0; x < kOut; x++) {
-      Vec y[kOut];
-      from_points<kOut>(half + x, kOut, y);
-#pragma GCC unroll 5
-      for (int i = 0; i < kOut; i++) {
-        Vec v = add(y[i], bias);
-        check = fma(v, zero(), check);  // not-a-number once a value is not finite
-        if (i >= to.rows || x >= to.columns) continue;
-        const int64_t at = i * to.row_stride + x * to.pixel_stride + l;
-        if (to.residual != nullptr) v = add(v, load(to.residual + at));
-        store(to.y + at, clamped(v, to.clamp));
-      }
-    }
-  }
-  return bits(nonzero(check)) == 0;
-}
-
-}  // namespace
 
 void winograd_input(const float* const* pixels, int channels, float* out, int64_t stride) {
   for (int c = 0; c < channels; c += W) {
-    const int lanes = least(W, channels - c);
     Vec t[kWinogradPlaces];
-#pragma GCC unroll 6
-    for (int j = 0; j < kSide; j++) {
-      Vec x[kSide];
-#pragma GCC unroll 6
-      for (int i = 0; i < kSide; i++) x[i] = load_some(pixels[i * kSide + j] + c, lanes);
-      to_points(x, 1, x);
-#pragma GCC unroll 6
-      for (int i = 0; i < kSide; i++) t[i * kSide + j] = x[i];
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < kSide; i++) {
-      to_points(t + i * kSide, 1, t + i * kSide);
-#pragma GCC unroll 6
-      for (int j = 0; j < kSide; j++) store(out + (i * kSide + j) * stride + c, t[i * kSide + j]);
-    }
+    input_places<Quick>(pixels, c, least(W, channels - c), t);
+#pragma GCC unroll 36
+    for (int p = 0; p < kWinogradPlaces; p++) store(out + p * stride + c, t[p]);
   }
 }
 
 bool winograd_output(const float* sums, int64_t stride, int blocks, int side,
                      const SquareValues& to) {
-  const int lanes = blocks * kLanes;
-  switch (side) {
-    case 2:
-      return output<2>(sums, stride, lanes, to);
-    case 3:
-      return output<3>(sums, stride, lanes, to);
-    case 4:
-      return output<4>(sums, stride, lanes, to);
-    default:
-      return output<5>(sums, stride, lanes, to);
-  }
+  return output_of_side<Quick>(sums, stride, blocks, side, to);
 }
 
 }  // namespace SPL_ISA

@@ -20,7 +20,13 @@ struct SrmmInputs {
   const uint8_t* s;   // [N, pH, pW, O] or null
   Residual residual;  // of [N, oH, oW, O]
   float* y;           // [N, pH, pW, O]
+  // Scale and zero point of x in 8 bits, or null: from the range of each image (or row).
+  const float* x_scale = nullptr;
 };
+
+// What products are computed in; sums of int8 are exact. kInt8Winograd transforms tiles and
+// quantises them then. Contract: docs/operators.md.
+enum class Precision { kFloat32, kInt8, kInt8Winograd };
 
 // The inputs of image `n` alone.
 SrmmInputs image_inputs(const ConvShape& shape, const SrmmInputs& in, int64_t n);
@@ -43,8 +49,10 @@ struct SrmmLayer {
   const float* b;  // [O] or null = 0
   Clamp clamp;
   const MicroKernels& micro;
-  // Direct sums of the same layer, made when first asked for.
-  std::function<const SrmmAlgorithm&()> direct;
+  Precision precision = Precision::kFloat32;
+  bool rows = false;  // a matrix seen as an image of one row
+  // Direct sums in float32 of the same layer, made when first asked for.
+  std::function<const SrmmAlgorithm&()> direct = nullptr;
 };
 
 // Bias of all outputs followed by a lane block of zeros, so that vectors may be read at any output.

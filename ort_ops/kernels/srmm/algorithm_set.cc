@@ -32,7 +32,7 @@ AlgorithmSet::AlgorithmSet(const AlgorithmTable& table, const SrmmLayer& layer, 
   layer_.direct = [direct = direct_]() -> const SrmmAlgorithm& { return direct->get(); };
   for (Work work : wanted(strategy, selects))
     for (const AlgorithmEntry& entry : table)
-      if (entry.work == work)
+      if (entry.work == work && entry.precision == layer.precision)
         candidates_.push_back(
             {entry, entry.make == make_direct
                         ? direct_

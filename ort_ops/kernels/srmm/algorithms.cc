@@ -33,16 +33,20 @@ bool can_space_to_depth(const SrmmLayer&, const ConvShape& shape) {
 }  // namespace
 
 const AlgorithmTable& conv_algorithms() {
+  constexpr Precision kFloat32 = Precision::kFloat32, kInt8 = Precision::kInt8,
+                      kInt8Winograd = Precision::kInt8Winograd;
   // clang-format off
   static const AlgorithmTable table = {
-      {"selected", Work::kSelected, can_select, selected_cost, make_selected},
-      {"selected_1x1", Work::kSelected, can_select_1x1, selected_cost, make_selected_1x1},
-      {"zero_skip", Work::kNonzero, can_slide, zero_skip_cost, make_sliding_skip},
-      {"pointwise_zero_skip", Work::kNonzero, is_pointwise, zero_skip_cost, make_pointwise_skip},
-      {"direct", Work::kAll, can_always, direct_cost, make_direct},
-      {"pointwise", Work::kAll, is_pointwise, pointwise_cost, make_pointwise},
-      {"winograd", Work::kAll, can_winograd, winograd_cost, make_winograd},
-      {"space_to_depth", Work::kAll, can_space_to_depth, space_to_depth_cost, make_space_to_depth},
+      {"selected", Work::kSelected, kFloat32, can_select, selected_cost, make_selected},
+      {"selected_1x1", Work::kSelected, kFloat32, can_select_1x1, selected_cost, make_selected_1x1},
+      {"zero_skip", Work::kNonzero, kFloat32, can_slide, zero_skip_cost, make_sliding_skip},
+      {"pointwise_zero_skip", Work::kNonzero, kFloat32, is_pointwise, zero_skip_cost, make_pointwise_skip},
+      {"direct", Work::kAll, kFloat32, can_always, direct_cost, make_direct},
+      {"pointwise", Work::kAll, kFloat32, is_pointwise, pointwise_cost, make_pointwise},
+      {"winograd", Work::kAll, kFloat32, can_winograd, winograd_cost, make_winograd},
+      {"space_to_depth", Work::kAll, kFloat32, can_space_to_depth, space_to_depth_cost, make_space_to_depth},
+      {"direct_int8", Work::kAll, kInt8, can_always, direct_int8_cost, make_direct_int8},
+      {"winograd_int8", Work::kAll, kInt8Winograd, can_winograd, winograd_int8_cost, make_winograd_int8},
   };
   // clang-format on
   return table;

@@ -20,6 +20,7 @@ enum class Work {
 struct AlgorithmEntry {
   const char* name;
   Work work;
+  Precision precision;
   // Whether it can compute images of `shape`, with the weights of `layer`.
   bool (*can)(const SrmmLayer& layer, const ConvShape& shape);
   // Time of one image, relative to ONNX Runtime's dense work; infinite where it is never worth it.
@@ -40,5 +41,7 @@ std::unique_ptr<SrmmAlgorithm> make_direct(const SrmmLayer& layer);
 std::unique_ptr<SrmmAlgorithm> make_pointwise(const SrmmLayer& layer);
 std::unique_ptr<SrmmAlgorithm> make_winograd(const SrmmLayer& layer);
 std::unique_ptr<SrmmAlgorithm> make_space_to_depth(const SrmmLayer& layer);
+std::unique_ptr<SrmmAlgorithm> make_direct_int8(const SrmmLayer& layer);
+std::unique_ptr<SrmmAlgorithm> make_winograd_int8(const SrmmLayer& layer);
 
 }  // namespace spl

@@ -12,8 +12,9 @@ class ConvSrmm {
  public:
   // `selects` says whether runs will have a selection. `w` and `b` must outlive this object.
   ConvSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b, const Clamp& clamp,
-           Strategy strategy, bool selects, const MicroKernels& micro)
-      : algorithms_(conv_algorithms(), {shape, w, b, clamp, micro, nullptr}, strategy, selects) {}
+           Strategy strategy, bool selects, const MicroKernels& micro,
+           Precision precision = Precision::kFloat32)
+      : algorithms_(conv_algorithms(), {shape, w, b, clamp, micro, precision}, strategy, selects) {}
 
   Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
     return algorithms_.run(shape, in, parallel);

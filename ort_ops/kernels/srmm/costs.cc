@@ -112,4 +112,13 @@ double space_to_depth_cost(const ConvShape& shape, const ImageLook&, const Micro
   return winograd_cycles(space_to_depth(shape)) / dense_cycles(shape);
 }
 
+// With products of bytes; of 16-bit pairs, half as many at a time.
+double direct_int8_cost(const ConvShape&, const ImageLook&, const MicroKernels& micro) {
+  return micro.unit_channels == 4 ? 0.3 : 0.55;
+}
+
+double winograd_int8_cost(const ConvShape& shape, const ImageLook&, const MicroKernels& micro) {
+  return winograd_cycles(shape) / dense_cycles(shape) * (micro.unit_channels == 4 ? 0.7 : 1.2);
+}
+
 }  // namespace spl

@@ -36,5 +36,7 @@ double pointwise_cost(const ConvShape& shape, const ImageLook& look, const Micro
 double winograd_cost(const ConvShape& shape, const ImageLook& look, const MicroKernels& micro);
 double space_to_depth_cost(const ConvShape& shape, const ImageLook& look,
                            const MicroKernels& micro);
+double direct_int8_cost(const ConvShape& shape, const ImageLook& look, const MicroKernels& micro);
+double winograd_int8_cost(const ConvShape& shape, const ImageLook& look, const MicroKernels& micro);
 
 }  // namespace spl

@@ -26,15 +26,23 @@ void to_points(const double* g, int size, int g_step, double* u, int u_step) {
   u[5 * u_step] = g[(size - 1) * g_step];
 }
 
-// The 36 transformed weights of one channel and output, from weights g[ky * size + kx].
-void transform_weights(const double* g, int size, double* u) {
+}  // namespace
+
+void winograd_weights(const double* g, int size, double* u) {
   double half[kWinogradPlaces];
   for (int kx = 0; kx < size; kx++) to_points(g + kx, size, size, half + kx, size);
   for (int i = 0; i < kWinogradSide; i++)
     to_points(half + i * size, size, 1, u + i * kWinogradSide, 1);
 }
 
-}  // namespace
+std::vector<int> winograd_blocks(int64_t lane_blocks) {
+  int64_t count = ceil_div(lane_blocks, kBlock);
+  if (count > 1) count += count % 2;
+  std::vector<int> lanes;
+  for (int64_t b = 0; b < count; b++)
+    lanes.push_back(static_cast<int>(lane_blocks * (b + 1) / count - lane_blocks * b / count));
+  return lanes;
+}
 
 bool winograd_suits(const ConvShape& s) {
   const ConvAttributes& at = s.at;
@@ -49,14 +57,8 @@ bool winograd_weights_near(const ConvShape& s) {
 
 WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
     : channels_(shape.Cg), lane_blocks_(ceil_div(shape.Og(), kLanes)) {
-  // An even number of blocks, so that two threads get as many; three lane blocks are as fast as
-  // four.
-  int64_t count = ceil_div(lane_blocks_, kBlock);
-  if (count > 1) count += count % 2;
-  for (int64_t b = 0; b < count; b++) {
-    first_lane_.push_back(lane_blocks_ * b / count);
-    lanes_.push_back(static_cast<int>(lane_blocks_ * (b + 1) / count - first_lane_.back()));
-  }
+  lanes_ = winograd_blocks(lane_blocks_);
+  for (int64_t first = 0, b = 0; b < blocks(); first += lanes_[b++]) first_lane_.push_back(first);
   const size_t size =
       checked_size({shape.at.group, lane_blocks_ * kLanes, channels_, kWinogradPlaces});
   base_ = data_.get<float>(size);
@@ -70,14 +72,14 @@ WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
           double weights[25], u[kWinogradPlaces];
           for (int64_t t = 0; t < shape.taps(); t++)
             weights[t] = *w.at(g * shape.Og() + first + o, t * channels_ + c);
-          transform_weights(weights, static_cast<int>(shape.kH), u);
+          winograd_weights(weights, static_cast<int>(shape.kH), u);
           for (int p = 0; p < kWinogradPlaces; p++)
             to[(p * channels_ + c) * width + o] = static_cast<float>(u[p]);
         }
     }
 }
 
-Tiling winograd_tiling(const ConvShape& shape) {
+Tiling winograd_tiling(const ConvShape& shape, int64_t most_squares) {
   const int64_t side = winograd_side(shape);
   auto squares = [&](int axis, int64_t pooled) {
     const int64_t size = axis == 0 ? shape.oH : shape.oW;
@@ -91,7 +93,7 @@ Tiling winograd_tiling(const ConvShape& shape) {
     if (least < INT64_MAX && columns * across * squares(0, shape.pH) >= least) break;
     for (int64_t down = 1; down <= shape.pH; down++) {
       const int64_t h = ceil_div(shape.pH, down), rows = squares(0, h);
-      const bool fits = rows * columns <= kWinogradTileSquares || (h == 1 && w == 1);
+      const bool fits = rows * columns <= most_squares || (h == 1 && w == 1);
       const int64_t total = down * across * rows * columns;
       if (fits && total < least) least = total, high = h, wide = w;
     }
@@ -115,26 +117,27 @@ WinogradInput::WinogradInput(const ConvShape& shape, const Tile& tile, int64_t g
   for (int s = 0; s < squares(); s++) slot_offset_[s] = s * pitch_ * 4;
 }
 
-void WinogradInput::pixel_pointers(const float* image, int64_t y0, int64_t x0,
-                                   const float** pixels) const {
+void winograd_pixels(const ConvShape& shape, const float* image, int64_t y0, int64_t x0,
+                     const float* zeros, const float** pixels) {
   const bool inside =
-      y0 >= 0 && x0 >= 0 && y0 + kWinogradSide <= shape_.H && x0 + kWinogradSide <= shape_.W;
+      y0 >= 0 && x0 >= 0 && y0 + kWinogradSide <= shape.H && x0 + kWinogradSide <= shape.W;
   for (int64_t y = y0; y < y0 + kWinogradSide; y++)
     for (int64_t x = x0; x < x0 + kWinogradSide; x++) {
-      const bool real = inside || (y >= 0 && x >= 0 && y < shape_.H && x < shape_.W);
-      *pixels++ = real ? image + (y * shape_.W + x) * shape_.C : zeros_;
+      const bool real = inside || (y >= 0 && x >= 0 && y < shape.H && x < shape.W);
+      *pixels++ = real ? image + (y * shape.W + x) * shape.C : zeros;
     }
 }
 
-void WinogradInput::transform_row(const float* x, int row) const {
+bool WinogradInput::transform_row(const float* x, int row) const {
   const float* image = x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
   const float* pixels[kWinogradPlaces];
   const int64_t y0 = tile_.cy0 + row * side_ - shape_.at.pads[0];
   for (int s = 0; s < wide_; s++) {
-    pixel_pointers(image, y0, tile_.cx0 + s * side_ - shape_.at.pads[1], pixels);
+    winograd_pixels(shape_, image, y0, tile_.cx0 + s * side_ - shape_.at.pads[1], zeros_, pixels);
     micro_.winograd_input(pixels, static_cast<int>(shape_.Cg),
                           data_ + (static_cast<int64_t>(row) * wide_ + s) * pitch_, stride_);
   }
+  return true;
 }
 
 TileView WinogradInput::view(int place) const {

@@ -55,7 +55,18 @@ class WinogradWeights {
 };
 
 // Tiles of an image that leave as few squares unfilled at their borders as possible.
-Tiling winograd_tiling(const ConvShape& shape);
+Tiling winograd_tiling(const ConvShape& shape, int64_t most_squares);
+
+// The 6 x 6 pixels of an image, from (y0, x0) on; `zeros` [channels of a group] beyond its borders.
+void winograd_pixels(const ConvShape& shape, const float* image, int64_t y0, int64_t x0,
+                     const float* zeros, const float** pixels);
+
+// Lane blocks of outputs that are multiplied together, for each block of a group: four, an even
+// number of blocks where there are several, so that two threads get as many; three are as fast.
+std::vector<int> winograd_blocks(int64_t lane_blocks);
+
+// The transformed weights of one channel and output, [36], from those of its kernel [size * size].
+void winograd_weights(const double* g, int size, double* u);
 
 // The transformed input of one tile and group: 36 matrices [squares][channels].
 class WinogradInput {
@@ -65,13 +76,12 @@ class WinogradInput {
   int wide() const { return wide_; }
   int squares() const { return high_ * wide_; }
   int channels() const { return static_cast<int>(shape_.Cg); }
-  // Transforms row `row` of squares; rows may be done side by side.
-  void transform_row(const float* x, int row) const;
+  // Transforms row `row` of squares; rows may be done side by side. What is not finite is found in
+  // the sums.
+  bool transform_row(const float* x, int row) const;
   TileView view(int place) const;
 
  private:
-  void pixel_pointers(const float* image, int64_t y0, int64_t x0, const float** pixels) const;
-
   const ConvShape& shape_;
   const Tile tile_;
   int64_t group_;

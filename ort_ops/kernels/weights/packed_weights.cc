@@ -98,6 +98,15 @@ void PackedColumns::add_units(const MicroKernels& micro, const TileView& view, c
                     sum_rows(part, zeros, sums));
 }
 
+void PackedColumns::unit_values(const MicroKernels& micro, const TileView& view, const Part& part,
+                                int slots, UnitValueRows rows, bool fetch) const {
+  static const int32_t zeros[kMostBlocks * kLanes] = {};
+  if (rows.begin == nullptr) rows.begin = zeros, rows.begin_stride = 0;
+  const int units = (plan_.depth(part.chunk) + micro.unit_channels - 1) / micro.unit_channels;
+  micro.dense_units_values(view, units, at(part.group, part.block, part.chunk), lanes_[part.block],
+                           slots, rows, next_of(part, fetch));
+}
+
 PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, const WeightMatrix& w,
                              int most)
     : plan_(plan), outputs_(shape.Og()), most_(most) {

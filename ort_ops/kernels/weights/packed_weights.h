@@ -60,6 +60,9 @@ class PackedColumns {
               const ValueRows& rows, bool fetch) const;
   void add_units(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
                  int32_t* sums) const;
+  // The last chunk of quantised input, to values; `rows.begin` null = the sums begin here.
+  void unit_values(const MicroKernels& micro, const TileView& view, const Part& part, int slots,
+                   UnitValueRows rows, bool fetch) const;
 
  private:
   Prefetch next_of(const Part& part, bool fetch) const;

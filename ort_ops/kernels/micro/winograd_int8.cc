@@ -1,0 +1,72 @@
+// Winograd's convolution with products in 8 bits: the transformed input is quantised place by place,
+// with a scale for each square and place; the same bits on every processor.
+#include "kernels/micro/entry.h"
+#include "kernels/micro/winograd_points.h"
+
+namespace spl {
+namespace SPL_ISA {
+namespace {
+
+// x + kMagic has the integer nearest to x, plus 128, in its last byte, for |x| <= 127.5: one
+// multiply-add rounds, shifts and adds the zero point.
+constexpr float kMagic = 12582912.0f + 128.0f;
+constexpr float kLeast = 1e-30f;  // so that places that are 0 have a scale
+
+SPL_INLINE void store_place(Vec v, Vec inverse, uint8_t* out) {
+  const IVec q = as_int(Once::fma(v, inverse, splat(kMagic)));
+  const IVec byte = iand(q, isplat(255));
+  if constexpr (kUnitChannels == 4)
+    to_bytes(byte, out);
+  else
+    to_halves(byte, reinterpret_cast<uint16_t*>(out));
+}
+
+// Largest magnitude, as bits: those of not-a-number and infinity are larger than any other's.
+SPL_INLINE int32_t largest(IVec v) {
+  int32_t lanes[W], most = 0;
+  istore(lanes, v);
+  for (int i = 0; i < W; i++) most = lanes[i] > most ? lanes[i] : most;
+  return most;
+}
+
+}  // namespace
+
+bool winograd_input_units(const float* const* pixels, int channels, float* room, void* out,
+                          int64_t stride, float* scales, int64_t scale_stride) {
+  constexpr int kBytes = 4 / kUnitChannels;  // per channel
+  constexpr int32_t kInfinite = 0x7f800000;
+  const int padded = (channels + kLanes - 1) / kLanes * kLanes;
+  IVec most[kWinogradPlaces];
+  for (int p = 0; p < kWinogradPlaces; p++) most[p] = isplat(0);
+  for (int c = 0; c < padded; c += W) {
+    Vec t[kWinogradPlaces];
+    input_places<Once>(pixels, c, least(W, c < channels ? channels - c : 0), t);
+#pragma GCC unroll 36
+    for (int p = 0; p < kWinogradPlaces; p++) {
+      store(room + p * padded + c, t[p]);
+      most[p] = imax(most[p], iand(as_int(t[p]), isplat(0x7fffffff)));
+    }
+  }
+  bool finite = true;
+  for (int p = 0; p < kWinogradPlaces; p++) {
+    const int32_t bits = largest(most[p]);
+    finite &= bits < kInfinite;
+    float magnitude;
+    std::memcpy(&magnitude, &bits, sizeof magnitude);
+    if (!(magnitude > kLeast)) magnitude = kLeast;
+    scales[p * scale_stride] = magnitude / 127.0f;
+    const Vec inverse = splat(127.0f / magnitude);
+    uint8_t* to = static_cast<uint8_t*>(out) + p * stride;
+    for (int c = 0; c < padded; c += W)
+      store_place(load(room + p * padded + c), inverse, to + c * kBytes);
+  }
+  return finite;
+}
+
+bool winograd_output_once(const float* sums, int64_t stride, int blocks, int side,
+                          const SquareValues& to) {
+  return output_of_side<Once>(sums, stride, blocks, side, to);
+}
+
+}  // namespace SPL_ISA
+}  // namespace spl

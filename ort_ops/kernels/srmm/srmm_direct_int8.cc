@@ -1,0 +1,167 @@
+// SRMM with all outputs computed directly in 8 bits: unsigned inputs, signed weights with a scale for
+// each output, exact sums. The numbers are the same on every processor.
+#include <algorithm>
+#include <vector>
+
+#include "kernels/base/ceil_div.h"
+#include "kernels/shape/input_tile.h"
+#include "kernels/shape/tile_work.h"
+#include "kernels/srmm/algorithms.h"
+#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/selection.h"
+#include "kernels/weights/packed_weights.h"
+#include "kernels/weights/quantized_weights.h"
+
+namespace spl {
+namespace {
+
+constexpr int kTileSlots = 112, kPooledSlots = 900;  // see srmm_direct.cc
+constexpr int kHaloStep = 128;   // channels, whose weights for 64 outputs and 9 taps take 72 KB
+constexpr int kPatchStep = 512;  // 32 KB
+constexpr int kBlocks = 4;       // lane blocks of a register tile
+constexpr int kGranule = kBlocks * kLanes;
+
+// What a run knows of its images.
+struct Call {
+  const FinishTarget& target;
+  const float* x;
+  QuantizationMap quantization;
+};
+
+class DirectInt8 final : public SrmmAlgorithm {
+ public:
+  explicit DirectInt8(const SrmmLayer& layer)
+      : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, 4, true)),
+        quantized_(layer.shape, layer.w),
+        columns_(layer.shape, plan_, quantized_.values(), kBlocks, layer.micro),
+        bias_(padded_bias(layer.b, layer.shape.O)),
+        clamp_(layer.clamp),
+        outputs_(layer.shape.O),
+        rows_(layer.rows),
+        micro_(layer.micro) {
+    quantized_.drop_values();
+  }
+
+  Message run(const ConvShape& shape, const SrmmInputs& in,
+              const Parallel& parallel) const override {
+    std::vector<Quantization> entries;
+    const int64_t count = rows_ ? shape.W : shape.N;
+    if (in.x_scale != nullptr) {
+      entries.assign(static_cast<size_t>(count),
+                     {in.x_scale[0], 1.0f / in.x_scale[0], in.x_scale[1]});
+    } else {
+      const int64_t size = rows_ ? shape.C : shape.H * shape.W * shape.C;
+      Message bad = dynamic_quantizations(in.x, count, size, micro_, parallel, &entries);
+      if (!bad.empty()) return bad;
+    }
+    const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
+    const Tiling tiling(shape, slots, slots);
+    const ResidualReader residual(shape, in.residual);
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    const Call call{target, in.x, {entries.data(), rows_}};
+    return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel,
+                     [&](const TileWork& work) { return run_unit(call, work); });
+  }
+
+ private:
+  Message run_unit(const Call& call, const TileWork& work) const {
+    const ConvShape& shape = call.target.shape;
+    const int64_t channel = work.group * shape.Og();
+    if (call.target.s != nullptr) {
+      Message bad =
+          check_codes(shape, micro_, work.tile, call.target.s, channel + work.o0, channel + work.o1);
+      if (!bad.empty()) return bad;
+    }
+    const int first = static_cast<int>(work.o0 / kGranule);
+    const int last = static_cast<int>(ceil_div(work.o1, kGranule));
+    const int64_t block_size = static_cast<int64_t>(kGranule) * work.tile.slots();
+    int32_t* sums = thread_scratch().accumulators.get<int32_t>((last - first) * block_size);
+    InputTile input(shape, plan_, micro_, thread_scratch());
+    input.begin(call.x, work.tile, work.group);
+    for (int q = 0; q < plan_.chunks; q++) {
+      input.pack_units(q, call.quantization);
+      for (int b = first; b < last; b++)
+        add_chunk(call, input.view(), work.tile, {work.group, b, q},
+                  sums + (b - first) * block_size);
+    }
+    return "";
+  }
+
+  // `sums` are those of the part's block; with the last chunk they become values.
+  void add_chunk(const Call& call, const TileView& view, const Tile& tile,
+                 const PackedColumns::Part& part, int32_t* sums) const {
+    const FinishTarget& target = call.target;
+    const int64_t in_group = columns_.first_output(part.block);
+    const int64_t o = part.group * target.shape.Og() + in_group;
+    const int blocks = columns_.lane_blocks(part.block), width = blocks * kLanes;
+    const int64_t count = std::min<int64_t>(width, target.shape.Og() - in_group);
+    const bool last = part.chunk == plan_.chunks - 1;
+    if (last && !rows_ && target.straight(count, width)) {
+      write_values(call, view, tile, part, o, sums);
+      return;
+    }
+    columns_.add_units(micro_, view, part, static_cast<int>(tile.slots()), sums);
+    if (!last) return;
+    to_floats(call, tile, blocks, o, sums);
+    finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
+                count);
+  }
+
+  // Correction and scale of some outputs under one quantisation of the input.
+  struct Scores {
+    int32_t correction[kGranule];
+    float scale[kGranule];
+  };
+  ScoreView under(const Quantization& q, int64_t o, int64_t width, Scores* room) const {
+    for (int64_t i = 0; i < width; i++) {
+      const bool real = o + i < outputs_;
+      room->correction[i] =
+          real ? static_cast<int32_t>(q.zero) * quantized_.sums()[o + i] : 0;
+      room->scale[i] = real ? q.scale * quantized_.scales()[o + i] : 0;
+    }
+    return {room->correction, room->scale, bias_.data() + o};
+  }
+
+  void write_values(const Call& call, TileView view, const Tile& tile,
+                    const PackedColumns::Part& part, int64_t o, const int32_t* sums) const {
+    const FinishTarget& target = call.target;
+    const ConvShape& shape = target.shape;
+    const int64_t width = static_cast<int64_t>(columns_.lane_blocks(part.block)) * kLanes;
+    Scores room;
+    const ScoreView score = under(call.quantization.of(tile.n, 0), o, width, &room);
+    for (int64_t row = 0; row < tile.rows; row++, view.slot_offset += tile.columns) {
+      const int64_t at = ((tile.n * shape.oH + tile.cy0 + row) * shape.oW + tile.cx0) * shape.O + o;
+      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
+      const int32_t* begin = part.chunk == 0 ? nullptr : sums + row * tile.columns * width;
+      columns_.unit_values(micro_, view, part, tile.columns,
+                           {begin, width, score, residual, target.y + at, shape.O, clamp_}, false);
+    }
+  }
+
+  void to_floats(const Call& call, const Tile& tile, int blocks, int64_t o, int32_t* sums) const {
+    const int64_t width = static_cast<int64_t>(blocks) * kLanes;
+    const int64_t step = rows_ ? 1 : tile.slots();  // each row has a quantisation of its own
+    Scores room;
+    for (int64_t s = 0; s < tile.slots(); s += step) {
+      const Quantization& q = call.quantization.of(tile.n, tile.cx0 + s);
+      micro_.units_to_floats(sums + s * width, step, blocks, under(q, o, width, &room));
+    }
+  }
+
+  ChunkPlan plan_;
+  QuantizedWeights quantized_;
+  PackedColumns columns_;
+  std::vector<float> bias_;
+  Clamp clamp_;
+  int64_t outputs_;
+  bool rows_;
+  const MicroKernels& micro_;
+};
+
+}  // namespace
+
+std::unique_ptr<SrmmAlgorithm> make_direct_int8(const SrmmLayer& layer) {
+  return std::make_unique<DirectInt8>(layer);
+}
+
+}  // namespace spl
