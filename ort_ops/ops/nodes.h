@@ -27,6 +27,7 @@ class SrmmNode final : public Kernel {
       : domain_(info),
         clamp_(read_clamp(info)),
         strategy_(read_strategy(info)),
+        precision_(read_precision(info)),
         selects_(info.has_input(srmm_input::kS)),
         bias_(srmm_bias(info)) {
     const ort::Tensor w = info.constant(srmm_input::kW), b = info.constant(bias_);
@@ -44,6 +45,10 @@ class SrmmNode final : public Kernel {
                   nullptr};
     // Weights that are not constant are packed anew at every call: right, but slow.
     const std::unique_ptr<Srmm> own = packed_ == nullptr ? pack(w, context.input(bias_)) : nullptr;
+    float scale[2];
+    in.x_scale = read_input_scale(context.input(srmm_input::kXscale), scale);
+    if (in.x_scale != nullptr && precision_ != Precision::kInt8)
+      throw ort::InvalidArgument("got an Xscale, which goes with precision int8 only");
     in.y = static_cast<float*>(context.output(dims));
     require_empty((own ? *own : *packed_).run(shape, in, session_threads(context, &threads_)));
   }
@@ -53,14 +58,17 @@ class SrmmNode final : public Kernel {
 
   std::unique_ptr<Srmm> pack(const ort::Tensor& w, const ort::Tensor& b) const {
     const ConvShape shape = domain_.weight_shape(w);
-    return std::make_unique<Srmm>(shape, domain_.weights(shape, w),
+    const WeightMatrix weights = domain_.weights(shape, w);
+    require_precision(shape, weights, precision_, Domain::kRows);
+    return std::make_unique<Srmm>(shape, weights,
                                   read_bias(bias_ == srmm_input::kB ? "B" : "Bs", b, shape.O),
-                                  clamp_, strategy_, selects_, active_kernels());
+                                  clamp_, strategy_, selects_, active_kernels(), precision_);
   }
 
   Domain domain_;
   Clamp clamp_;
   Strategy strategy_;
+  Precision precision_;
   bool selects_;
   size_t bias_;
   std::unique_ptr<Srmm> packed_;
@@ -98,7 +106,7 @@ class PredictNode final : public Kernel {
   std::unique_ptr<ConvPredict> pack(const ort::Tensor& w, const ort::Tensor& b,
                                     const ort::Tensor& scale) const {
     const ConvShape shape = domain_.weight_shape(w);
-    if (w.type == ort::kInt8) require_int8_size(shape.K());
+    if (w.type == ort::kInt8) require_int8_size("Wp", shape.K());
     return std::make_unique<ConvPredict>(shape, read_predictor(w, b, scale, shape.O), select_all_,
                                          Domain::kRows, active_kernels());
   }
@@ -132,6 +140,7 @@ std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&)
                      {kFloat, kRequired},
                      {kFloat, kOptional},
                      {kUint8, kOptional},
+                     {kFloat, kOptional},
                      {kFloat, kOptional},
                      {kFloat, kOptional}},
                     kFloat,

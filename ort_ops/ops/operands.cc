@@ -3,6 +3,8 @@
 #include <cfloat>
 #include <cmath>
 
+#include "kernels/srmm/winograd.h"
+
 namespace spl {
 
 Clamp read_clamp(const ort::Info& info) {
@@ -29,6 +31,15 @@ Strategy read_strategy(const ort::Info& info) {
   if (name == "dense") return Strategy::kDense;
   throw ort::InvalidArgument("attribute strategy: got '" + name +
                              "', wanted auto, select, zero_skip or dense");
+}
+
+Precision read_precision(const ort::Info& info) {
+  const std::string name = info.text_or("precision", "float32");
+  if (name == "float32") return Precision::kFloat32;
+  if (name == "int8") return Precision::kInt8;
+  if (name == "int8_winograd") return Precision::kInt8Winograd;
+  throw ort::InvalidArgument("attribute precision: got '" + name +
+                             "', wanted float32, int8 or int8_winograd");
 }
 
 std::string described(const char* name, const ort::Tensor& tensor) {
@@ -99,10 +110,25 @@ const float* read_input_scale(const ort::Tensor& tensor, float* out) {
   return out;
 }
 
-void require_int8_size(int64_t k) {
+void require_int8_size(const char* name, int64_t k) {
   if (k > 65536)
-    throw ort::InvalidArgument("int8 Wp with " + std::to_string(k) +
+    throw ort::InvalidArgument("int8 " + std::string(name) + " with " + std::to_string(k) +
                                " weights per output, wanted at most 65536: sums would overflow");
+}
+
+void require_precision(const ConvShape& shape, const WeightMatrix& w, Precision precision,
+                       bool matrix) {
+  if (precision == Precision::kFloat32) return;
+  require_int8_size("W", shape.K());
+  for (int64_t o = 0; o < shape.O; o++)
+    for (int64_t k = 0; k < shape.K(); k++)
+      if (!std::isfinite(*w.at(o, k)))
+        throw ort::InvalidArgument("W of output " + std::to_string(o) +
+                                   " is not finite, wanted finite weights for products in 8 bits");
+  if (precision == Precision::kInt8Winograd && (matrix || !winograd_suits(shape)))
+    throw ort::InvalidArgument(
+        "attribute precision: got 'int8_winograd', wanted it with square kernels of 2 to 5 without "
+        "strides and dilations, and at least 8 channels and outputs in a group");
 }
 
 }  // namespace spl

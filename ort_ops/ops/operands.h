@@ -12,7 +12,7 @@ namespace spl {
 
 // Positions of the inputs, the same in both domains.
 namespace srmm_input {
-enum { kX, kW, kB, kS, kR, kBs };
+enum { kX, kW, kB, kS, kR, kBs, kXscale };
 }
 namespace predict_input {
 enum { kX, kWp, kBp, kWscale, kXscale, kR };
@@ -23,6 +23,8 @@ size_t srmm_bias(const ort::Info& info);
 
 Clamp read_clamp(const ort::Info& info);
 Strategy read_strategy(const ort::Info& info);
+// float32 in models that do not say it.
+Precision read_precision(const ort::Info& info);
 
 // "name [2,3]"
 std::string described(const char* name, const ort::Tensor& tensor);
@@ -53,7 +55,11 @@ inline void require_empty(const std::string& problem) {
   if (!problem.empty()) throw ort::InvalidArgument(problem);
 }
 
-// int8 sums stay within 32 bits: 65536 * 255 * 127 < 2^31.
-void require_int8_size(int64_t k);
+// int8 sums stay within 32 bits: 65536 * 255 * 127 < 2^31. `name` is that of the weights.
+void require_int8_size(const char* name, int64_t k);
+
+// What a layer needs for `precision`.
+void require_precision(const ConvShape& shape, const WeightMatrix& w, Precision precision,
+                       bool matrix);
 
 }  // namespace spl

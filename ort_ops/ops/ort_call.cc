@@ -90,6 +90,15 @@ std::string Info::text(const char* name) const {
   return value;
 }
 
+std::string Info::text_or(const char* name, const char* otherwise) const {
+  size_t size = 0;
+  char* none = nullptr;
+  OrtStatus* status = call<OrtStatus*>(KernelInfoGetAttribute_string, info_, name, none, &size);
+  if (status == nullptr) return text(name);
+  call<void>(ReleaseStatus, status);
+  return otherwise;
+}
+
 std::vector<int64_t> Info::integers(const char* name, size_t count) const {
   size_t size = 0;
   int64_t* none = nullptr;

@@ -98,6 +98,8 @@ class Info {
   int64_t integer(const char* name) const;
   float real(const char* name) const;
   std::string text(const char* name) const;
+  // The same where models may lack it.
+  std::string text_or(const char* name, const char* otherwise) const;
   std::vector<int64_t> integers(const char* name, size_t count) const;
   bool has_input(size_t index) const;  // whether the node connects this optional input
   // Value of an input that never changes, which stays valid as long as the session; else missing.

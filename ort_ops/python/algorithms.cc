@@ -31,7 +31,8 @@ class OneImage {
   std::map<std::string, std::pair<double, double>> times(int repeats) const {
     std::map<std::string, std::pair<double, double>> found;
     for (const spl::AlgorithmEntry& entry : spl::conv_algorithms())
-      if (entry.precision == layer_.precision && entry.can(layer_, shape_) && (s_ != nullptr || entry.work != spl::Work::kSelected))
+      if (entry.precision == layer_.precision && entry.can(layer_, shape_) &&
+          (s_ != nullptr || entry.work != spl::Work::kSelected))
         found[entry.name] = {entry.cost(shape_, look(), micro_), least_time(entry, repeats)};
     return found;
   }

@@ -143,8 +143,7 @@ inline void input_scale(const Floats& given, float* out) {
 inline spl::Precision precision_of(const std::string& name) {
   if (name == "float32") return spl::Precision::kFloat32;
   if (name == "int8") return spl::Precision::kInt8;
-  require(name == "int8_winograd",
-          "precision: wanted float32, int8 or int8_winograd, got " + name);
+  require(name == "int8_winograd", "precision: wanted float32, int8 or int8_winograd, got " + name);
   return spl::Precision::kInt8Winograd;
 }
 

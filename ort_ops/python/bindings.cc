@@ -19,7 +19,8 @@ Floats run_srmm(const spl::ConvShape& shape, const Ints& dims, const Floats& x,
   Floats y(dims);
   float scale[2];
   if (xscale) input_scale(*xscale, scale);
-  const spl::SrmmInputs in{x.data(), codes_of(s, shape), residual_of(r, shape), y.mutable_data(), xscale ? scale : nullptr};
+  const spl::SrmmInputs in{x.data(), codes_of(s, shape), residual_of(r, shape), y.mutable_data(),
+                           xscale ? scale : nullptr};
   const Kernel kernel(shape, w, bias_of(b, shape), clamp, strategy_of(strategy), in.s != nullptr,
                       micro_for(isa), precision_of(precision));
   Team team(threads);
@@ -116,18 +117,21 @@ PYBIND11_MODULE(_kernels, m) {
       [](Floats x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<Floats> r, Ints strides,
          Ints pads, Ints dilations, int64_t group, Ints pool_kernel, Ints pool_strides,
          Ints pool_pads, bool pool_ceil, float clip_min, float clip_max, float floor,
-         std::string strategy, std::string precision, Maybe<Floats> xscale, Maybe<std::string> isa, int threads) {
+         std::string strategy, std::string precision, Maybe<Floats> xscale, Maybe<std::string> isa,
+         int threads) {
         const auto shape = conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                  pool_strides, pool_pads, pool_ceil),
                                       x, w);
         return run_srmm<spl::ConvSrmm>(shape, {shape.N, shape.pH, shape.pW, shape.O}, x,
                                        spl::rows_of_outputs(w.data(), shape.K()), b, s, r,
-                                       {clip_min, clip_max, floor}, strategy, precision, xscale, isa, threads);
+                                       {clip_min, clip_max, floor}, strategy, precision, xscale,
+                                       isa, threads);
       },
       py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
       py::arg("r") = py::none(), SPL_CONV_ARGS, py::arg("clip_min") = 0.0f,
-      py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto", py::arg("precision") = "float32", py::arg("xscale") = py::none(),
-      py::arg("isa") = py::none(), py::arg("threads") = 1);
+      py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
+      py::arg("precision") = "float32", py::arg("xscale") = py::none(), py::arg("isa") = py::none(),
+      py::arg("threads") = 1);
 
   m.def(
       "conv_predict",
@@ -148,17 +152,20 @@ PYBIND11_MODULE(_kernels, m) {
   m.def(
       "gemm_srmm",
       [](Floats x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<Floats> r, float clip_min,
-         float clip_max, float floor, std::string strategy, bool transposed, std::string precision, Maybe<Floats> xscale, Maybe<std::string> isa, int threads) {
+         float clip_max, float floor, std::string strategy, bool transposed, std::string precision,
+         Maybe<Floats> xscale, Maybe<std::string> isa, int threads) {
         const auto shape = gemm_shape(x, w, transposed);
         const auto weights = transposed ? spl::rows_of_inputs(w.data(), shape.O)
                                         : spl::rows_of_outputs(w.data(), shape.C);
         return run_srmm<spl::GemmSrmm>(shape, {shape.W, shape.O}, x, weights, b, s, r,
-                                       {clip_min, clip_max, floor}, strategy, precision, xscale, isa, threads);
+                                       {clip_min, clip_max, floor}, strategy, precision, xscale,
+                                       isa, threads);
       },
       py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
       py::arg("r") = py::none(), py::kw_only(), py::arg("clip_min") = 0.0f,
       py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
-      py::arg("transposed") = false, py::arg("precision") = "float32", py::arg("xscale") = py::none(), py::arg("isa") = py::none(), py::arg("threads") = 1);
+      py::arg("transposed") = false, py::arg("precision") = "float32",
+      py::arg("xscale") = py::none(), py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def(
       "gemm_predict",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spl_onnx.arrays import Array
 from spl_onnx.spec.attributes import Activation
 from spl_onnx.spec.checks import check_predictor, check_residual, check_vector
-from spl_onnx.spec.quantize import dynamic_scale, quantize_input, static_scale
+from spl_onnx.spec.quantize import dynamic_scale, quantize_input, quantize_weights, static_scale
 
 #: (input, weights), both float64 -> their products summed, float64 [..., O].
 Product = Callable[[Array, Array], Array]
@@ -82,7 +82,36 @@ def activated_values(
         check_vector("B", b, w.shape[0])
     with np.errstate(over="ignore", invalid="ignore"):
         total = product(x.astype(np.float64), w.astype(np.float64)) + (0 if b is None else b) + residual
-        values = np.asarray(total, np.float32)
+    return activated(np.asarray(total, np.float32), activation)
+
+
+def quantized_values(
+    x: Array,
+    w: Array,
+    b: Array | None,
+    r: Array | None,
+    xscale: Array | None,
+    *,
+    product: Product,
+    shape: tuple[int, ...],
+    sample_axes: tuple[int, ...],
+    activation: Activation,
+) -> NDArray[np.float32]:
+    """Values of SRMM with products in 8 bits: those of an int8 predictor of the layer's own weights.
+
+    Arguments and errors as for `predictor_scores`; the weights are float32 and are quantised here.
+    """
+    levels, wscale = quantize_weights(w)
+    bias = np.zeros(len(w), np.float32) if b is None else b
+    check_vector("B", bias, w.shape[0])
+    scores = predictor_scores(
+        x, levels, bias, wscale, xscale, r, product=product, shape=shape, sample_axes=sample_axes
+    )
+    return activated(scores, activation)
+
+
+def activated(values: NDArray[np.float32], activation: Activation) -> NDArray[np.float32]:
+    """Clipped values, and 0 where they are not above `floor`."""
     values = np.minimum(np.maximum(values, np.float32(activation.clip_min)), np.float32(activation.clip_max))
     if activation.floor > 0:
         values = np.where(values <= np.float32(activation.floor), np.float32(0), values)

@@ -23,11 +23,13 @@ GLOBAL_AVERAGE = "ChannelsLastGlobalAveragePool"
 FORMER_NAMES = {LRN: "LRN", MAX_POOL: "MaxPool", GLOBAL_AVERAGE: "GlobalAveragePool"}
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
-SRMM_INPUTS = ("X", "W", "B", "S", "R", "Bs")
+SRMM_INPUTS = ("X", "W", "B", "S", "R", "Bs", "Xscale")
 
 #: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
 ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)
 
+#: What SRMM multiplies in: float32, bytes, or bytes behind the transform of Winograd's convolution.
+FLOAT32, INT8, INT8_WINOGRAD = PRECISIONS = ("float32", "int8", "int8_winograd")
 ALGORITHMS = ("auto", "select", "zero_skip", "dense")
 #: A selection is one byte, 0 means "nothing selected" and 255 is kept free: at most 254 places per window.
 MAX_WINDOW = 254
@@ -260,6 +262,7 @@ def srmm_attributes(
     activation: Activation,
     strategy: str = "auto",
     transposed: bool = False,
+    precision: str = FLOAT32,
 ) -> dict[str, Any]:
     """All attributes of an SRMM node; arguments as for `predict_attributes`.
 
@@ -269,10 +272,14 @@ def srmm_attributes(
         activation: Clipping and floor.
         strategy: The algorithm.
         transposed: Whether the weights of a matrix lie as `[K,O]` instead of `[O,K]`.
+        precision: What it multiplies in.
 
     Raises:
-        ModelError: `pooling` is given for a matrix or `transposed` for images, or `strategy` is unknown.
+        ModelError: `pooling` is given for a matrix or `transposed` for images, or `strategy` or `precision`
+            is unknown.
     """
+    if precision not in PRECISIONS:
+        raise ModelError(f"precision is {precision!r}; wanted one of {', '.join(PRECISIONS)}")
     if strategy not in ALGORITHMS:
         raise ModelError(f"strategy is {strategy!r}; wanted one of {', '.join(ALGORITHMS)}")
     common = {
@@ -280,6 +287,7 @@ def srmm_attributes(
         "clip_max": float(activation.clip_max),
         "floor": float(activation.floor),
         "strategy": strategy,
+        "precision": precision,
     }
     if geometry is None:
         _refuse_pooling(pooling)
@@ -334,6 +342,19 @@ def parse_transposed(attributes: Mapping[str, Any]) -> bool:
             f"attribute w_perm is {given}; wanted [1, 0] for weights [O,K] or [0, 1] for weights [K,O]"
         )
     return perm == ROWS_OF_INPUTS
+
+
+def parse_precision(attributes: Mapping[str, Any]) -> str:
+    """What an SRMM node multiplies in; nodes of earlier versions do not say it and mean float32.
+
+    Raises:
+        ModelError: There is no such precision.
+    """
+    given = attributes.get("precision", FLOAT32)
+    name = given.decode("utf-8", "replace") if isinstance(given, bytes) else given
+    if name not in PRECISIONS:
+        raise ModelError(f"attribute precision is {name!r}; wanted one of {', '.join(PRECISIONS)}")
+    return str(name)
 
 
 def parse_lrn(attributes: Mapping[str, Any]) -> ResponseNorm:

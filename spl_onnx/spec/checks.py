@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
+from spl_onnx.spec.attributes import INT8
 
 #: With more products 255 * 128 * K would not fit a signed 32-bit sum.
 MAX_INT8_PRODUCTS = 65536
@@ -55,6 +56,12 @@ def check_predictor(wp: Array, wscale: Array | None, xscale: Array | None) -> No
     if wscale is None:
         raise ModelError("Wscale is missing; int8 Wp needs one scale per output")
     check_vector("Wscale", wscale, wp.shape[0])
+
+
+def check_input_scale(xscale: Array | None, precision: str) -> None:
+    """ModelError where an input scale is given to products that are not those of quantised input."""
+    if xscale is not None and precision != INT8:
+        raise ModelError(f"Xscale is given with precision {precision}; wanted it with {INT8} only")
 
 
 def check_vector(name: str, values: Array, length: int) -> None:

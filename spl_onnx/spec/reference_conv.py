@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.arrays import Array
-from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores
-from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
-from spl_onnx.spec.checks import check_image
+from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores, quantized_values
+from spl_onnx.spec.attributes import FLOAT32, INT8, INT8_WINOGRAD, Activation, ConvGeometry, Pooling
+from spl_onnx.spec.checks import check_image, check_input_scale
+from spl_onnx.spec.reference_winograd import winograd_values
 from spl_onnx.spec.shapes import conv_direction
 from spl_onnx.spec.window import select, value_at, window_max
 
@@ -97,10 +98,12 @@ def conv_srmm(
     b: Array | None = None,
     s: Array | None = None,
     r: Array | None = None,
+    xscale: Array | None = None,
     *,
     geometry: ConvGeometry,
     pooling: Pooling,
     activation: Activation,
+    precision: str = FLOAT32,
 ) -> NDArray[np.float32]:
     """SRMM on images.
 
@@ -110,9 +113,11 @@ def conv_srmm(
         b: `[O]` float32; None is 0.
         s: `[N,pH,pW,O]` uint8; None selects everything.
         r: `[N,oH,oW,O]` or one element, float32; None is 0.
+        xscale: `[1]` or `[2]` float32: the 8 bits of `x`; None is one scale per image. With int8 only.
         geometry: The convolution.
         pooling: The window behind it.
         activation: Clipping and floor.
+        precision: What is multiplied in.
 
     Returns:
         `[N,pH,pW,O]` float32.
@@ -122,5 +127,21 @@ def conv_srmm(
     """
     shape = _output_shape(x, w, geometry)
     product = _convolution(shape, geometry)
-    values = activated_values(x, w, b, r, product=product, shape=shape, activation=activation)
+    check_input_scale(xscale, precision)
+    if precision == INT8:
+        values = quantized_values(
+            x,
+            w,
+            b,
+            r,
+            xscale,
+            product=product,
+            shape=shape,
+            sample_axes=(1, 2, 3),
+            activation=activation,
+        )
+    else:
+        values = activated_values(x, w, b, r, product=product, shape=shape, activation=activation)
+    if precision == INT8_WINOGRAD:
+        values = winograd_values(x, w, b, r, values, geometry=geometry, activation=activation)
     return np.asarray(window_max(values, pooling) if s is None else value_at(values, s, pooling), np.float32)

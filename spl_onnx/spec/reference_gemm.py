@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spl_onnx.arrays import Array
-from spl_onnx.spec.arithmetic import activated_values, predictor_scores
-from spl_onnx.spec.attributes import Activation
-from spl_onnx.spec.checks import check_matrix, check_selection, refuse_places
+from spl_onnx.errors import ModelError
+from spl_onnx.spec.arithmetic import activated_values, predictor_scores, quantized_values
+from spl_onnx.spec.attributes import FLOAT32, INT8, INT8_WINOGRAD, Activation
+from spl_onnx.spec.checks import check_input_scale, check_matrix, check_selection, refuse_places
 
 
 def _product(x: Array, w: Array) -> Array:
@@ -66,9 +67,11 @@ def gemm_srmm(
     b: Array | None = None,
     s: Array | None = None,
     r: Array | None = None,
+    xscale: Array | None = None,
     *,
     activation: Activation,
     transposed: bool = False,
+    precision: str = FLOAT32,
 ) -> NDArray[np.float32]:
     """SRMM on matrices.
 
@@ -78,8 +81,10 @@ def gemm_srmm(
         b: `[O]` float32; None is 0.
         s: `[...,O]` uint8, 0 or 1; None selects everything.
         r: `[...,O]` or one element, float32; None is 0.
+        xscale: `[1]` or `[2]` float32: the 8 bits of `x`; None is one scale per row. With int8 only.
         activation: Clipping and floor.
         transposed: Whether `w` is `[K,O]`.
+        precision: What is multiplied in: float32 or int8.
 
     Returns:
         `[...,O]` float32.
@@ -90,7 +95,15 @@ def gemm_srmm(
     check_matrix(x, w, transposed)
     w = w.T if transposed else w
     shape = _output_shape(x, w)
-    values = activated_values(x, w, b, r, product=_product, shape=shape, activation=activation)
+    check_input_scale(xscale, precision)
+    if precision == INT8_WINOGRAD:
+        raise ModelError(f"precision {precision} on a matrix operator; wanted it on images only")
+    if precision == INT8:
+        values = quantized_values(
+            x, w, b, r, xscale, product=_product, shape=shape, sample_axes=(-1,), activation=activation
+        )
+    else:
+        values = activated_values(x, w, b, r, product=_product, shape=shape, activation=activation)
     if s is None:
         return values
     check_selection(s, shape)

@@ -21,6 +21,7 @@ from spl_onnx.spec.attributes import (
     parse_geometry,
     parse_lrn,
     parse_pooling,
+    parse_precision,
     parse_transposed,
 )
 from spl_onnx.spec.reference_conv import conv_predict, conv_srmm
@@ -44,14 +45,20 @@ def _conv_predict(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
 def _with_its_bias(inputs: Inputs) -> list[Any]:
     """Inputs of SRMM with Bs, where it is there, in the place of B."""
     x, w, *rest = inputs
-    b, s, r, bs = [*rest, None, None, None, None][:4]
-    return [x, w, b if bs is None else bs, s, r]
+    b, s, r, bs, xscale = [*rest, None, None, None, None, None][:5]
+    return [x, w, b if bs is None else bs, s, r, xscale]
 
 
 def _conv_srmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     geometry, pooling = parse_geometry(attributes), parse_pooling(attributes)
     inputs = _with_its_bias(inputs)
-    return conv_srmm(*inputs, geometry=geometry, pooling=pooling, activation=parse_activation(attributes))
+    return conv_srmm(
+        *inputs,
+        geometry=geometry,
+        pooling=pooling,
+        activation=parse_activation(attributes),
+        precision=parse_precision(attributes),
+    )
 
 
 def _gemm_predict(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
@@ -63,6 +70,7 @@ def _gemm_srmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
         *_with_its_bias(inputs),
         activation=parse_activation(attributes),
         transposed=parse_transposed(attributes),
+        precision=parse_precision(attributes),
     )
 
 

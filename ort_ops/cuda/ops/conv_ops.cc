@@ -27,7 +27,9 @@ class SrmmNode final : public Kernel {
         clamp_(read_clamp(info)),
         strategy_(strategy_of(read_strategy(info))),
         selects_(info.has_input(srmm_input::kS)),
-        bias_(srmm_bias(info)) {}
+        bias_(srmm_bias(info)) {
+    require_float32(info);
+  }
 
   void compute(const ort::Context& context) const override {
     const ort::Tensor x = context.input(srmm_input::kX), w = context.input(srmm_input::kW);
@@ -65,7 +67,7 @@ class PredictNode final : public Kernel {
     const ort::Tensor w = device_constant(info, predict_input::kWp);
     if (!w.present() || w.type != ort::kInt8) return;
     const ConvShape shape = images_.weight_shape(w);
-    require_int8_size(shape.K());
+    require_int8_size("Wp", shape.K());
     packed_ = std::make_unique<Packed>(packed_filter_bytes(shape), [&](void* memory) {
       return pack_filters(shape, w.as<int8_t>(), memory, nullptr);
     });
@@ -75,7 +77,7 @@ class PredictNode final : public Kernel {
     const ort::Tensor x = context.input(predict_input::kX), w = context.input(predict_input::kWp);
     const ConvShape shape = images_.shape(x, w);
     const bool int8 = w.type == ort::kInt8;
-    if (int8) require_int8_size(shape.K());
+    if (int8) require_int8_size("Wp", shape.K());
     const PredictorWeights weights = read_predictor(w, context.input(predict_input::kBp),
                                                     context.input(predict_input::kWscale), shape.O);
     float scale[2] = {0.0f, 0.0f};

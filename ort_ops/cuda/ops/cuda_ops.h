@@ -5,6 +5,7 @@
 
 #include "cuda/kernels/host.h"
 #include "ops/custom_op.h"
+#include "ops/operands.h"
 
 namespace spl::cuda {
 
@@ -35,8 +36,16 @@ inline std::vector<InputSpec> predict_inputs(int x, int w) {
 }
 inline std::vector<InputSpec> srmm_inputs(int x) {
   using ort::kOptional, ort::kRequired;
-  return {{x, kRequired},           {x, kRequired}, {x, kOptional},
-          {ort::kUint8, kOptional}, {x, kOptional}, {x, kOptional}};
+  return {{x, kRequired}, {x, kRequired}, {x, kOptional},          {ort::kUint8, kOptional},
+          {x, kOptional}, {x, kOptional}, {ort::kFloat, kOptional}};
+}
+
+// There are no kernels with products in 8 bits here.
+inline void require_float32(const ort::Info& info) {
+  if (read_precision(info) != Precision::kFloat32)
+    throw ort::InvalidArgument("attribute precision: got '" + info.text("precision") +
+                               "', wanted float32: the CUDA provider has no other; run the node on "
+                               "the CPU provider");
 }
 
 // An input that never changes, where kernels can read it before the session runs; else missing.

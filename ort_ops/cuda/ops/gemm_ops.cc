@@ -91,6 +91,7 @@ class SrmmNode final : public Kernel {
         selects_(info.has_input(srmm_input::kS)),
         bias_(srmm_bias(info)),
         by_inputs_(lie_transposed(info)) {
+    require_float32(info);
     // Without a selection only zero inputs can be left out, and [K,O] can be read in no other way.
     columns_ = by_inputs_ || strategy_ == spl::Strategy::kZeroSkip ||
                (strategy_ == spl::Strategy::kAuto && !selects_);
@@ -148,7 +149,7 @@ class PredictNode final : public Kernel {
     const ort::Tensor x = context.input(predict_input::kX), w = context.input(predict_input::kWp);
     const GemmShape shape = shape_of(x, w, false);
     const std::vector<int64_t> dims = output_dims(shape, x);
-    if (w.type == ort::kInt8) require_int8_size(shape.k);
+    if (w.type == ort::kInt8) require_int8_size("Wp", shape.k);
     // Of the weights only the rest of the checks is wanted, for which all floating types are one.
     ort::Tensor checked = w;
     if (checked.type == ort::kFloat16) checked.type = ort::kFloat;

@@ -110,9 +110,8 @@ struct Scratch {
 
   template <class F>
   void for_each(F fn) {
-    for (Buffer* buffer :
-         {&input, &accumulators, &values, &masks, &starts, &slots, &lists, &bits, &rows, &image,
-          &winograd})
+    for (Buffer* buffer : {&input, &accumulators, &values, &masks, &starts, &slots, &lists, &bits,
+                           &rows, &image, &winograd})
       fn(*buffer);
     for (Listed& tile : listed)
       for (Buffer* buffer : {&tile.starts, &tile.slots, &tile.sums}) fn(*buffer);

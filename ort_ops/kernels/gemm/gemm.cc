@@ -19,8 +19,10 @@ double never_dearer(const ConvShape&, const ImageLook&, const MicroKernels&) { r
 const AlgorithmTable& gemm_algorithms() {
   static const AlgorithmTable table = [] {
     AlgorithmTable all = {
-        {"gemm_selected", Work::kSelected, Precision::kFloat32, has_rows_of_outputs, never_dearer, make_gemm_selected},
-        {"gemm_zero_skip", Work::kNonzero, Precision::kFloat32, has_few_rows, never_dearer, make_gemm_zero_skip},
+        {"gemm_selected", Work::kSelected, Precision::kFloat32, has_rows_of_outputs, never_dearer,
+         make_gemm_selected},
+        {"gemm_zero_skip", Work::kNonzero, Precision::kFloat32, has_few_rows, never_dearer,
+         make_gemm_zero_skip},
     };
     const AlgorithmTable& images = conv_algorithms();
     all.insert(all.end(), images.begin(), images.end());
@@ -39,7 +41,8 @@ Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, C
 GemmSrmm::GemmSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b,
                    const Clamp& clamp, Strategy strategy, bool selects, const MicroKernels& micro,
                    Precision precision)
-    : algorithms_(gemm_algorithms(), {shape, w, b, clamp, micro, precision, true}, strategy, selects) {
+    : algorithms_(gemm_algorithms(), {shape, w, b, clamp, micro, precision, true}, strategy,
+                  selects) {
   // Most models run one row at a time: pack for it at creation rather than at the first run.
   const ConvShape row = shape.image(0);
   algorithms_.prepare(row, ImageLook(row, 0, 1, micro));

@@ -69,10 +69,13 @@ struct UnitsToValues {
   }
   SPL_MEMBER UnitsToValues at(int slots, int vectors) const {
     const int64_t step = slots * rows.stride + vectors * W;
-    return {{rows.begin + slots * rows.begin_stride + vectors * W, rows.begin_stride,
+    return {{rows.begin + slots * rows.begin_stride + vectors * W,
+             rows.begin_stride,
              {rows.score.correction + vectors * W, rows.score.scale + vectors * W,
               rows.score.bias + vectors * W},
-             rows.residual == nullptr ? nullptr : rows.residual + step, rows.y + step, rows.stride,
+             rows.residual == nullptr ? nullptr : rows.residual + step,
+             rows.y + step,
+             rows.stride,
              rows.clamp}};
   }
 };

@@ -1,5 +1,5 @@
-// Winograd's convolution with products in 8 bits: the transformed input is quantised place by place,
-// with a scale for each square and place; the same bits on every processor.
+// Winograd's convolution with products in 8 bits: the transformed input is quantised place by
+// place, with a scale for each square and place; the same bits on every processor.
 #include "kernels/micro/entry.h"
 #include "kernels/micro/winograd_points.h"
 

@@ -58,13 +58,16 @@ SPL_INLINE void from_points(const Vec* m, int step, Vec* y) {
   y[0] = add(m[0], add(sum_a, sum_b));
   y[1] = A::fma(constant(kA), diff_a, mul(constant(kB), diff_b));
   if constexpr (kOut > 2) y[2] = A::fma(constant(kAA), sum_a, mul(constant(kBB), sum_b));
-  if constexpr (kOut > 3) y[3] = A::fma(constant(kAA * kA), diff_a, mul(constant(kBB * kB), diff_b));
-  if constexpr (kOut > 4) y[4] = A::fma(constant(kAA * kAA), sum_a, mul(constant(kBB * kBB), sum_b));
+  if constexpr (kOut > 3)
+    y[3] = A::fma(constant(kAA * kA), diff_a, mul(constant(kBB * kB), diff_b));
+  if constexpr (kOut > 4)
+    y[4] = A::fma(constant(kAA * kAA), sum_a, mul(constant(kBB * kBB), sum_b));
   y[kOut - 1] = add(y[kOut - 1], m[5 * step]);
 }
 
 template <class A, int kOut>
-SPL_INLINE bool output_values(const float* sums, int64_t stride, int lanes, const SquareValues& to) {
+SPL_INLINE bool output_values(const float* sums, int64_t stride, int lanes,
+                              const SquareValues& to) {
   Vec check = zero();
   for (int l = 0; l < lanes; l += W) {
     Vec m[kSide], half[kSide * kOut];

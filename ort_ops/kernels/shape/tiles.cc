@@ -67,9 +67,11 @@ Tiling::Tiling(const ConvShape& shape, int max_slots, int max_columns) : shape_(
 }
 
 Tiling::Tiling(const ConvShape& shape, int64_t high, int64_t wide)
-    : shape_(shape), high_(high), wide_(wide) {
-  make_equal();
-}
+    : shape_(shape),
+      high_(high),
+      wide_(wide),
+      tiles_y_(ceil_div(shape.pH, high)),
+      tiles_x_(ceil_div(shape.pW, wide)) {}
 
 // Equal tiles instead of a small last one.
 void Tiling::make_equal() {

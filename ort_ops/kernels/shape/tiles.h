@@ -28,8 +28,13 @@ class Tiling {
   // At most `max_slots` slots in a tile and `max_columns` in a row of it (more only when a single
   // window has more).
   Tiling(const ConvShape& shape, int max_slots, int max_columns);
-  // Tiles of high x wide pooled outputs.
+  // Tiles of high x wide pooled outputs, made equal; or of exactly so many but for the last.
   static Tiling of(const ConvShape& shape, int64_t high, int64_t wide) {
+    Tiling tiling = exactly(shape, high, wide);
+    tiling.make_equal();
+    return tiling;
+  }
+  static Tiling exactly(const ConvShape& shape, int64_t high, int64_t wide) {
     return Tiling(shape, high, wide);
   }
   int64_t per_image() const { return tiles_y_ * tiles_x_; }

@@ -1,5 +1,5 @@
-// SRMM with all outputs computed directly in 8 bits: unsigned inputs, signed weights with a scale for
-// each output, exact sums. The numbers are the same on every processor.
+// SRMM with all outputs computed directly in 8 bits: unsigned inputs, signed weights with a scale
+// for each output, exact sums. The numbers are the same on every processor.
 #include <algorithm>
 #include <vector>
 
@@ -68,8 +68,8 @@ class DirectInt8 final : public SrmmAlgorithm {
     const ConvShape& shape = call.target.shape;
     const int64_t channel = work.group * shape.Og();
     if (call.target.s != nullptr) {
-      Message bad =
-          check_codes(shape, micro_, work.tile, call.target.s, channel + work.o0, channel + work.o1);
+      Message bad = check_codes(shape, micro_, work.tile, call.target.s, channel + work.o0,
+                                channel + work.o1);
       if (!bad.empty()) return bad;
     }
     const int first = static_cast<int>(work.o0 / kGranule);
@@ -115,8 +115,7 @@ class DirectInt8 final : public SrmmAlgorithm {
   ScoreView under(const Quantization& q, int64_t o, int64_t width, Scores* room) const {
     for (int64_t i = 0; i < width; i++) {
       const bool real = o + i < outputs_;
-      room->correction[i] =
-          real ? static_cast<int32_t>(q.zero) * quantized_.sums()[o + i] : 0;
+      room->correction[i] = real ? static_cast<int32_t>(q.zero) * quantized_.sums()[o + i] : 0;
       room->scale[i] = real ? q.scale * quantized_.scales()[o + i] : 0;
     }
     return {room->correction, room->scale, bias_.data() + o};

@@ -15,7 +15,7 @@ void WinogradFloats::multiply(const MicroKernels& micro, const WinogradInput& in
     TileView view = input.view(p);
     view.slot_offset += part.row * input.wide();
     micro.dense_slots(view, input.channels(), weights, blocks, part.rows * input.wide(),
-                       {zeros, 0, sums + p * stride, blocks * kLanes}, next);
+                      {zeros, 0, sums + p * stride, blocks * kLanes}, next);
   }
 }
 

@@ -8,8 +8,12 @@ namespace spl {
 class WinogradFloats {
  public:
   using Input = WinogradInput;
-  static constexpr int64_t kMostSquares = kWinogradTileSquares;
   static constexpr auto kOutput = &MicroKernels::winograd_output;
+
+  static Tiling tiling(const ConvShape& shape) {
+    return winograd_tiling(shape, kWinogradTileSquares);
+  }
+  static Tile first_square(const ConvShape&, const Tile& tile) { return tile; }
 
   explicit WinogradFloats(const SrmmLayer& layer) : weights_(layer.shape, layer.w) {}
   int blocks() const { return weights_.blocks(); }

@@ -7,6 +7,31 @@
 #include "kernels/srmm/winograd_int8.h"
 
 namespace spl {
+namespace {
+
+// Squares of a tile: what they make of a block of outputs, 36 floats an output, stays in the
+// second-level cache beside the weights.
+constexpr int64_t kMostSquares = 64;
+
+}  // namespace
+
+Tiling WinogradInt8::tiling(const ConvShape& shape) {
+  if (shape.pooled()) return winograd_tiling(shape, kMostSquares);
+  const int64_t side = winograd_side(shape);
+  const int64_t high = ceil_div(shape.oH, side), wide = ceil_div(shape.oW, side);
+  const int64_t columns = ceil_div(wide, ceil_div(wide, kMostSquares));
+  const int64_t most = std::max<int64_t>(1, kMostSquares / columns);
+  const int64_t rows = ceil_div(high, ceil_div(high, most));
+  return Tiling::exactly(shape, rows * side, columns * side);
+}
+
+Tile WinogradInt8::first_square(const ConvShape& shape, const Tile& tile) {
+  const int64_t side = winograd_side(shape), up = tile.cy0 % side, left = tile.cx0 % side;
+  Tile whole = tile;
+  whole.cy0 -= up, whole.cx0 -= left;
+  whole.rows += static_cast<int>(up), whole.columns += static_cast<int>(left);
+  return whole;
+}
 
 WinogradInt8Input::WinogradInt8Input(const ConvShape& shape, const Tile& tile, int64_t group,
                                      const MicroKernels& micro)
@@ -38,9 +63,9 @@ bool WinogradInt8Input::transform_row(const float* x, int row) const {
   for (int s = 0; s < wide_; s++) {
     const int64_t square = static_cast<int64_t>(row) * wide_ + s;
     winograd_pixels(shape_, image, y0, tile_.cx0 + s * side_ - shape_.at.pads[1], zeros_, pixels);
-    finite &= micro_.winograd_input_units(pixels, static_cast<int>(shape_.Cg), room,
-                                          data_ + square * pitch_, stride_, scales_ + square,
-                                          squares());
+    finite &=
+        micro_.winograd_input_units(pixels, static_cast<int>(shape_.Cg), room,
+                                    data_ + square * pitch_, stride_, scales_ + square, squares());
   }
   return finite;
 }

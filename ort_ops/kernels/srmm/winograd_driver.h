@@ -79,7 +79,8 @@ struct Part {
 //   class Input(shape, tile, group, micro)   high, wide, squares, and transform_row(x, row), which
 //                                            says whether all it made is finite
 //   multiply(micro, input, group, part, sums, stride)   the sums of place p at sums + p * stride
-//   kMostSquares of a tile, kOutput = the micro kernel that transforms sums back
+//   tiling(shape), first_square(shape, tile) = the tile from where its squares begin, kOutput = the
+//   micro kernel that transforms sums back
 template <class Products>
 class WinogradDriver {
  public:
@@ -128,16 +129,16 @@ struct WinogradDriver<Products>::PlaceSums {
 };
 
 template <class Products>
-Message WinogradDriver<Products>::run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
-                          bool* finite) const {
-  const Tiling tiling = winograd_tiling(shape, Products::kMostSquares);
+Message WinogradDriver<Products>::run(const ConvShape& shape, const SrmmInputs& in,
+                                      const Parallel& parallel, bool* finite) const {
+  const Tiling tiling = Products::tiling(shape);
   std::atomic<bool> all_finite{true};
   const Image image{shape, in, all_finite};
   const int64_t parts = cuts(shape, tiling, parallel), side = winograd_side(shape);
   const int64_t tiles = tiling.per_image(), units = tiles * shape.at.group * parts;
   auto run_unit = [&](size_t i, const Parallel& inside) {
     const int64_t unit = static_cast<int64_t>(i) / parts, part = static_cast<int64_t>(i) % parts;
-    Tile tile = tiling.tile(unit % tiles);
+    Tile tile = Products::first_square(shape, tiling.tile(unit % tiles));
     if (parts > 1) {
       const int64_t high = (tile.rows + side - 1) / side;
       tile = rows_of_squares(tile, side, high * part / parts, high * (part + 1) / parts);
@@ -157,7 +158,7 @@ Message WinogradDriver<Products>::run(const ConvShape& shape, const SrmmInputs& 
 
 template <class Products>
 Message WinogradDriver<Products>::run_tile(const Image& image, const Tile& tile, int64_t group,
-                               const Parallel& parallel) const {
+                                           const Parallel& parallel) const {
   const Input input(image.shape, tile, group, micro_);
   Message bad = run_all(parallel, static_cast<size_t>(input.high()), [&](size_t row) {
     if (!input.transform_row(image.in.x, static_cast<int>(row))) image.finite = false;
@@ -176,7 +177,7 @@ Message WinogradDriver<Products>::run_tile(const Image& image, const Tile& tile,
 // threads need, and none where windows of pooling reach across.
 template <class Products>
 int WinogradDriver<Products>::row_parts(const Image& image, const Input& input,
-                            const Parallel& parallel) const {
+                                        const Parallel& parallel) const {
   if (image.shape.pooled() || image.in.s != nullptr || parallel.threads() < 2) return 1;
   const int most = std::min(input.high(), std::max(1, input.squares() / kLeastSquares));
   int parts = 1;
@@ -187,7 +188,7 @@ int WinogradDriver<Products>::row_parts(const Image& image, const Input& input,
 
 template <class Products>
 Message WinogradDriver<Products>::run_block(const Image& image, const Tile& tile, int64_t group,
-                                const Input& input, const Part& part) const {
+                                            const Input& input, const Part& part) const {
   const ConvShape& shape = image.shape;
   const int block = part.block, squares = part.rows * input.wide();
   const int64_t width = products_.lane_blocks(block) * kLanes;
@@ -229,7 +230,7 @@ Message WinogradDriver<Products>::run_block(const Image& image, const Tile& tile
 // `to` is that of the whole part. Says whether all values are finite.
 template <class Products>
 bool WinogradDriver<Products>::transform_back(const Input& input, const Part& part, int64_t side,
-                                  const PlaceSums& sums, const SquareValues& to) const {
+                                              const PlaceSums& sums, const SquareValues& to) const {
   bool finite = true;
   for (int64_t y = 0, s = 0; y < part.rows; y++)
     for (int64_t x = 0; x < input.wide(); x++, s++) {
@@ -240,7 +241,7 @@ bool WinogradDriver<Products>::transform_back(const Input& input, const Part& pa
       square.rows = static_cast<int>(std::min(side, to.rows - y * side));
       square.columns = static_cast<int>(std::min(side, to.columns - x * side));
       finite &= (micro_.*Products::kOutput)(sums.data + s * sums.blocks * kLanes, sums.stride,
-                                       sums.blocks, static_cast<int>(side), square);
+                                            sums.blocks, static_cast<int>(side), square);
     }
   return finite;
 }

@@ -44,8 +44,11 @@ class WinogradInt8Input {
 class WinogradInt8 {
  public:
   using Input = WinogradInt8Input;
-  static constexpr int64_t kMostSquares = 64;
   static constexpr auto kOutput = &MicroKernels::winograd_output_once;
+
+  // Squares lie where they lie without tiles: their numbers depend on what they hold.
+  static Tiling tiling(const ConvShape& shape);
+  static Tile first_square(const ConvShape& shape, const Tile& tile);
 
   explicit WinogradInt8(const SrmmLayer& layer);
   int blocks() const { return static_cast<int>(lanes_.size()); }  // per group
@@ -68,7 +71,7 @@ class WinogradInt8 {
   int64_t lane_blocks_;  // per group
   std::vector<int> lanes_;
   std::vector<int64_t> first_lane_;
-  Buffer data_;    // [group][block][place][unit][16 * lane blocks], 4 bytes each
+  Buffer data_;  // [group][block][place][unit][16 * lane blocks], 4 bytes each
   char* base_;
   std::vector<float> scale_;    // as data_, without units
   std::vector<int32_t> begin_;  // what the 128 in the input add, taken away
