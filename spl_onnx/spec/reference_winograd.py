@@ -1,12 +1,13 @@
 """SRMM with precision int8_winograd: Winograd's convolution whose products are those of bytes.
 
-The output of the convolution is cut into squares of m x m values, m = 7 - k for kernels of k x k, from its top
-left corner on. The 6 x 6 inputs under a square are transformed; each of the 36 places of a square has a scale of
-its own over the channels of a group, and so has each place of the transformed weights of an output. Every step is
-one float32 operation, or one multiply-add that is rounded once, so all machines give the same bits.
+The output of the convolution is cut into squares of m x m values, m = 7 - k for kernels of k x k, from its
+top left corner on. The 6 x 6 inputs under a square are transformed; each of the 36 positions of a square has
+a scale of its own over the channels of a group, and so has each position of the transformed weights of an
+output. Every step is one float32 operation, or one multiply-add that is rounded once, so all machines give
+the same bits.
 
-Points and transforms: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016, with
-the points 0, +-11/16, +-3/2 and infinity.
+Points and transforms: A. Lavin and S. Gray, "Fast algorithms for convolutional neural networks", CVPR 2016,
+with the points 0, +-11/16, +-3/2 and infinity.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def winograd_values(
         w: `[O,k,k,C/group]` float32.
         b: `[O]` float32, or None.
         r: `[N,oH,oW,O]` or one element, float32, or None.
-        direct: `[N,oH,oW,O]`, the values in float32: those of images that hold, or lead to, a value that is not
-            finite.
+        direct: `[N,oH,oW,O]`, the values in float32: those of images that hold, or lead to, a value that is
+            not finite.
         geometry: The convolution.
         activation: Clipping and floor.
 
@@ -68,9 +69,9 @@ def winograd_values(
     """
     if not winograd_suits(w, geometry):
         raise ModelError(
-            f"precision int8_winograd with weights {list(w.shape)}, strides {list(geometry.strides)}, dilations "
-            f"{list(geometry.dilations)}; wanted a square kernel of 2 to 5 without either, and at least 8 channels "
-            "and outputs in a group"
+            f"precision int8_winograd with weights {list(w.shape)}, strides {list(geometry.strides)}, "
+            f"dilations {list(geometry.dilations)}; wanted a square kernel of 2 to 5 without either, and at "
+            "least 8 channels and outputs in a group"
         )
     bias = np.zeros(len(w), np.float32) if b is None else np.asarray(b, np.float32)
     residual = np.float32(0) if r is None else check_residual(r, direct.shape)
