@@ -69,22 +69,21 @@ def attempts(
     weights = weights or SiteWeights()
     search = BudgetSearch(original, options, data, stages, weights=weights)
     begin = time.monotonic()
-    make = _flops_results if options.objective == "flops" else _time_results
-    tried = make(original, options, search, timed, shapes, check, stages, weights)
+    if options.objective == "flops":
+        tried = _by_operations(original, options, search, shapes, weights)
+    else:
+        tried = _by_clock(original, options, search, timed, check, stages, weights)
     for number, attempt in enumerate(tried, start=1):
         seconds = time.monotonic() - begin
         about = {"attempt": number, "objective": options.objective, "seconds": seconds}
         yield Attempt(attempt.plan, {**attempt.found, **about})
 
 
-def _flops_results(
+def _by_operations(
     original: LoadedModel,
     options: RewriteOptions,
     search: BudgetSearch,
-    timed: list[Feeds],
     shapes: dict[str, Shape | None],
-    check: Check,
-    stages: Stages,
     weights: SiteWeights,
 ) -> Iterator[Attempt]:
     flops = FlopsSearch(search, options, shapes)
@@ -107,12 +106,11 @@ def _entry(found: Found, unit: str) -> dict[str, object]:
     return {**({} if found.summary is None else found.summary.as_json()), "cost_unit": unit}
 
 
-def _time_results(
+def _by_clock(
     original: LoadedModel,
     options: RewriteOptions,
     search: BudgetSearch,
     timed: list[Feeds],
-    shapes: dict[str, Shape | None],
     check: Check,
     stages: Stages,
     weights: SiteWeights,

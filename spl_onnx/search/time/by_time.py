@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -109,12 +109,8 @@ def choose_by_time(
     with stages("timing sites", len(batches) + 1) as progress:
         made = converted_alike(original, options, settings or {}, weights)
         measured = _measure(original, made, sites, watch, progress, fallback)
-
-    def build(plan: Plan) -> onnx.ModelProto:
-        return apply(original.model, plan, weights).model
-
     runs = max(len(batches), _LEAST_RUNS)
-    return _search(original, options, measured, build, watch, timed, runs, stages)
+    return _search(original, options, measured, weights, watch, timed, runs, stages)
 
 
 def _timed(options: RewriteOptions, batches: Sequence[Feeds]) -> TimeSummary:
@@ -179,7 +175,7 @@ def _search(
     original: LoadedModel,
     options: RewriteOptions,
     measured: _SiteTimings,
-    build: Callable[[Plan], onnx.ModelProto],
+    weights: SiteWeights,
     watch: Stopwatch,
     timed: TimeSummary,
     runs: int,
@@ -191,7 +187,8 @@ def _search(
     def made(choices: Choices) -> onnx.ModelProto:
         if all(choice == Choice.DENSE for choice in choices):
             return original.model
-        return build(apply_choices(measured.plan, times, choices, measured.settings))
+        plan = apply_choices(measured.plan, times, choices, measured.settings)
+        return apply(original.model, plan, weights).model
 
     bound = _BOUND_LAYOUTS * measured.layout_ms
     refiner = Refiner(times, lambda choices: watch.open(made(choices)), watch, runs, bound)
