@@ -33,6 +33,7 @@ check "mypy" mypy
 check "clang-format" clang_format
 check "sizes of files and functions" python scripts/style_numbers.py
 # "append" puts the checkout behind the installed package: what is tested is what pip installed.
-check "tests" pytest --import-mode=append "$@"
+# Two workers at once; -n 0 among the arguments runs all tests in one process.
+check "tests" pytest --import-mode=append -n 2 "$@"
 
 [ ${#failed[@]} -eq 0 ] || die "failed: $(printf '%s; ' "${failed[@]}")"

@@ -59,7 +59,13 @@ def network_path(name: str) -> Path:
 def load_network(name: str) -> onnx.ModelProto:
     """A fresh copy of the network, which the test may change."""
     path = network_path(name)
-    return onnx.load_from_string(lzma.open(path).read()) if path.suffix == ".xz" else onnx.load(path)
+    return onnx.load_from_string(_unpacked(path)) if path.suffix == ".xz" else onnx.load(path)
+
+
+@functools.lru_cache(maxsize=1)
+def _unpacked(path: Path) -> bytes:
+    """A compressed file; unpacking takes seconds."""
+    return lzma.open(path).read()
 
 
 @functools.cache

@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 
 from spl_onnx.rewrite.rules.registry import rule_names
-from tests.e2e.free_sizes import SITES, run_cases, write_cases
-from tests.e2e.runtimes import MIDDLE, OLDEST, python_with
+from tests.e2e.free_sizes import SITES, run_cases
+from tests.e2e.runtimes import MIDDLE, OLDEST
 from tests.rewrite.builders import TOLERANCE
 
 
-def assert_equal(python: str, library: str, rule: str, predicted: bool, folder: Path) -> None:
+def assert_equal(python: str, library: str, folder: Path, cases: list[str]) -> None:
     """All cases of a rule agree with plain ONNX Runtime on the original, with the library and without."""
-    folder.mkdir(exist_ok=True)
-    found = run_cases(python, library, folder, write_cases(rule, predicted, folder))
+    found = run_cases(python, library, folder, cases)
     wrong = {
         case: ways
         for case, ways in found.items()
@@ -34,17 +33,14 @@ def test_every_rule_has_cases():
 
 @pytest.mark.parametrize("predicted", [False, True])
 @pytest.mark.parametrize("rule", SITES)
-def test_newest(rule, predicted, plugin_path, tmp_path):
-    assert_equal(sys.executable, plugin_path, rule, predicted, tmp_path)
-
-
-@pytest.fixture(scope="module", params=[MIDDLE, OLDEST])
-def other_python(request, tmp_path_factory):
-    return python_with(request.param, tmp_path_factory.mktemp("runtime"))
+def test_newest(rule, predicted, plugin_path, cases_of):
+    assert_equal(sys.executable, plugin_path, *cases_of(rule, predicted))
 
 
 @pytest.mark.slow
-def test_others(other_python, plugin_path, tmp_path):
+@pytest.mark.parametrize("version", [MIDDLE, OLDEST])
+def test_others(version, plugin_path, python_of, cases_of):
+    python = python_of(version)
     for rule in SITES:
         for predicted in (False, True):
-            assert_equal(other_python, plugin_path, rule, predicted, tmp_path / f"{rule}{predicted}")
+            assert_equal(python, plugin_path, *cases_of(rule, predicted))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.e2e import networks
-from tests.e2e.runtimes import OLDEST, python_with
+from tests.e2e.runtimes import OLDEST
 
 NETWORK = "mnist_lenet"
 IMAGES = 20
@@ -31,18 +31,12 @@ print(ort.__version__)
 """
 
 
-@pytest.fixture(scope="module")
-def old_python(tmp_path_factory):
-    """Python of an environment with the old runtime; skips where there is none."""
-    return python_with(OLDEST, tmp_path_factory.mktemp("old"))
-
-
 @pytest.mark.slow
-def test_the_oldest_runtime_loads_and_runs_the_library(plugin_path, old_python, tmp_path):
+def test_the_oldest_runtime_loads_and_runs_the_library(plugin_path, python_of, tmp_path):
     np.save(tmp_path / "x.npy", networks.inputs(NETWORK, IMAGES))
     networks.rewritten(NETWORK).save(tmp_path / "predicted.onnx")
     networks.rewritten(NETWORK, lossless=True).save(tmp_path / "lossless.onnx")
-    call = [str(old_python), "-c", PROGRAM, plugin_path, str(tmp_path)]
+    call = [python_of(OLDEST), "-c", PROGRAM, plugin_path, str(tmp_path)]
     done = subprocess.run(call, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == OLDEST

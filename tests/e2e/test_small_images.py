@@ -12,7 +12,7 @@ from unittest.mock import ANY
 import onnx
 import pytest
 
-from tests.e2e.runtimes import MIDDLE, OLDEST, python_with
+from tests.e2e.runtimes import MIDDLE, OLDEST
 from tests.rewrite.builders import Net, rewritten
 
 SIZES = [(0, 6, 6), (2, 1, 5), (2, 2, 2), (2, 3, 1), (2, 0, 5), (0, 1, 1)]
@@ -91,5 +91,5 @@ def test_newest(lossless, plugin_path, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", [MIDDLE, OLDEST])
-def test_others(version, plugin_path, tmp_path):
-    check(python_with(version, tmp_path / "runtime"), plugin_path, tmp_path, lossless=True)
+def test_others(version, plugin_path, python_of, tmp_path):
+    check(python_of(version), plugin_path, tmp_path, lossless=True)
