@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -45,12 +44,12 @@ def _environment() -> Environment:
     return made
 
 
-def _printable(value: object) -> Any:
+def _printable(value: object) -> str:
     """A text with control characters, marks that turn the direction of writing, and surrogates spelt out."""
     return value if isinstance(value, Markup) else visible(str(value), keep="\n")
 
 
-def rounded(value: object) -> Any:
+def rounded(value: object) -> object:
     """Coordinates with the digits that a screen can show; anything else as it is."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
 
@@ -60,7 +59,7 @@ def sentence(words: object) -> str:
     return f"{str(words)[:1].upper()}{str(words)[1:]}."
 
 
-def setting(value: object) -> Any:
+def setting(value: object) -> object:
     """A setting as the command line has it; a list of numbers as its range; None where there is nothing."""
     if isinstance(value, bool):
         return "yes" if value else "no"

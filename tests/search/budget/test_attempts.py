@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 import numpy as np
 import pytest
 
@@ -29,8 +32,8 @@ def watch(monkeypatch):
     return made
 
 
-def tried(check=lambda result: True, model=None, **changes):
-    """All attempts, and what was checked on the way."""
+def tried(check=lambda result: True, model=None, most=None, **changes):
+    """All attempts, or at most so many, and what was checked on the way."""
     model = model or residual()
     batches = feeds(model, 24, 24)
     checked = []
@@ -44,11 +47,18 @@ def tried(check=lambda result: True, model=None, **changes):
     )
     single = [{"input": batches[0]["input"][:1]}]
     original, weights = read_model(model), SiteWeights()
+    made = attempts(original, options, SearchData(batches), single, SHAPES, noted)
     results = [
         carry_out_found(original, attempt.plan, attempt.found, options, weights)
-        for attempt in attempts(original, options, SearchData(batches), single, SHAPES, noted)
+        for attempt in itertools.islice(made, most)
     ]
     return model, batches, results, checked
+
+
+@functools.cache
+def operations(scheme):
+    """All attempts with operations as the objective."""
+    return tried(objective="flops", predictor="int8", scheme=scheme)
 
 
 def outputs(model, batches):
@@ -58,7 +68,7 @@ def outputs(model, batches):
 
 @pytest.mark.parametrize("scheme", ["lagrange", "los"])
 def test_operations_give_less_and_less_away_down_to_nothing(plugin_path, scheme):
-    model, _, results, checked = tried(objective="flops", predictor="int8", scheme=scheme)
+    model, _, results, checked = operations(scheme)
     reports = [result.report["search"] for result in results]
     wanted = tries(scheme)
     assert [report["attempt"] for report in reports] == list(range(1, len(wanted) + 2))
@@ -77,7 +87,7 @@ def test_operations_give_less_and_less_away_down_to_nothing(plugin_path, scheme)
 
 
 def test_models_of_operations_are_their_plans(plugin_path):
-    _, _, results, _ = tried(objective="flops", predictor="int8")
+    _, _, results, _ = operations("lagrange")
     for result in results[:2]:
         assert any(entry.choice == "predict" for entry in result.plan.sites)
         assert sum(node.op_type == "SPLPredict" for node in result.model.graph.node) == sum(
@@ -119,7 +129,7 @@ def test_shifts_of_the_choice_by_time_are_settled(plugin_path, watch, monkeypatc
         return settled[-1]
 
     monkeypatch.setattr(TimeSearch, "settled", noted)
-    _, _, results, _ = tried()
+    _, _, results, _ = tried(most=1)
     assert settled and results[0].plan == settled[0]
     shifts = [e.settings.shift for e in results[0].plan.sites]
     assert any(shifts)
