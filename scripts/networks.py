@@ -39,6 +39,11 @@ def caffe(x: Pixels) -> Array:
     return x[..., ::-1].astype(np.float32) - np.float32((104, 117, 123))
 
 
+def vgg(x: Pixels) -> Array:
+    """BGR minus the mean, as VGG-16 was trained."""
+    return x[..., ::-1].astype(np.float32) - np.float32((103.939, 116.779, 123.68))
+
+
 def half_range(x: Pixels) -> Array:
     """-1 to 1."""
     return (x.astype(np.float32) - 128) / np.float32(128)
@@ -62,11 +67,13 @@ class Source:
         pixels: gives [count, H, W, C] uint8.
         prepare: to float32, channels still last.
         labels: gives the class numbers of the same images, [count]; None where they have none.
+        fitted: so many of the first images were trained on; what is right is told on others only.
     """
 
     pixels: Callable[[Path, int], Pixels]
     prepare: Callable[[Pixels], Array]
     labels: Callable[[Path, int], Labels] | None = None
+    fitted: int = 0
 
     def images(self, root: Path, count: int) -> Array:
         """[up to count, C, H, W] float32."""
@@ -75,22 +82,50 @@ class Source:
 
 def photographs(root: Path, count: int) -> Pixels:
     """Centre crops of 224, spread over the classes."""
-    folder = root / "imagenet1k-sample"
-    files = [row["file"] for row in _photograph_rows(root, count)]
-    return np.stack([np.asarray(Image.open(folder / f).convert("RGB"))[16:240, 16:240] for f in files])
+    return _crops(root, _spread(_photograph_rows(root))[:count])
 
 
 def photograph_classes(root: Path, count: int) -> Labels:
     """Classes of `photographs`."""
-    return np.array([int(row["class"]) for row in _photograph_rows(root, count)])
+    return _classes(_spread(_photograph_rows(root))[:count])
 
 
-def _photograph_rows(root: Path, count: int) -> list[dict[str, str]]:
+def group_photographs(root: Path, count: int) -> Pixels:
+    """The same images: every other one, which the head of `vgg16_groups` was trained on, before the rest."""
+    return _crops(root, _halves(root)[:count])
+
+
+def groups(root: Path, count: int) -> Labels:
+    """Groups of ImageNet's classes, of `group_photographs`."""
+    of_class = np.loadtxt(root / "imagenet1k_groups.txt", dtype=np.int64)
+    return np.asarray(of_class[_classes(_halves(root)[:count])])
+
+
+Rows = list[dict[str, str]]
+
+
+def _photograph_rows(root: Path) -> Rows:
     with (root / "imagenet1k-sample" / "labels.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    # Golden-ratio steps: every part of the list has all kinds of classes.
-    order = np.argsort((np.arange(len(rows)) * 0.6180339887) % 1.0)[:count]
-    return [rows[i] for i in order]
+        return list(csv.DictReader(file))
+
+
+def _spread(rows: Rows) -> Rows:
+    """In golden-ratio steps: every part of the list has all kinds of classes."""
+    return [rows[i] for i in np.argsort((np.arange(len(rows)) * 0.6180339887) % 1.0)]
+
+
+def _halves(root: Path) -> Rows:
+    rows = _photograph_rows(root)
+    return _spread(rows[::2]) + _spread(rows[1::2])
+
+
+def _crops(root: Path, rows: Rows) -> Pixels:
+    paths = [root / "imagenet1k-sample" / row["file"] for row in rows]
+    return np.stack([np.asarray(Image.open(path).convert("RGB"))[16:240, 16:240] for path in paths])
+
+
+def _classes(rows: Rows) -> Labels:
+    return np.array([int(row["class"]) for row in rows])
 
 
 def stored(file: str) -> Callable[[Path, int], Pixels]:
@@ -141,6 +176,8 @@ NETWORKS = {
     "mnist_lenet": Source(stored(_MNIST), unit, stored_classes(_MNIST)),
     "dncnn25": Source(grey_crops, noisy),
 }
+#: A network whose first images were trained on: for measurements that keep to `fitted`.
+HEADS = {"vgg16_groups": Source(group_photographs, vgg, groups, fitted=500)}
 
 
 def load(name: str, root: Path, images: Array) -> onnx.ModelProto:
