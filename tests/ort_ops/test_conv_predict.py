@@ -33,24 +33,15 @@ def test_int8_is_equal_to_the_bit(
     if positive:  # zero point 0, as behind a ReLU: zero units are skipped
         case.x = np.abs(case.x)
     wp, wscale = quantize_weights(case.w)
+    tensors = (case.x, wp, case.b, wscale, xscale, case.r)
     want = conv_predict(
-        case.x,
-        wp,
-        case.b,
-        wscale,
-        xscale,
-        case.r,
+        *tensors,
         geometry=case.geometry,
         pooling=case.pooling,
         select_all=select_all,
     )
     got = _kernels.conv_predict(
-        case.x,
-        wp,
-        case.b,
-        wscale,
-        xscale,
-        case.r,
+        *tensors,
         **case.keywords,
         select_all=select_all,
         isa=isa,

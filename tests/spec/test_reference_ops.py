@@ -29,6 +29,7 @@ from spl_onnx.spec.reference import (
     max_pool,
     reference_ops,
 )
+from tests.one_node import one_node
 from tests.spec.cases import conv_cases, gemm_cases
 from tests.spec.models import Layer
 
@@ -85,11 +86,8 @@ def test_int8_nodes_with_shortened_inputs():
 @pytest.mark.parametrize("name", [LRN, FORMER_NAMES[LRN]])
 def test_normalisation_node(name):
     norm = ResponseNorm(3, 0.5, 0.75, 2.0)
-    node = helper.make_node(name, ["x"], ["y"], domain=DOMAIN_CONV, **lrn_attributes(norm))
-    infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
-    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
-    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
+    model = one_node(name, DOMAIN_CONV, lrn_attributes(norm), ["x"])
+    evaluator = ReferenceEvaluator(model, new_ops=reference_ops())
     x = np.random.default_rng(0).standard_normal((1, 2, 3, 5)).astype(np.float32)
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], lrn(x, norm))
 
@@ -97,22 +95,16 @@ def test_normalisation_node(name):
 @pytest.mark.parametrize("name", [MAX_POOL, FORMER_NAMES[MAX_POOL]])
 def test_pooling_node(name):
     pooling = Pooling((3, 2), (2, 1), (1, 0, 0, 1), True)
-    node = helper.make_node(name, ["x"], ["y"], domain=DOMAIN_CONV, **pool_attributes(pooling))
-    infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
-    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
-    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
+    model = one_node(name, DOMAIN_CONV, pool_attributes(pooling), ["x"])
+    evaluator = ReferenceEvaluator(model, new_ops=reference_ops())
     x = np.random.default_rng(0).standard_normal((1, 4, 3, 5)).astype(np.float32)
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], max_pool(x, pooling))
 
 
 @pytest.mark.parametrize("name", [GLOBAL_AVERAGE, FORMER_NAMES[GLOBAL_AVERAGE]])
 def test_mean_node(name):
-    node = helper.make_node(name, ["x"], ["y"], domain=DOMAIN_CONV)
-    infos = [helper.make_tensor_value_info(k, TensorProto.FLOAT, [None] * 4) for k in "xy"]
-    graph = helper.make_graph([node], "g", infos[:1], infos[1:])
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(DOMAIN_CONV, 1)]
-    evaluator = ReferenceEvaluator(helper.make_model(graph, opset_imports=opsets), new_ops=reference_ops())
+    model = one_node(name, DOMAIN_CONV, {}, ["x"])
+    evaluator = ReferenceEvaluator(model, new_ops=reference_ops())
     x = np.random.default_rng(0).standard_normal((2, 4, 3, 5)).astype(np.float32)
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], global_average(x))
 
