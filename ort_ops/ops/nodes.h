@@ -17,6 +17,7 @@
 #include "ops/custom_op.h"
 #include "ops/operands.h"
 #include "ops/parallel_adapter.h"
+#include "ops/precision.h"
 
 namespace spl {
 
@@ -47,8 +48,6 @@ class SrmmNode final : public Kernel {
     const std::unique_ptr<Srmm> own = packed_ == nullptr ? pack(w, context.input(bias_)) : nullptr;
     float scale[2];
     in.x_scale = read_input_scale(context.input(srmm_input::kXscale), scale);
-    if (in.x_scale != nullptr && precision_ != Precision::kInt8)
-      throw ort::InvalidArgument("got an Xscale, which goes with precision int8 only");
     in.y = static_cast<float*>(context.output(dims));
     require_empty((own ? *own : *packed_).run(shape, in, session_threads(context, &threads_)));
   }

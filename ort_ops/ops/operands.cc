@@ -3,8 +3,6 @@
 #include <cfloat>
 #include <cmath>
 
-#include "kernels/srmm/winograd.h"
-
 namespace spl {
 
 Clamp read_clamp(const ort::Info& info) {
@@ -35,8 +33,10 @@ Strategy read_strategy(const ort::Info& info) {
 
 Precision read_precision(const ort::Info& info) {
   const std::string name = info.text_or("precision", "float32");
-  if (name == "float32") return Precision::kFloat32;
   if (name == "int8") return Precision::kInt8;
+  if (info.has_input(srmm_input::kXscale))
+    throw ort::InvalidArgument("got an Xscale, which goes with precision int8 only");
+  if (name == "float32") return Precision::kFloat32;
   if (name == "int8_winograd") return Precision::kInt8Winograd;
   throw ort::InvalidArgument("attribute precision: got '" + name +
                              "', wanted float32, int8 or int8_winograd");
@@ -114,21 +114,6 @@ void require_int8_size(const char* name, int64_t k) {
   if (k > 65536)
     throw ort::InvalidArgument("int8 " + std::string(name) + " with " + std::to_string(k) +
                                " weights per output, wanted at most 65536: sums would overflow");
-}
-
-void require_precision(const ConvShape& shape, const WeightMatrix& w, Precision precision,
-                       bool matrix) {
-  if (precision == Precision::kFloat32) return;
-  require_int8_size("W", shape.K());
-  for (int64_t o = 0; o < shape.O; o++)
-    for (int64_t k = 0; k < shape.K(); k++)
-      if (!std::isfinite(*w.at(o, k)))
-        throw ort::InvalidArgument("W of output " + std::to_string(o) +
-                                   " is not finite, wanted finite weights for products in 8 bits");
-  if (precision == Precision::kInt8Winograd && (matrix || !winograd_suits(shape)))
-    throw ort::InvalidArgument(
-        "attribute precision: got 'int8_winograd', wanted it with square kernels of 2 to 5 without "
-        "strides and dilations, and at least 8 channels and outputs in a group");
 }
 
 }  // namespace spl

@@ -23,7 +23,7 @@ size_t srmm_bias(const ort::Info& info);
 
 Clamp read_clamp(const ort::Info& info);
 Strategy read_strategy(const ort::Info& info);
-// float32 in models that do not say it.
+// float32 in models that do not say it; throws where there is an Xscale that it has no use for.
 Precision read_precision(const ort::Info& info);
 
 // "name [2,3]"
@@ -57,9 +57,5 @@ inline void require_empty(const std::string& problem) {
 
 // int8 sums stay within 32 bits: 65536 * 255 * 127 < 2^31. `name` is that of the weights.
 void require_int8_size(const char* name, int64_t k);
-
-// What a layer needs for `precision`.
-void require_precision(const ConvShape& shape, const WeightMatrix& w, Precision precision,
-                       bool matrix);
 
 }  // namespace spl

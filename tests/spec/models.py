@@ -55,7 +55,7 @@ class Layer:
         )
         srmm = helper.make_node(
             SRMM,
-            ["x", "w", "b" if self.bias else "", "s" if self.selection else "", "r", ""],
+            ["x", "w", "b" if self.bias else "", "s" if self.selection else "", "r", "", ""],
             ["y"],
             domain=self.domain,
             **srmm_attributes(*layer, self.case.activation, transposed=self.transposed),

@@ -169,7 +169,7 @@ def test_functions_declare_the_operators():
         else:
             attributes, inputs = (
                 spec.srmm_attributes(geometry, None, spec.Activation.none()),
-                ["X", "W", "B", "S", "R", "Bs"],
+                ["X", "W", "B", "S", "R", "Bs", "Xscale"],
             )
         assert list(function.attribute) == list(attributes)
         assert list(function.input) == inputs
@@ -199,7 +199,7 @@ def site_nodes(
         ),
         helper.make_node(
             spec.SRMM,
-            ["x" + n, "w", "b", "s" + n, "r", ""],
+            ["x" + n, "w", "b", "s" + n, "r", "", ""],
             ["y" + n],
             **image,
             **spec.srmm_attributes(geometry, pooling, relu),
@@ -228,7 +228,7 @@ def test_optimiser_restores_the_dense_network(opset, tmp_path):
         helper.make_node("Flatten", ["pooled"], ["rows"]),
         helper.make_node(spec.PREDICT, ["rows", "v", "c", "", "", "q"], ["s"], domain=spec.DOMAIN_GEMM),
         helper.make_node(
-            spec.SRMM, ["rows", "v", "c", "s", "q", ""], ["y"], domain=spec.DOMAIN_GEMM,
+            spec.SRMM, ["rows", "v", "c", "s", "q", "", ""], ["y"], domain=spec.DOMAIN_GEMM,
             **spec.srmm_attributes(None, None, spec.Activation.relu()),
         ),
     ]  # fmt: skip

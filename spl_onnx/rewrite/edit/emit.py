@@ -118,8 +118,9 @@ class SiteEmitter:
         transposed = not site.is_image and self.predictor is None
         attrs = srmm_attributes(site.geometry, site.pooling, activation, transposed=transposed)
         w = self._constant("W", site.w.T if transposed else site.w)
-        # Evaluators of functions want as many inputs as the dense body has, so an absent Bs is named.
-        inputs = [x, w, self._constant("B", site.b), s, r, self._constant("Bs", self.bias)]
+        # Evaluators of functions want as many inputs as the dense body has, so absent ones are named.
+        b, bs, xscale = self._constant("B", site.b), self._constant("Bs", self.bias), gs.Variable.empty()
+        inputs = [x, w, b, s, r, bs, xscale]
         if not site.is_image:
             give_rank(self.output, self.scope.rank(site.match.output), len(site.w))
             self._node(SRMM, "srmm", inputs, self.output, attrs)

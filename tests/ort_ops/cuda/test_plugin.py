@@ -324,6 +324,28 @@ def test_bad_predictor_inputs_are_refused(run: Runner, inputs: dict[str, Any], t
         run(DOMAIN_GEMM, PREDICT, {**good, **inputs}, predict_attributes(None, None))
 
 
+@pytest.mark.parametrize("precision", ["int8", "int8_winograd"])
+def test_products_in_8_bits_are_refused(run: Runner, precision: str) -> None:
+    images = Images()
+    for domain, case, place in ((DOMAIN_GEMM, GOOD, None), (DOMAIN_CONV, images, GEOMETRY)):
+        attributes = srmm_attributes(place, None, Activation.relu(), precision=precision)
+        text = f"precision: got '{precision}', wanted float32: the CUDA provider has no other"
+        with pytest.raises(Exception, match=text):
+            run(domain, SRMM, {"X": case.x, "W": case.w, "B": case.b}, attributes)
+
+
+def test_an_input_scale_is_refused(run: Runner) -> None:
+    attributes = srmm_attributes(None, None, Activation.relu())
+    scale = {"Bs": None, "Xscale": np.float32([0.1])}
+    with pytest.raises(Exception, match="got an Xscale, which goes with precision int8 only"):
+        run(
+            DOMAIN_GEMM,
+            SRMM,
+            {"X": GOOD.x, "W": GOOD.w, "B": None, "S": None, "R": None, **scale},
+            attributes,
+        )
+
+
 def test_a_selection_of_another_shape_is_refused(run: Runner) -> None:
     attributes = srmm_attributes(None, None, Activation.relu())
     with pytest.raises(Exception, match=r"S \[1,3,70\], wanted \[2,3,70\]"):

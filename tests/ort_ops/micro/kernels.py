@@ -122,6 +122,28 @@ class ScoreView(Struct):
     _fields_ = (("correction", _POINTER), ("scale", _POINTER), ("bias", _POINTER))
 
 
+class ScaledRows(Struct):
+    _fields_ = (
+        ("begin", _POINTER),
+        ("scale", _POINTER),
+        ("slot_scale", _POINTER),
+        ("end", _POINTER),
+        ("stride", _LONG),
+    )
+
+
+class UnitValueRows(Struct):
+    _fields_ = (
+        ("begin", _POINTER),
+        ("begin_stride", _LONG),
+        ("score", ScoreView),
+        ("residual", _POINTER),
+        ("y", _POINTER),
+        ("stride", _LONG),
+        ("clamp", Clamp),
+    )
+
+
 NOTHING_AHEAD = Prefetch(None, 0)
 
 

@@ -7,31 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.ort_ops.micro.kernels import Micro, ScoreView
+from tests.ort_ops.micro.kernels import Micro
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
-from tests.ort_ops.micro.values import COUNTS, strided, up, whole
+from tests.ort_ops.micro.scores import score_view, scores
+from tests.ort_ops.micro.values import COUNTS, strided
 from tests.ort_ops.micro.windows import Outputs, Window
 
 THRESHOLD = 1.0
-
-
-def score_arrays(lanes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Correction, scale and bias, up to whole lane blocks."""
-    correction, scale, bias = whole(np.random.default_rng(lanes), 3, up(lanes))
-    return correction.astype(np.int32), (np.abs(scale) + 1) / np.float32(3), bias
-
-
-def score_view(memory: Memory, lanes: int) -> ScoreView:
-    correction, scale, bias = score_arrays(lanes)
-    return ScoreView(memory.put(correction, np.int32), memory.put(scale), memory.put(bias))
-
-
-def scores(sums: np.ndarray) -> np.ndarray:
-    """Each step one float32 operation."""
-    lanes = sums.shape[-1]
-    correction, scale, bias = (values[:lanes] for values in score_arrays(lanes))
-    exact: np.ndarray = (sums - correction).astype(np.float32)
-    return np.asarray(exact * scale + bias)
 
 
 def selected(window: Window, values: np.ndarray) -> np.ndarray:

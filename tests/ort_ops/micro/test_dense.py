@@ -9,8 +9,18 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.ort_ops.micro.kernels import NOTHING_AHEAD, Micro, Prefetch, SumRows, TileView, ValueRows
+from tests.ort_ops.micro.kernels import (
+    NOTHING_AHEAD,
+    Micro,
+    Prefetch,
+    ScaledRows,
+    SumRows,
+    TileView,
+    UnitValueRows,
+    ValueRows,
+)
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
+from tests.ort_ops.micro.scores import score_view, scores
 from tests.ort_ops.micro.values import LANES, clamp_of, clamped, strided, whole
 
 #: Taps and elements per tap.
@@ -102,19 +112,83 @@ def test_dense_values(kernels: Micro, with_residual: bool) -> None:
         np.testing.assert_array_equal(y, strided(want.astype(np.float32), stride))
 
 
-@in_child
-def test_dense_units(kernels: Micro) -> None:
-    channels = kernels.unit_channels
-    narrow, wide = (np.uint8, np.int8) if channels == 4 else (np.int16, np.int16)
-    for case in cases():
-        rng, memory = case.rng(), Memory(PLACES[case.place])
+@dataclass(frozen=True)
+class UnitCase:
+    """Quantised operands of a call, and its sums [slots, outputs]."""
+
+    x: np.ndarray
+    weights: np.ndarray
+    begin: np.ndarray
+    sums: np.ndarray
+
+    @classmethod
+    def of(cls, case: Case, channels: int, begins: int = 1) -> UnitCase:
+        """`begins`: 1 for all slots together, or their number."""
+        rng = case.rng()
         x = rng.integers(0, 256, (size_of(case.elements()), channels))
         weights = rng.integers(-128, 128, (case.taps, case.depth, case.width, channels))
-        begin, stride = rng.integers(-1000, 1000, (1, case.width)), case.width + 3
-        end = memory.room(strided(np.empty((case.count, case.width)), stride).size, np.int32)
-        rows = SumRows(memory.put(begin, np.int32), 0, end, stride)
-        view = case.view(memory, memory.put(x, narrow))
-        kernels.dense_units(view, case.depth, memory.put(weights, wide), case.blocks, case.count, rows)
+        begin = rng.integers(-1000, 1000, (begins, case.width))
+        products = np.einsum("stcu,tcou->so", x[case.elements()], weights)
+        return cls(x, weights, begin, np.broadcast_to(begin, products.shape) + products)
+
+    def operands(self, case: Case, memory: Memory) -> tuple[TileView, int, np.ndarray, int, int]:
+        """The first arguments of a kernel."""
+        narrow, wide = (np.uint8, np.int8) if self.x.shape[1] == 4 else (np.int16, np.int16)
+        view = case.view(memory, memory.put(self.x, narrow))
+        return view, case.depth, memory.put(self.weights, wide), case.blocks, case.count
+
+
+@in_child
+def test_dense_units(kernels: Micro) -> None:
+    for case in cases():
+        memory, units, stride = (
+            Memory(PLACES[case.place]),
+            UnitCase.of(case, kernels.unit_channels),
+            case.width + 3,
+        )
+        end = memory.room(strided(units.sums, stride).size, np.int32)
+        rows = SumRows(memory.put(units.begin, np.int32), 0, end, stride)
+        kernels.dense_units(*units.operands(case, memory), rows)
         memory.check()
-        want = begin + np.einsum("stcu,tcou->so", x[case.elements()], weights)
-        np.testing.assert_array_equal(end, strided(want.astype(np.int32), stride))
+        np.testing.assert_array_equal(end, strided(units.sums.astype(np.int32), stride))
+
+
+@in_child
+def test_dense_units_scaled(kernels: Micro) -> None:
+    for case in cases():
+        memory, units, stride = (
+            Memory(PLACES[case.place]),
+            UnitCase.of(case, kernels.unit_channels),
+            case.width + 3,
+        )
+        scale, slot_scale = (
+            case.rng().random(count, np.float32) + np.float32(0.01) for count in (case.width, case.count)
+        )
+        end = memory.room(strided(units.sums, stride).size)
+        rows = ScaledRows(
+            memory.put(units.begin, np.int32), memory.put(scale), memory.put(slot_scale), end, stride
+        )
+        kernels.dense_units_scaled(*units.operands(case, memory), rows, NOTHING_AHEAD)
+        memory.check()
+        want = units.sums.astype(np.float32) * (scale * slot_scale[:, None])
+        np.testing.assert_array_equal(end, strided(want, stride))
+
+
+@pytest.mark.parametrize("with_residual", [False, True])
+@pytest.mark.parametrize("going_on", [False, True])
+@in_child
+def test_dense_units_values(kernels: Micro, with_residual: bool, going_on: bool) -> None:
+    for i, case in enumerate(cases()):
+        memory, stride, clamp = Memory(PLACES[case.place]), case.width + 3, clamp_of(i)
+        units = UnitCase.of(case, kernels.unit_channels, case.count if going_on else 1)
+        residual = whole(case.rng(), case.count, case.width)
+        added = memory.put(strided(residual, stride)) if with_residual else None
+        y = memory.room(strided(residual, stride).size)
+        begin = memory.put(units.begin, np.int32)
+        step = case.width if going_on else 0
+        rows = UnitValueRows(begin, step, score_view(memory, case.width), added, y, stride, clamp)
+        kernels.dense_units_values(*units.operands(case, memory), rows, NOTHING_AHEAD)
+        memory.check()
+        values = scores(units.sums)
+        want = clamped(values + residual if with_residual else values, clamp)
+        np.testing.assert_array_equal(y, strided(want.astype(np.float32), stride))

@@ -9,7 +9,8 @@ import pytest
 
 from tests.ort_ops.micro.kernels import Micro
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
-from tests.ort_ops.micro.values import COUNTS, WIDE_COUNTS, clamp_of, clamped, strided
+from tests.ort_ops.micro.scores import score_view, scores
+from tests.ort_ops.micro.values import COUNTS, LANES, WIDE_COUNTS, clamp_of, clamped, strided
 from tests.ort_ops.micro.windows import Outputs, Window
 
 
@@ -62,3 +63,14 @@ def test_finish_code(kernels: Micro) -> None:
         memory.check()
         values = np.vstack([np.zeros(lanes), window.candidates(window.sums)])[code, np.arange(lanes)]
         np.testing.assert_array_equal(y, np.where(code == 0, 0, clamped(values, clamp)))
+
+
+@in_child
+def test_units_to_floats(kernels: Micro) -> None:
+    for blocks, count, place in product(range(1, 5), range(4), PLACES):
+        memory, width = Memory(place), LANES * blocks
+        sums = np.random.default_rng(count).integers(-(2**26), 2**26, (count, width))
+        room = memory.put(sums, np.int32)
+        kernels.units_to_floats(room, count, blocks, score_view(memory, width))
+        memory.check()
+        np.testing.assert_array_equal(room.view(np.float32), scores(sums).reshape(-1))

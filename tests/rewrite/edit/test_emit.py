@@ -71,7 +71,7 @@ def test_names_and_inputs():
     nodes, _ = parts()
     predict, srmm = nodes["p1/spl_predict"], nodes["p1/srmm"]
     assert list(predict.input) == ["p1/nhwc", "p1/Wp", "p1/Bp", "p1/Wscale", "", "spl/zero_image"]
-    assert list(srmm.input) == ["p1/nhwc", "p1/W", "p1/B", predict.output[0], "spl/zero_image", ""]
+    assert list(srmm.input) == ["p1/nhwc", "p1/W", "p1/B", predict.output[0], "spl/zero_image", "", ""]
     assert (predict.domain, nodes["y/srmm"].domain) == ("ai.spl.conv", "ai.spl.gemm")
     assert nodes["p1/to_nhwc"].op_type == nodes["r2/to_nchw"].op_type == "Transpose"
 
