@@ -93,7 +93,7 @@ inline void shape_of(const py::array& a, int64_t dims[4], const char* name) {
   for (int i = 0; i < 4; i++) dims[i] = a.shape(i);
 }
 
-inline spl::ConvShape conv_shape(const spl::ConvAttributes& at, const Floats& x,
+inline spl::ConvShape conv_shape(const spl::ConvAttributes& at, const py::array& x,
                                  const py::array& w) {
   int64_t xd[4], wd[4];
   shape_of(x, xd, "X");
@@ -105,7 +105,7 @@ inline spl::ConvShape conv_shape(const spl::ConvAttributes& at, const Floats& x,
 }
 
 // Weights [O, K], or [K, O] when they are transposed.
-inline spl::ConvShape gemm_shape(const Floats& x, const py::array& w, bool transposed = false) {
+inline spl::ConvShape gemm_shape(const py::array& x, const py::array& w, bool transposed = false) {
   require(x.ndim() == 2 && w.ndim() == 2, "X and weights: wanted rank 2");
   spl::ConvShape shape;
   const std::string problem = spl::make_gemm_shape(
@@ -138,6 +138,13 @@ inline void input_scale(const Floats& given, float* out) {
   require(given.size() == 1 || given.size() == 2, "Xscale: wanted 1 or 2 elements");
   out[1] = 0;
   std::copy(given.data(), given.data() + given.size(), out);
+}
+
+// Of input, residual or output in bytes.
+inline spl::Quantization code_of(const Floats& given) {
+  float pair[2];
+  input_scale(given, pair);
+  return {pair[0], 1.0f / pair[0], pair[1]};
 }
 
 inline spl::Precision precision_of(const std::string& name) {

@@ -10,17 +10,56 @@
 namespace spl::python {
 namespace {
 
+// Scales of what SRMM takes and gives as bytes.
+struct ByteScales {
+  Maybe<Floats> x, r, y;
+};
+
+// Floats of an array, or its bytes, of which one is null.
+struct FloatsOrBytes {
+  explicit FloatsOrBytes(const py::array& given) : is_bytes(py::isinstance<Bytes>(given)) {
+    if (is_bytes)
+      bytes = Bytes(given);
+    else
+      floats = Floats(given);
+  }
+  bool is_bytes;
+  Floats floats;
+  Bytes bytes;
+};
+
 template <class Kernel>
-Floats run_srmm(const spl::ConvShape& shape, const Ints& dims, const Floats& x,
-                const spl::WeightMatrix& w, const Maybe<Floats>& b, const Maybe<Bytes>& s,
-                const Maybe<Floats>& r, const spl::Clamp& clamp, const std::string& strategy,
-                const std::string& precision, const Maybe<Floats>& xscale,
-                const Maybe<std::string>& isa, int threads) {
-  Floats y(dims);
-  float scale[2];
-  if (xscale) input_scale(*xscale, scale);
-  const spl::SrmmInputs in{x.data(), codes_of(s, shape), residual_of(r, shape), y.mutable_data(),
-                           xscale ? scale : nullptr};
+py::array run_srmm(const spl::ConvShape& shape, const Ints& dims, const py::array& x,
+                   const spl::WeightMatrix& w, const Maybe<Floats>& b, const Maybe<Bytes>& s,
+                   const Maybe<py::array>& r, const spl::Clamp& clamp, const std::string& strategy,
+                   const std::string& precision, const ByteScales& scales,
+                   const Maybe<std::string>& isa, int threads) {
+  const FloatsOrBytes input(x), added(r ? *r : py::array(Floats(0)));
+  float x_scale[2];
+  spl::SrmmInputs in{};
+  in.s = codes_of(s, shape);
+  if (scales.x) input_scale(*scales.x, x_scale), in.x_scale = x_scale;
+  if (input.is_bytes) {
+    require(in.x_scale != nullptr, "X: bytes need an Xscale");
+    in.x_bytes = input.bytes.data();
+  } else {
+    in.x = input.floats.data();
+  }
+  if (r && added.is_bytes) {
+    require(scales.r.has_value(), "R: bytes need an Rscale");
+    require(added.bytes.size() == shape.N * shape.oH * shape.oW * shape.O, "R: wrong size");
+    in.residual.bytes = added.bytes.data();
+    in.residual.code = code_of(*scales.r);
+  } else if (r) {
+    in.residual = residual_of(added.floats, shape);
+  }
+  py::array y = scales.y ? py::array(Bytes(dims)) : py::array(Floats(dims));
+  if (scales.y) {
+    in.y_code = code_of(*scales.y);
+    in.y_bytes = static_cast<uint8_t*>(y.mutable_data());
+  } else {
+    in.y = static_cast<float*>(y.mutable_data());
+  }
   const Kernel kernel(shape, w, bias_of(b, shape), clamp, strategy_of(strategy), in.s != nullptr,
                       micro_for(isa), precision_of(precision));
   Team team(threads);
@@ -114,23 +153,24 @@ PYBIND11_MODULE(_kernels, m) {
 
   m.def(
       "conv_srmm",
-      [](Floats x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<Floats> r, Ints strides,
+      [](py::array x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<py::array> r, Ints strides,
          Ints pads, Ints dilations, int64_t group, Ints pool_kernel, Ints pool_strides,
          Ints pool_pads, bool pool_ceil, float clip_min, float clip_max, float floor,
-         std::string strategy, std::string precision, Maybe<Floats> xscale, Maybe<std::string> isa,
-         int threads) {
+         std::string strategy, std::string precision, Maybe<Floats> xscale, Maybe<Floats> rscale,
+         Maybe<Floats> yscale, Maybe<std::string> isa, int threads) {
         const auto shape = conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                  pool_strides, pool_pads, pool_ceil),
                                       x, w);
         return run_srmm<spl::ConvSrmm>(shape, {shape.N, shape.pH, shape.pW, shape.O}, x,
                                        spl::rows_of_outputs(w.data(), shape.K()), b, s, r,
-                                       {clip_min, clip_max, floor}, strategy, precision, xscale,
-                                       isa, threads);
+                                       {clip_min, clip_max, floor}, strategy, precision,
+                                       {xscale, rscale, yscale}, isa, threads);
       },
       py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
       py::arg("r") = py::none(), SPL_CONV_ARGS, py::arg("clip_min") = 0.0f,
       py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
-      py::arg("precision") = "float32", py::arg("xscale") = py::none(), py::arg("isa") = py::none(),
+      py::arg("precision") = "float32", py::arg("xscale") = py::none(),
+      py::arg("rscale") = py::none(), py::arg("yscale") = py::none(), py::arg("isa") = py::none(),
       py::arg("threads") = 1);
 
   m.def(
@@ -151,21 +191,23 @@ PYBIND11_MODULE(_kernels, m) {
 
   m.def(
       "gemm_srmm",
-      [](Floats x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<Floats> r, float clip_min,
+      [](py::array x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<py::array> r, float clip_min,
          float clip_max, float floor, std::string strategy, bool transposed, std::string precision,
-         Maybe<Floats> xscale, Maybe<std::string> isa, int threads) {
+         Maybe<Floats> xscale, Maybe<Floats> rscale, Maybe<Floats> yscale, Maybe<std::string> isa,
+         int threads) {
         const auto shape = gemm_shape(x, w, transposed);
         const auto weights = transposed ? spl::rows_of_inputs(w.data(), shape.O)
                                         : spl::rows_of_outputs(w.data(), shape.C);
         return run_srmm<spl::GemmSrmm>(shape, {shape.W, shape.O}, x, weights, b, s, r,
-                                       {clip_min, clip_max, floor}, strategy, precision, xscale,
-                                       isa, threads);
+                                       {clip_min, clip_max, floor}, strategy, precision,
+                                       {xscale, rscale, yscale}, isa, threads);
       },
       py::arg("x"), py::arg("w"), py::arg("b") = py::none(), py::arg("s") = py::none(),
       py::arg("r") = py::none(), py::kw_only(), py::arg("clip_min") = 0.0f,
       py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
       py::arg("transposed") = false, py::arg("precision") = "float32",
-      py::arg("xscale") = py::none(), py::arg("isa") = py::none(), py::arg("threads") = 1);
+      py::arg("xscale") = py::none(), py::arg("rscale") = py::none(),
+      py::arg("yscale") = py::none(), py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def(
       "gemm_predict",

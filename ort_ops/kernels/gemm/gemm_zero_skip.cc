@@ -95,7 +95,7 @@ Message GemmZeroSkip::run(const ConvShape& shape, const SrmmInputs& in,
       std::clamp<int64_t>(shape.O / kLeastOutputs, 1, std::max(wanted_units(parallel), small));
   const std::vector<int64_t> ranges = split_outputs(shape.O, kLanes, 1, units);
   const ResidualReader residual(shape, in.residual);
-  const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+  const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
   return run_all(parallel, ranges.size() - 1, [&](size_t i) {
     const int64_t o0 = ranges[i], o1 = ranges[i + 1], count = o1 - o0;
     const Tile tile{0, 0, 1, 0, shape.W, 0, 0, 1, static_cast<int>(shape.W)};

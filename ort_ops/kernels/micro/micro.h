@@ -12,6 +12,7 @@
 #include <cstdint>
 
 #include "kernels/micro/clamp.h"
+#include "kernels/micro/quantization.h"
 
 namespace spl {
 
@@ -119,6 +120,30 @@ struct ScoreView {
   const float* bias;
 };
 
+// What is added to values: floats, or bytes that stand for numbers, or, both null, nothing.
+struct Addend {
+  const float* floats = nullptr;
+  const uint8_t* bytes = nullptr;
+  Quantization code = {};
+
+  Addend from(int64_t at) const {
+    return {floats == nullptr ? nullptr : floats + at, bytes == nullptr ? nullptr : bytes + at,
+            code};
+  }
+};
+
+// Where values go: to floats, or as bytes.
+struct Target {
+  float* floats = nullptr;
+  uint8_t* bytes = nullptr;
+  Quantization code = {};
+
+  Target from(int64_t at) const {
+    return {floats == nullptr ? nullptr : floats + at, bytes == nullptr ? nullptr : bytes + at,
+            code};
+  }
+};
+
 // The 32-bit sums of slots, made floats: those of slot s begin at begin[o] and become
 // end[s * stride + o] = float(sum) * (scale[o] * slot_scale[s]).
 struct ScaledRows {
@@ -134,8 +159,8 @@ struct UnitValueRows {
   const int32_t* begin;
   int64_t begin_stride;
   ScoreView score;
-  const float* residual;
-  float* y;
+  Addend residual;
+  Target y;
   int64_t stride;
   Clamp clamp;
 };
@@ -144,8 +169,8 @@ struct UnitValueRows {
 // row_stride + k * pixel_stride, and its residual (null without) alike.
 struct SquareValues {
   const float* bias;
-  const float* residual;
-  float* y;
+  Addend residual;
+  Target y;
   int64_t row_stride, pixel_stride;
   int rows, columns;
   Clamp clamp;

@@ -1,17 +1,11 @@
 // Quantisation of the input and the packing of int8 weights.
+#include "kernels/micro/bytes.h"
 #include "kernels/micro/entry.h"
 #include "kernels/micro/simd.h"
 
 namespace spl {
 namespace SPL_ISA {
 namespace {
-
-// clamp(round(x * inverse) + zero, 0, 255), each step one float operation; max_or(v, 0) turns
-// not-a-number into 0.
-SPL_INLINE IVec quantized(Vec x, Vec inverse, Vec zero_point) {
-  const Vec q = add(round_even(mul(x, inverse)), zero_point);
-  return to_int(min_or(max_or(q, zero()), splat(255.0f)));
-}
 
 SPL_INLINE void store_units(IVec q, uint8_t* out) {
   if constexpr (kUnitChannels == 4)
@@ -56,6 +50,35 @@ void quantize(const float* x, int64_t n, float inverse, float zero_point, void* 
   const int used = static_cast<int>(n - i) * kBytes, whole = (used + 3) / 4 * 4;
   std::memset(packed + used, 0, static_cast<size_t>(whole - used));
   std::memcpy(to + i * kBytes, packed, static_cast<size_t>(whole));
+}
+
+void quantize_bytes(const float* x, int64_t n, const Quantization& code, uint8_t* out) {
+  int64_t i = 0;
+  for (; i + W <= n; i += W) store_bytes(load(x + i), code, out + i);
+  if (i == n) return;
+  const int lanes = static_cast<int>(n - i);
+  const Vec v = load_first(x + i, lanes);
+  store_codes(quantized(v, splat(code.inverse), splat(code.zero)), out + i, lanes);
+}
+
+void dequantize(const uint8_t* x, int64_t n, const Quantization& code, float* out) {
+  int64_t i = 0;
+  for (; i + W <= n; i += W) store(out + i, load_bytes(x + i, code));
+  if (i == n) return;
+  const int lanes = static_cast<int>(n - i);
+  store_some(mul(less_zero(load_codes(x + i, lanes), code), splat(code.scale)), out + i, lanes);
+}
+
+void widen(const uint8_t* x, int64_t n, void* out) {
+  constexpr int kBytes = 4 / kUnitChannels;  // per channel
+  uint8_t* to = static_cast<uint8_t*>(out);
+  const int64_t whole = (n + kUnitChannels - 1) / kUnitChannels * kUnitChannels;
+  if constexpr (kUnitChannels == 4) {
+    std::memcpy(to, x, static_cast<size_t>(n));
+  } else {
+    for (int64_t i = 0; i < n; i++) to[i * 2] = x[i], to[i * 2 + 1] = 0;
+  }
+  std::memset(to + n * kBytes, 0, static_cast<size_t>((whole - n) * kBytes));
 }
 
 void pack_units(const int8_t* w, int n, char* out, int64_t unit_stride) {

@@ -1,6 +1,7 @@
 // Where sums begin and what becomes of them: vector j (of W outputs) of slot i.
 #pragma once
 
+#include "kernels/micro/bytes.h"
 #include "kernels/micro/clamped.h"
 #include "kernels/micro/element.h"
 #include "kernels/micro/window.h"
@@ -64,8 +65,8 @@ struct UnitsToValues {
   }
   SPL_MEMBER void end(int i, int j, IVec sum) const {
     Vec v = scored(sum, rows.score, j * W);
-    if (rows.residual != nullptr) v = add(v, load(rows.residual + i * rows.stride + j * W));
-    store(rows.y + i * rows.stride + j * W, clamped(v, rows.clamp));
+    const int64_t at = i * rows.stride + j * W;
+    put(rows.y, at, clamped(plus(v, rows.residual, at), rows.clamp));
   }
   SPL_MEMBER UnitsToValues at(int slots, int vectors) const {
     const int64_t step = slots * rows.stride + vectors * W;
@@ -73,8 +74,8 @@ struct UnitsToValues {
              rows.begin_stride,
              {rows.score.correction + vectors * W, rows.score.scale + vectors * W,
               rows.score.bias + vectors * W},
-             rows.residual == nullptr ? nullptr : rows.residual + step,
-             rows.y + step,
+             rows.residual.from(step),
+             rows.y.from(step),
              rows.stride,
              rows.clamp}};
   }

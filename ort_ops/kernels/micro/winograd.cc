@@ -8,7 +8,9 @@ namespace SPL_ISA {
 void winograd_input(const float* const* pixels, int channels, float* out, int64_t stride) {
   for (int c = 0; c < channels; c += W) {
     Vec t[kWinogradPlaces];
-    input_places<Quick>(pixels, c, least(W, channels - c), t);
+    const auto pixel = [&](int i, int at, int lanes)
+                           SPL_LAMBDA { return load_some(pixels[i] + at, lanes); };
+    input_places<Quick>(pixel, c, least(W, channels - c), t);
 #pragma GCC unroll 36
     for (int p = 0; p < kWinogradPlaces; p++) store(out + p * stride + c, t[p]);
   }

@@ -29,10 +29,10 @@ SPL_INLINE int32_t largest(IVec v) {
   return most;
 }
 
-}  // namespace
-
-bool winograd_input_units(const float* const* pixels, int channels, float* room, void* out,
-                          int64_t stride, float* scales, int64_t scale_stride) {
+// As winograd_input_units, pixels read by `load_pixel`, scales times `unit`.
+template <class Load>
+SPL_INLINE bool input_units(Load load_pixel, int channels, float unit, float* room, void* out,
+                            int64_t stride, float* scales, int64_t scale_stride) {
   constexpr int kBytes = 4 / kUnitChannels;  // per channel
   constexpr int32_t kInfinite = 0x7f800000;
   const int padded = (channels + kLanes - 1) / kLanes * kLanes;
@@ -40,7 +40,7 @@ bool winograd_input_units(const float* const* pixels, int channels, float* room,
   for (int p = 0; p < kWinogradPlaces; p++) most[p] = isplat(0);
   for (int c = 0; c < padded; c += W) {
     Vec t[kWinogradPlaces];
-    input_places<Once>(pixels, c, least(W, c < channels ? channels - c : 0), t);
+    input_places<Once>(load_pixel, c, least(W, c < channels ? channels - c : 0), t);
 #pragma GCC unroll 36
     for (int p = 0; p < kWinogradPlaces; p++) {
       store(room + p * padded + c, t[p]);
@@ -54,13 +54,41 @@ bool winograd_input_units(const float* const* pixels, int channels, float* room,
     float magnitude;
     std::memcpy(&magnitude, &bits, sizeof magnitude);
     if (!(magnitude > kLeast)) magnitude = kLeast;
-    scales[p * scale_stride] = magnitude / 127.0f;
+    scales[p * scale_stride] = magnitude / 127.0f * unit;
     const Vec inverse = splat(127.0f / magnitude);
     uint8_t* to = static_cast<uint8_t*>(out) + p * stride;
     for (int c = 0; c < padded; c += W)
       store_place(load(room + p * padded + c), inverse, to + c * kBytes);
   }
   return finite;
+}
+
+// W bytes, of which the first `lanes` count and the others are `rest`.
+SPL_INLINE IVec load_first_bytes(const uint8_t* p, int lanes, uint8_t rest) {
+  if (lanes == W) return from_bytes(p);
+  uint8_t block[W];
+  std::memset(block, rest, sizeof block);
+  std::memcpy(block, p, static_cast<size_t>(lanes));
+  return from_bytes(block);
+}
+
+}  // namespace
+
+bool winograd_input_units(const float* const* pixels, int channels, float* room, void* out,
+                          int64_t stride, float* scales, int64_t scale_stride) {
+  const auto pixel = [&](int i, int c, int lanes)
+                         SPL_LAMBDA { return load_some(pixels[i] + c, lanes); };
+  return input_units(pixel, channels, 1.0f, room, out, stride, scales, scale_stride);
+}
+
+void winograd_input_bytes(const uint8_t* const* pixels, const Quantization& code, int channels,
+                          float* room, void* out, int64_t stride, float* scales,
+                          int64_t scale_stride) {
+  const uint8_t rest = static_cast<uint8_t>(code.zero);
+  const auto pixel = [&](int i, int c, int lanes) SPL_LAMBDA {
+    return less_zero(load_first_bytes(pixels[i] + c, lanes, rest), code);
+  };
+  input_units(pixel, channels, code.scale, room, out, stride, scales, scale_stride);
 }
 
 bool winograd_output_once(const float* sums, int64_t stride, int blocks, int side,

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "kernels/micro/bytes.h"
 #include "kernels/micro/clamped.h"
 #include "kernels/micro/micro.h"
 #include "kernels/micro/window.h"
@@ -88,8 +89,7 @@ SPL_INLINE bool output_values(const float* sums, int64_t stride, int lanes,
         check = fma(v, zero(), check);  // not-a-number once a value is not finite
         if (i >= to.rows || x >= to.columns) continue;
         const int64_t at = i * to.row_stride + x * to.pixel_stride + l;
-        if (to.residual != nullptr) v = add(v, load(to.residual + at));
-        store(to.y + at, clamped(v, to.clamp));
+        put(to.y, at, clamped(plus(v, to.residual, at), to.clamp));
       }
     }
   }
@@ -113,14 +113,14 @@ SPL_INLINE bool output_of_side(const float* sums, int64_t stride, int blocks, in
   }
 }
 
-// Channels [c, c + lanes) of 6 x 6 pixels, transformed.
-template <class A>
-SPL_INLINE void input_places(const float* const* pixels, int c, int lanes, Vec* t) {
+// Channels [c, c + lanes) of pixel i of 6 x 6: load(i, c, lanes); transformed.
+template <class A, class Load>
+SPL_INLINE void input_places(Load load_pixel, int c, int lanes, Vec* t) {
 #pragma GCC unroll 6
   for (int j = 0; j < kSide; j++) {
     Vec x[kSide];
 #pragma GCC unroll 6
-    for (int i = 0; i < kSide; i++) x[i] = load_some(pixels[i * kSide + j] + c, lanes);
+    for (int i = 0; i < kSide; i++) x[i] = load_pixel(i * kSide + j, c, lanes);
     to_points<A>(x, 1, x);
 #pragma GCC unroll 6
     for (int i = 0; i < kSide; i++) t[i * kSide + j] = x[i];

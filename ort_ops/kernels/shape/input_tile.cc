@@ -2,21 +2,24 @@
 
 #include <algorithm>
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/base/ceil_div.h"
 
 namespace spl {
 
-InputTile::InputTile(const ConvShape& shape, const ChunkPlan& plan, const MicroKernels& micro,
-                     Scratch& scratch)
+template <class T>
+InputTileOf<T>::InputTileOf(const ConvShape& shape, const ChunkPlan& plan,
+                            const MicroKernels& micro, Scratch& scratch)
     : shape_(shape),
       plan_(plan),
       micro_(micro),
       scratch_(scratch),
       row_bytes_(int64_t{4} * plan.row()) {}
 
-void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
-  x_ = x, tile_ = tile, group_ = group;
+template <class T>
+void InputTileOf<T>::begin(const T* x, const Tile& tile, int64_t group, T padding) {
+  zero_ = padding, x_ = x, tile_ = tile, group_ = group;
   const ConvAttributes& at = shape_.at;
   if (plan_.halo || plan_.rows) {
     high_ = (tile.rows - 1) * at.strides[0] + (shape_.kH - 1) * at.dilations[0] + 1;
@@ -29,13 +32,14 @@ void InputTile::begin(const float* x, const Tile& tile, int64_t group) {
   if (plan_.rows) row_bytes_ = (wide_ * shape_.C * 4 + 127) / 64 * 64;
   packed_ = scratch_.input.get<char>(checked_size({high_, plan_.rows ? 1 : pitch_, row_bytes_}));
   const size_t row = plan_.rows ? 0 : static_cast<size_t>(plan_.row());
-  row_ = scratch_.rows.get<float>(2 * row);
+  row_ = scratch_.rows.get<T>(2 * row);
   zeros_ = row_ + row;
-  std::memset(zeros_, 0, row * sizeof(float));
+  std::fill(zeros_, zeros_ + row, zero_);
 }
 
 // Offsets in bytes; `pixel_bytes` is the distance of pixels in rows.
-void InputTile::offsets(int64_t pixel_bytes) {
+template <class T>
+void InputTileOf<T>::offsets(int64_t pixel_bytes) {
   const size_t slots = static_cast<size_t>(tile_.slots()), taps = static_cast<size_t>(plan_.taps);
   slot_offset_ = scratch_.slots.get<int64_t>(slots + taps);
   tap_offset_ = slot_offset_ + slots;
@@ -52,20 +56,25 @@ void InputTile::offsets(int64_t pixel_bytes) {
         row_bytes_;
 }
 
-TileView InputTile::view() const { return {packed_, slot_offset_, tap_offset_, plan_.taps}; }
+template <class T>
+TileView InputTileOf<T>::view() const {
+  return {packed_, slot_offset_, tap_offset_, plan_.taps};
+}
 
 // fn(place, values, x) for every place; `values` holds plan.depth(chunk) floats, zeros in the
 // padding.
+template <class T>
 template <class F>
-void InputTile::for_each_place(int chunk, F&& fn) {
+void InputTileOf<T>::for_each_place(int chunk, F&& fn) {
   if (plan_.halo)
     halo_places(chunk, fn);
   else
     patch_places(chunk, fn);
 }
 
+template <class T>
 template <class F>
-void InputTile::halo_places(int chunk, F&& fn) {
+void InputTileOf<T>::halo_places(int chunk, F&& fn) {
   const int64_t y0 = tile_.cy0 * shape_.at.strides[0] - shape_.at.pads[0];
   const int64_t x0 = tile_.cx0 * shape_.at.strides[1] - shape_.at.pads[1];
   const int64_t channel = group_ * shape_.Cg + static_cast<int64_t>(chunk) * plan_.step;
@@ -73,15 +82,16 @@ void InputTile::halo_places(int chunk, F&& fn) {
     int64_t place = (y - y0) * pitch_;
     for (int64_t x = x0; x < x0 + wide_; x++, place++) {
       const bool inside = y >= 0 && x >= 0 && y < shape_.H && x < shape_.W;
-      const float* from =
+      const T* from =
           inside ? x_ + ((tile_.n * shape_.H + y) * shape_.W + x) * shape_.C + channel : zeros_;
       fn(place, from, x);
     }
   }
 }
 
+template <class T>
 template <class F>
-void InputTile::patch_places(int chunk, F&& fn) {
+void InputTileOf<T>::patch_places(int chunk, F&& fn) {
   const int64_t k0 = static_cast<int64_t>(chunk) * plan_.step, k1 = k0 + plan_.depth(chunk);
   int64_t place = 0;
   for (int r = 0; r < tile_.rows; r++)
@@ -94,11 +104,11 @@ void InputTile::patch_places(int chunk, F&& fn) {
 
 // Elements [k0, k1) of the patch whose first tap is at (y, x): where they lie, or gathered in
 // `row`.
-const float* InputTile::gather_patch(int64_t y, int64_t x, int64_t k0, int64_t k1,
-                                     float* row) const {
+template <class T>
+const T* InputTileOf<T>::gather_patch(int64_t y, int64_t x, int64_t k0, int64_t k1, T* row) const {
   const ConvAttributes& at = shape_.at;
   const int64_t Cg = shape_.Cg;
-  const float* image = x_ + tile_.n * shape_.H * shape_.W * shape_.C + group_ * Cg;
+  const T* image = x_ + tile_.n * shape_.H * shape_.W * shape_.C + group_ * Cg;
   if (shape_.taps() == 1 && y >= 0 && x >= 0 && y < shape_.H && x < shape_.W)
     return image + (y * shape_.W + x) * shape_.C + k0;
   // Taps of one kernel row lie side by side when nothing separates their channels.
@@ -109,20 +119,21 @@ const float* InputTile::gather_patch(int64_t y, int64_t x, int64_t k0, int64_t k
     const int64_t length = std::min(span - within, k1 - k);
     const int64_t iy = y + tap / shape_.kW * at.dilations[0];
     const int64_t ix = joined ? x : x + tap % shape_.kW * at.dilations[1];
-    float* out = row + (k - k0);
-    const size_t bytes = static_cast<size_t>(length) * sizeof(float);
+    T* out = row + (k - k0);
+    const size_t bytes = static_cast<size_t>(length) * sizeof(T);
     if (iy >= 0 && ix >= 0 && iy < shape_.H && ix < shape_.W)
       std::memcpy(out, image + (iy * shape_.W + ix) * shape_.C + within, bytes);
     else
-      std::memset(out, 0, bytes);
+      std::fill(out, out + length, zero_);
     k += length;
   }
   return row;
 }
 
 // Rows: convert(values, n, out) writes n converted values; pixels beyond the image become 0.
+template <class T>
 template <class F>
-void InputTile::pack_rows(int64_t value_bytes, F&& convert) {
+void InputTileOf<T>::pack_rows(int64_t value_bytes, F&& convert) {
   const int64_t y0 = tile_.cy0 * shape_.at.strides[0] - shape_.at.pads[0];
   const int64_t x0 = tile_.cx0 * shape_.at.strides[1] - shape_.at.pads[1];
   const int64_t first = std::clamp<int64_t>(-x0, 0, wide_);
@@ -141,7 +152,8 @@ void InputTile::pack_rows(int64_t value_bytes, F&& convert) {
   offsets(shape_.C * value_bytes);
 }
 
-void InputTile::pack_floats(int chunk) {
+template <>
+void InputTileOf<float>::pack_floats(int chunk) {
   if (plan_.rows) {
     pack_rows(sizeof(float), [](const float* from, int64_t n, char* out) {
       const size_t bytes = static_cast<size_t>(n) * sizeof(float);
@@ -162,13 +174,20 @@ void InputTile::pack_floats(int chunk) {
   });
 }
 
-void InputTile::pack_units(int chunk, const QuantizationMap& map) {
+template <class T>
+void InputTileOf<T>::pack_units(int chunk, const QuantizationMap& map) {
   const int64_t value_bytes = 4 / micro_.unit_channels;
+  const auto convert = [&](const T* from, int64_t n, const Quantization& q, void* out) {
+    if constexpr (std::is_same_v<T, float>)
+      micro_.quantize(from, n, q.inverse, q.zero, out);
+    else
+      micro_.widen(from, n, out);
+  };
   if (plan_.rows) {
     const Quantization& q = map.of(tile_.n, 0);
-    pack_rows(value_bytes, [&](const float* from, int64_t n, char* out) {
+    pack_rows(value_bytes, [&](const T* from, int64_t n, char* out) {
       if (from != nullptr)
-        micro_.quantize(from, n, q.inverse, q.zero, out);
+        convert(from, n, q, out);
       else  // 16-bit values are little endian on every processor this runs on
         for (int64_t i = 0; i < n; i++) {
           out[i * value_bytes] = static_cast<char>(static_cast<int>(q.zero));
@@ -179,10 +198,12 @@ void InputTile::pack_units(int chunk, const QuantizationMap& map) {
   }
   offsets(0);
   const int depth = plan_.depth(chunk);
-  for_each_place(chunk, [&](int64_t place, const float* from, int64_t x) {
-    const Quantization& q = map.of(tile_.n, x);
-    micro_.quantize(from, depth, q.inverse, q.zero, packed_ + place * row_bytes_);
+  for_each_place(chunk, [&](int64_t place, const T* from, int64_t x) {
+    convert(from, depth, map.of(tile_.n, x), packed_ + place * row_bytes_);
   });
 }
+
+template class InputTileOf<float>;
+template class InputTileOf<uint8_t>;
 
 }  // namespace spl

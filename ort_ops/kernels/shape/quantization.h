@@ -7,12 +7,9 @@
 
 #include "kernels/base/status.h"
 #include "kernels/micro/micro.h"
+#include "kernels/micro/quantization.h"
 
 namespace spl {
-
-struct Quantization {
-  float scale, inverse, zero;
-};
 
 // Quantisation of an image, or of each row of a matrix seen as an image of one row.
 struct QuantizationMap {

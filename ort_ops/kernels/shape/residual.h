@@ -11,6 +11,8 @@ namespace spl {
 struct Residual {
   const float* data = nullptr;
   bool one_element = false;
+  const uint8_t* bytes = nullptr;  // instead of data, a value for every output
+  Quantization code = {};
 };
 
 class ResidualReader {
@@ -21,11 +23,17 @@ class ResidualReader {
 
   // Whether there is anything to add.
   bool active() const {
-    return residual_.data != nullptr && !(residual_.one_element && *residual_.data == 0);
+    if (residual_.data == nullptr) return residual_.bytes != nullptr;
+    return !(residual_.one_element && *residual_.data == 0);
   }
   // Whether whole rows can be read: there is nothing to add, or a value for every output.
   bool by_rows() const { return !active() || !residual_.one_element; }
   const float* tensor() const { return residual_.data; }
+  // From element `at` of the tensor on, where rows can be read.
+  Addend addend(int64_t at) const {
+    if (!active()) return {};
+    return Addend{residual_.data, residual_.bytes, residual_.code}.from(at);
+  }
 
   // Residual of output channels o, o + 1, ... at convolution output (n, y, x), where it is active.
   const float* at(int64_t n, int64_t y, int64_t x, int64_t o) const {

@@ -7,11 +7,15 @@ namespace spl {
 SrmmInputs image_inputs(const ConvShape& shape, const SrmmInputs& in, int64_t n) {
   SrmmInputs image = in;
   const int64_t out = shape.pH * shape.pW * shape.O;
-  image.x += n * shape.H * shape.W * shape.C;
-  image.y += n * out;
+  const int64_t in_image = n * shape.H * shape.W * shape.C;
+  if (image.x != nullptr) image.x += in_image;
+  if (image.x_bytes != nullptr) image.x_bytes += in_image;
+  if (image.y != nullptr) image.y += n * out;
+  if (image.y_bytes != nullptr) image.y_bytes += n * out;
   if (image.s != nullptr) image.s += n * out;
   if (image.residual.data != nullptr && !image.residual.one_element)
     image.residual.data += n * shape.oH * shape.oW * shape.O;
+  if (image.residual.bytes != nullptr) image.residual.bytes += n * shape.oH * shape.oW * shape.O;
   return image;
 }
 

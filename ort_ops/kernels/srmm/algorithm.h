@@ -22,6 +22,11 @@ struct SrmmInputs {
   float* y;           // [N, pH, pW, O]
   // Scale and zero point of x in 8 bits, or null: from the range of each image (or row).
   const float* x_scale = nullptr;
+  const uint8_t* x_bytes = nullptr;  // instead of x; then x_scale is there
+  uint8_t* y_bytes = nullptr;        // instead of y
+  Quantization y_code = {};
+
+  Target target() const { return {y_bytes == nullptr ? y : nullptr, y_bytes, y_code}; }
 };
 
 // What products are computed in; sums of int8 are exact. kInt8Winograd transforms tiles and

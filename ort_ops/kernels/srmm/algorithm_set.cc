@@ -68,10 +68,21 @@ const AlgorithmEntry& AlgorithmSet::choose(const ConvShape& shape, const ImageLo
   return cheapest(shape, look).entry;
 }
 
-Message AlgorithmSet::run(const ConvShape& shape, const SrmmInputs& in,
+Message AlgorithmSet::run(const ConvShape& shape, const SrmmInputs& given,
                           const Parallel& parallel) const {
   if (shape.outputs() == 0) return "";
   thread_scratch().begin_run();
+  SrmmInputs in = given;
+  std::vector<float> residual;
+  // Bytes are added where values are formed in registers; elsewhere floats are.
+  if (in.residual.bytes != nullptr &&
+      (shape.pooled() || in.s != nullptr || shape.Og() % kLanes != 0 ||
+       (layer_.precision == Precision::kInt8Winograd && in.x_bytes == nullptr))) {
+    residual.resize(checked_size({shape.N, shape.oH, shape.oW, shape.O}));
+    layer_.micro.dequantize(in.residual.bytes, static_cast<int64_t>(residual.size()),
+                            in.residual.code, residual.data());
+    in.residual = {residual.data(), false};
+  }
   const ConvShape one = shape.image(0);
   std::vector<const Candidate*> chosen;
   for (int64_t n = 0; n < shape.N; n++) {

@@ -11,7 +11,7 @@ struct FinishTarget {
   const ResidualReader& residual;
   const Clamp& clamp;
   const uint8_t* s;  // [N, pH, pW, O], or null = everything is selected
-  float* y;          // [N, pH, pW, O]
+  Target y;          // [N, pH, pW, O]
 
   // Whether sums of `count` outputs in `width` lanes can become values where they are formed,
   // without a pass of their own: nothing is pooled or selected, and whole lane blocks are written.

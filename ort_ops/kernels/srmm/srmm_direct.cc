@@ -34,7 +34,7 @@ class Direct final : public SrmmAlgorithm {
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
       return run_unit(target, in.x, work.tile, work.group, work.o0, work.o1);
     });

@@ -24,7 +24,7 @@ constexpr int kGranule = kBlocks * kLanes;
 // What a run knows of its images.
 struct Call {
   const FinishTarget& target;
-  const float* x;
+  const SrmmInputs& in;
   QuantizationMap quantization;
 };
 
@@ -57,8 +57,8 @@ class DirectInt8 final : public SrmmAlgorithm {
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
-    const Call call{target, in.x, {entries.data(), rows_}};
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+    const Call call{target, in, {entries.data(), rows_}};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel,
                      [&](const TileWork& work) { return run_unit(call, work); });
   }
@@ -76,15 +76,58 @@ class DirectInt8 final : public SrmmAlgorithm {
     const int last = static_cast<int>(ceil_div(work.o1, kGranule));
     const int64_t block_size = static_cast<int64_t>(kGranule) * work.tile.slots();
     int32_t* sums = thread_scratch().accumulators.get<int32_t>((last - first) * block_size);
-    InputTile input(shape, plan_, micro_, thread_scratch());
-    input.begin(call.x, work.tile, work.group);
-    for (int q = 0; q < plan_.chunks; q++) {
-      input.pack_units(q, call.quantization);
+    const auto add = [&](const TileView& view, int chunk) {
       for (int b = first; b < last; b++)
-        add_chunk(call, input.view(), work.tile, {work.group, b, q},
-                  sums + (b - first) * block_size);
+        add_chunk(call, view, work.tile, {work.group, b, chunk}, sums + (b - first) * block_size);
+    };
+    if (in_place(call)) {
+      const std::vector<int64_t> offsets = pixel_offsets(shape, work.tile);
+      for (int q = 0; q < plan_.chunks; q++) add(pixels(call, work, q, offsets.data()), q);
+    } else if (call.in.x_bytes != nullptr) {
+      InputTileOf<uint8_t> input(shape, plan_, micro_, thread_scratch());
+      const float zero = call.quantization.of(work.tile.n, 0).zero;
+      input.begin(call.in.x_bytes, work.tile, work.group, static_cast<uint8_t>(zero));
+      pack_and(input, call, add);
+    } else {
+      InputTile input(shape, plan_, micro_, thread_scratch());
+      input.begin(call.in.x, work.tile, work.group);
+      pack_and(input, call, add);
     }
     return "";
+  }
+
+  template <class Input, class Add>
+  void pack_and(Input& input, const Call& call, Add add) const {
+    for (int q = 0; q < plan_.chunks; q++) {
+      input.pack_units(q, call.quantization);
+      add(input.view(), q);
+    }
+  }
+
+  // Whether bytes of x are units as they lie: pixels of 1 x 1 kernels, whole units.
+  bool in_place(const Call& call) const {
+    const ConvShape& shape = call.target.shape;
+    return call.in.x_bytes != nullptr && micro_.unit_channels == 4 && shape.pointwise() &&
+           shape.Cg % 4 == 0;
+  }
+
+  static std::vector<int64_t> pixel_offsets(const ConvShape& shape, const Tile& tile) {
+    std::vector<int64_t> offsets;
+    offsets.reserve(static_cast<size_t>(tile.slots()));
+    const int64_t* strides = shape.at.strides;
+    for (int64_t r = 0; r < tile.rows; r++)
+      for (int64_t c = 0; c < tile.columns; c++)
+        offsets.push_back(((tile.cy0 + r) * strides[0] * shape.W + (tile.cx0 + c) * strides[1]) *
+                          shape.C);
+    return offsets;
+  }
+
+  TileView pixels(const Call& call, const TileWork& work, int chunk, const int64_t* offsets) const {
+    static const int64_t no_offset = 0;
+    const ConvShape& shape = call.target.shape;
+    const uint8_t* image = call.in.x_bytes + work.tile.n * shape.H * shape.W * shape.C;
+    const uint8_t* from = image + work.group * shape.Cg + int64_t{chunk} * plan_.step;
+    return {reinterpret_cast<const char*>(from), offsets, &no_offset, 1};
   }
 
   // `sums` are those of the part's block; with the last chunk they become values.
@@ -130,10 +173,11 @@ class DirectInt8 final : public SrmmAlgorithm {
     const ScoreView score = under(call.quantization.of(tile.n, 0), o, width, &room);
     for (int64_t row = 0; row < tile.rows; row++, view.slot_offset += tile.columns) {
       const int64_t at = ((tile.n * shape.oH + tile.cy0 + row) * shape.oW + tile.cx0) * shape.O + o;
-      const float* residual = target.residual.active() ? target.residual.tensor() + at : nullptr;
       const int32_t* begin = part.chunk == 0 ? nullptr : sums + row * tile.columns * width;
-      columns_.unit_values(micro_, view, part, tile.columns,
-                           {begin, width, score, residual, target.y + at, shape.O, clamp_}, false);
+      columns_.unit_values(
+          micro_, view, part, tile.columns,
+          {begin, width, score, target.residual.addend(at), target.y.from(at), shape.O, clamp_},
+          false);
     }
   }
 

@@ -49,7 +49,7 @@ class Pointwise final : public SrmmAlgorithm {
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
       const std::vector<int64_t> offsets = slot_offsets(shape, work.tile);
       Message bad;

@@ -74,7 +74,7 @@ class PointwiseSkip final : public SrmmAlgorithm {
     const int slots = tile_slots(shape, parallel);
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     const int64_t tiles = shape.N * tiling.per_image(), units = tiles * shape.at.group;
     const bool side_by_side = units >= wanted_units(parallel) || weights_.blocks() == 1;
     auto run_unit = [&](size_t i, const Parallel& inside) {

@@ -69,7 +69,7 @@ Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
                       const Parallel& parallel) const {
   const Tiling tiling(shape, kTileSlots, plan_.three_rows ? kTilePitch - 2 : kTileSlots);
   const ResidualReader residual(shape, in.residual);
-  const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+  const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
   const int64_t tiles = tiling.per_image(), images = shape.N * shape.at.group;
   const std::vector<int64_t> ranges =
       split_outputs(shape.Og(), kRangeGranule, images * tiles, wanted_units(parallel));

@@ -47,7 +47,7 @@ class Selected1x1 final : public SrmmAlgorithm {
     const int slots = static_cast<int>(std::clamp<int64_t>(kTileFloats / shape.Cg, 64, 448));
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_tiles(shape, tiling, 0, shape.N, kRangeGranule, parallel, [&](const TileWork& work) {
       Message bad;
       const Unit unit{target, in.x, work.tile, work.group};

@@ -35,7 +35,7 @@ class SlidingSkip final : public SrmmAlgorithm {
   Message run_group(const ConvShape& shape, const SrmmInputs& in, int64_t group,
                     const Parallel& parallel) const {
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.y};
+    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_bands(
         shape, weights_, micro_, 0, parallel,
         [&](SparseImage& image) { image.pack(in.x, 0, group, parallel); },

@@ -46,15 +46,18 @@ WinogradInt8Input::WinogradInt8Input(const ConvShape& shape, const Tile& tile, i
   Scratch& scratch = thread_scratch();
   data_ = scratch.input.get<char>(checked_size({kWinogradPlaces, stride_}));
   scales_ = scratch.values.get<float>(static_cast<size_t>(kWinogradPlaces * squares()));
-  zeros_ = scratch.rows.get<float>(static_cast<size_t>(channels));
+  zeros_ = scratch.rows.get<char>(static_cast<size_t>(channels) * sizeof(float));
   std::memset(zeros_, 0, static_cast<size_t>(channels) * sizeof(float));
   slot_offset_ = scratch.slots.get<int64_t>(static_cast<size_t>(squares()));
   for (int s = 0; s < squares(); s++) slot_offset_[s] = s * pitch_;
 }
 
-bool WinogradInt8Input::transform_row(const float* x, int row) const {
-  const float* image = x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
-  const float* pixels[kWinogradPlaces];
+// transform(pixels, room, output, scales) of every square of a row.
+template <class T, class Transform>
+bool WinogradInt8Input::each_square(const T* x, int row, const T* padding,
+                                    Transform transform) const {
+  const T* image = x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
+  const T* pixels[kWinogradPlaces];
   const int64_t y0 = tile_.cy0 + row * side_ - shape_.at.pads[0];
   // Of the thread that runs: rows may be done side by side.
   float* room = thread_scratch().winograd.get<float>(
@@ -62,12 +65,29 @@ bool WinogradInt8Input::transform_row(const float* x, int row) const {
   bool finite = true;
   for (int s = 0; s < wide_; s++) {
     const int64_t square = static_cast<int64_t>(row) * wide_ + s;
-    winograd_pixels(shape_, image, y0, tile_.cx0 + s * side_ - shape_.at.pads[1], zeros_, pixels);
-    finite &=
-        micro_.winograd_input_units(pixels, static_cast<int>(shape_.Cg), room,
-                                    data_ + square * pitch_, stride_, scales_ + square, squares());
+    winograd_pixels(shape_, image, y0, tile_.cx0 + s * side_ - shape_.at.pads[1], padding, pixels);
+    finite &= transform(pixels, room, data_ + square * pitch_, scales_ + square);
   }
   return finite;
+}
+
+bool WinogradInt8Input::transform_row(const SrmmInputs& in, int row) const {
+  const int channels = static_cast<int>(shape_.Cg);
+  if (in.x_bytes == nullptr)
+    return each_square(in.x, row, reinterpret_cast<const float*>(zeros_),
+                       [&](const float* const* pixels, float* room, char* out, float* scales) {
+                         return micro_.winograd_input_units(pixels, channels, room, out, stride_,
+                                                            scales, squares());
+                       });
+  const Quantization code{in.x_scale[0], 1.0f / in.x_scale[0], in.x_scale[1]};
+  const std::vector<uint8_t> padding(static_cast<size_t>(channels),
+                                     static_cast<uint8_t>(code.zero));
+  return each_square(in.x_bytes, row, padding.data(),
+                     [&](const uint8_t* const* pixels, float* room, char* out, float* scales) {
+                       micro_.winograd_input_bytes(pixels, code, channels, room, out, stride_,
+                                                   scales, squares());
+                       return true;
+                     });
 }
 
 TileView WinogradInt8Input::view(int place) const {

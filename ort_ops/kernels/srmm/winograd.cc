@@ -117,19 +117,8 @@ WinogradInput::WinogradInput(const ConvShape& shape, const Tile& tile, int64_t g
   for (int s = 0; s < squares(); s++) slot_offset_[s] = s * pitch_ * 4;
 }
 
-void winograd_pixels(const ConvShape& shape, const float* image, int64_t y0, int64_t x0,
-                     const float* zeros, const float** pixels) {
-  const bool inside =
-      y0 >= 0 && x0 >= 0 && y0 + kWinogradSide <= shape.H && x0 + kWinogradSide <= shape.W;
-  for (int64_t y = y0; y < y0 + kWinogradSide; y++)
-    for (int64_t x = x0; x < x0 + kWinogradSide; x++) {
-      const bool real = inside || (y >= 0 && x >= 0 && y < shape.H && x < shape.W);
-      *pixels++ = real ? image + (y * shape.W + x) * shape.C : zeros;
-    }
-}
-
-bool WinogradInput::transform_row(const float* x, int row) const {
-  const float* image = x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
+bool WinogradInput::transform_row(const SrmmInputs& in, int row) const {
+  const float* image = in.x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
   const float* pixels[kWinogradPlaces];
   const int64_t y0 = tile_.cy0 + row * side_ - shape_.at.pads[0];
   for (int s = 0; s < wide_; s++) {

@@ -15,6 +15,7 @@
 #include "kernels/micro/micro.h"
 #include "kernels/shape/geometry.h"
 #include "kernels/shape/tiles.h"
+#include "kernels/srmm/algorithm.h"
 #include "kernels/weights/weight_matrix.h"
 
 namespace spl {
@@ -58,8 +59,17 @@ class WinogradWeights {
 Tiling winograd_tiling(const ConvShape& shape, int64_t most_squares);
 
 // The 6 x 6 pixels of an image, from (y0, x0) on; `zeros` [channels of a group] beyond its borders.
-void winograd_pixels(const ConvShape& shape, const float* image, int64_t y0, int64_t x0,
-                     const float* zeros, const float** pixels);
+template <class T>
+void winograd_pixels(const ConvShape& shape, const T* image, int64_t y0, int64_t x0, const T* zeros,
+                     const T** pixels) {
+  const bool inside =
+      y0 >= 0 && x0 >= 0 && y0 + kWinogradSide <= shape.H && x0 + kWinogradSide <= shape.W;
+  for (int64_t y = y0; y < y0 + kWinogradSide; y++)
+    for (int64_t x = x0; x < x0 + kWinogradSide; x++) {
+      const bool real = inside || (y >= 0 && x >= 0 && y < shape.H && x < shape.W);
+      *pixels++ = real ? image + (y * shape.W + x) * shape.C : zeros;
+    }
+}
 
 // Lane blocks of outputs that are multiplied together, for each block of a group: four, an even
 // number of blocks where there are several, so that two threads get as many; three are as fast.
@@ -78,7 +88,7 @@ class WinogradInput {
   int channels() const { return static_cast<int>(shape_.Cg); }
   // Transforms row `row` of squares; rows may be done side by side. What is not finite is found in
   // the sums.
-  bool transform_row(const float* x, int row) const;
+  bool transform_row(const SrmmInputs& in, int row) const;
   TileView view(int place) const;
 
  private:

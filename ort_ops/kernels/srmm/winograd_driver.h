@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
@@ -19,6 +20,21 @@
 
 namespace spl {
 
+// Runs an algorithm that knows floats only on an image whose values may be wanted as bytes.
+inline Message run_to_target(const ConvShape& shape, const SrmmInputs& image,
+                             const Parallel& threads, const SrmmAlgorithm& algorithm) {
+  if (image.y_bytes == nullptr) return algorithm.run(shape, image, threads);
+  std::vector<float> values(checked_size({shape.outputs()}));
+  SrmmInputs floats = image;
+  floats.y = values.data(), floats.y_bytes = nullptr;
+  Message bad = algorithm.run(shape, floats, threads);
+  for (size_t i = 0; i < values.size(); i++) {
+    const float level = std::nearbyint(values[i] * image.y_code.inverse) + image.y_code.zero;
+    image.y_bytes[i] = static_cast<uint8_t>(std::fmin(std::fmax(level, 0.0f), 255.0f));
+  }
+  return bad;
+}
+
 // run_image(shape, inputs, threads, &finite) -> Message for each image. One whose sums are not all
 // finite is computed again with direct sums: such a value spreads over the square of its outputs,
 // and only they keep it where it belongs.
@@ -30,7 +46,9 @@ Message run_finite_images(const ConvShape& shape, const SrmmInputs& in, const Pa
     const SrmmInputs image = image_inputs(shape, in, n);
     bool finite = true;
     Message bad = run_image(one, image, threads, &finite);
-    if (bad.empty() && !finite) bad = direct().run(one, image, threads);
+    // Bytes are always finite, and so are their sums but for scales that no data has.
+    if (bad.empty() && !finite && image.x_bytes == nullptr)
+      bad = run_to_target(one, image, threads, direct());
     return bad;
   });
 }
@@ -76,7 +94,7 @@ struct Part {
 
 // Products have
 //   explicit Products(const SrmmLayer&), blocks(), lane_blocks(block), first_output(block)
-//   class Input(shape, tile, group, micro)   high, wide, squares, and transform_row(x, row), which
+//   class Input(shape, tile, group, micro)   high, wide, squares, and transform_row(in, row), which
 //                                            says whether all it made is finite
 //   multiply(micro, input, group, part, sums, stride)   the sums of place p at sums + p * stride
 //   tiling(shape), first_square(shape, tile) = the tile from where its squares begin, kOutput = the
@@ -161,7 +179,7 @@ Message WinogradDriver<Products>::run_tile(const Image& image, const Tile& tile,
                                            const Parallel& parallel) const {
   const Input input(image.shape, tile, group, micro_);
   Message bad = run_all(parallel, static_cast<size_t>(input.high()), [&](size_t row) {
-    if (!input.transform_row(image.in.x, static_cast<int>(row))) image.finite = false;
+    if (!input.transform_row(image.in, static_cast<int>(row))) image.finite = false;
     return Message();
   });
   if (!bad.empty()) return bad;
@@ -201,7 +219,7 @@ Message WinogradDriver<Products>::run_block(const Image& image, const Tile& tile
   const int64_t stride = squares * width + kLanes;  // see WinogradInput
   const int64_t side = winograd_side(shape), slots = squares * side * side;
   const ResidualReader residual(shape, image.in.residual);
-  const FinishTarget target{shape, micro_, residual, clamp_, image.in.s, image.in.y};
+  const FinishTarget target{shape, micro_, residual, clamp_, image.in.s, image.in.target()};
   const bool straight = target.straight(count, width);
   float* sums = thread_scratch().accumulators.get<float>(
       static_cast<size_t>(kWinogradPlaces * stride + (straight ? 0 : slots * width)));
@@ -212,15 +230,14 @@ Message WinogradDriver<Products>::run_block(const Image& image, const Tile& tile
   const float* bias = bias_.data() + o;
   if (straight) {
     const int64_t at = ((tile.n * shape.oH + rows.cy0) * shape.oW + rows.cx0) * shape.O + o;
-    const float* added = residual.active() ? residual.tensor() + at : nullptr;
-    const SquareValues to{bias,    added,     image.in.y + at, shape.oW * shape.O,
-                          shape.O, rows.rows, rows.columns,    clamp_};
+    const SquareValues to{bias,    residual.addend(at), target.y.from(at), shape.oW * shape.O,
+                          shape.O, rows.rows,           rows.columns,      clamp_};
     if (!transform_back(input, part, side, places, to)) image.finite = false;
     return "";
   }
   float* values = sums + kWinogradPlaces * stride;
   const int64_t pitch = input.wide() * side;
-  const SquareValues to{bias,  nullptr,   values,       pitch * width,
+  const SquareValues to{bias,  {},        {values},     pitch * width,
                         width, rows.rows, rows.columns, kNoClamp};
   if (!transform_back(input, part, side, places, to)) image.finite = false;
   finish_tile(target, rows, {reinterpret_cast<const char*>(values), width * 4, pitch}, o, count);
@@ -236,8 +253,8 @@ bool WinogradDriver<Products>::transform_back(const Input& input, const Part& pa
     for (int64_t x = 0; x < input.wide(); x++, s++) {
       SquareValues square = to;
       const int64_t at = y * side * to.row_stride + x * side * to.pixel_stride;
-      square.y += at;
-      if (to.residual != nullptr) square.residual += at;
+      square.y = to.y.from(at);
+      square.residual = to.residual.from(at);
       square.rows = static_cast<int>(std::min(side, to.rows - y * side));
       square.columns = static_cast<int>(std::min(side, to.columns - x * side));
       finite &= (micro_.*Products::kOutput)(sums.data + s * sums.blocks * kLanes, sums.stride,

@@ -24,11 +24,14 @@ class WinogradInt8Input {
   int units() const { return units_; }
   // Transforms row `row` of squares; rows may be done side by side. False when a value is not
   // finite.
-  bool transform_row(const float* x, int row) const;
+  bool transform_row(const SrmmInputs& in, int row) const;
   TileView view(int place) const;
   const float* scales(int place) const { return scales_ + place * squares(); }
 
  private:
+  template <class T, class Transform>
+  bool each_square(const T* x, int row, const T* padding, Transform transform) const;
+
   const ConvShape& shape_;
   const Tile tile_;
   int64_t group_;
@@ -37,7 +40,7 @@ class WinogradInt8Input {
   int64_t pitch_, stride_;  // bytes between squares and between places
   char* data_;
   float* scales_;
-  float* zeros_;
+  char* zeros_;  // a pixel of padding, in floats or bytes
   int64_t* slot_offset_;
 };
 

@@ -15,7 +15,7 @@ inline ValueRows value_rows(const FinishTarget& target, const Tile& tile, int64_
   return {sums == nullptr ? bias : sums + row * tile.columns * width,
           sums == nullptr ? 0 : width,
           target.residual.active() ? target.residual.tensor() + at : nullptr,
-          target.y + at,
+          target.y.floats + at,
           shape.O,
           target.clamp};
 }
