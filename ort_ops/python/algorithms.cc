@@ -13,10 +13,10 @@ namespace {
 // The first image of a layer, for looking at the algorithms of SRMM one by one.
 class OneImage {
  public:
-  OneImage(const spl::ConvShape& shape, const Floats& x, const Floats& w, const Maybe<Bytes>& s,
+  OneImage(const spl::ConvShape& shape, const py::array& x, const Floats& w, const Maybe<Bytes>& s,
            const Maybe<std::string>& isa, const std::string& precision)
       : shape_(shape.image(0)),
-        x_(x.data()),
+        x_(x),
         s_(codes_of(s, shape)),
         micro_(micro_for(isa)),
         layer_{shape_,  spl::rows_of_outputs(w.data(), shape.K()),
@@ -38,16 +38,34 @@ class OneImage {
   }
 
  private:
-  spl::ImageLook look() const { return spl::ImageLook(shape_, x_, s_, micro_); }
+  spl::ImageLook look() const {
+    return x_.is_bytes ? spl::ImageLook(shape_, 0, 1, micro_)
+                       : spl::ImageLook(shape_, x_.floats.data(), s_, micro_);
+  }
+
+  // Bytes give bytes.
+  spl::SrmmInputs inputs(float* y) const {
+    static const float scale[2] = {1, 0};
+    spl::SrmmInputs in{};
+    in.s = s_;
+    if (x_.is_bytes) {
+      in.x_bytes = x_.bytes.data(), in.x_scale = scale;
+      in.y_bytes = reinterpret_cast<uint8_t*>(y), in.y_code = {1, 1, 0};
+    } else {
+      in.x = x_.floats.data(), in.y = y;
+    }
+    return in;
+  }
 
   double least_time(const spl::AlgorithmEntry& entry, int repeats) const {
     using Clock = std::chrono::steady_clock;
     const spl::AlgorithmSet alone({entry}, layer_, spl::Strategy::kAuto, s_ != nullptr);
     std::vector<float> y(static_cast<size_t>(shape_.outputs()));
+    const spl::SrmmInputs in = inputs(y.data());
     double least = kInfinity;
     for (int i = 0; i <= repeats; i++) {  // the first packs the weights
       const auto start = Clock::now();
-      const std::string problem = alone.run(shape_, {x_, s_, {}, y.data()}, spl::Parallel());
+      const std::string problem = alone.run(shape_, in, spl::Parallel());
       require(problem.empty(), problem);
       const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
       if (i > 0) least = std::min(least, seconds);
@@ -56,7 +74,7 @@ class OneImage {
   }
 
   spl::ConvShape shape_;
-  const float* x_;
+  FloatsOrBytes x_;
   const uint8_t* s_;
   const spl::MicroKernels& micro_;
   spl::SrmmLayer layer_;
@@ -67,9 +85,9 @@ class OneImage {
 void bind_algorithms(py::module_& m) {
   m.def(
       "conv_algorithm",
-      [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
-         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, std::string strategy,
-         Maybe<std::string> isa, std::string precision) {
+      [](py::array x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations,
+         int64_t group, Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil,
+         std::string strategy, Maybe<std::string> isa, std::string precision) {
         const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                    pool_strides, pool_pads, pool_ceil),
                                         x, w),
@@ -82,9 +100,9 @@ void bind_algorithms(py::module_& m) {
 
   m.def(
       "conv_algorithm_times",
-      [](Floats x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations, int64_t group,
-         Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil, int repeats,
-         Maybe<std::string> isa, std::string precision) {
+      [](py::array x, Floats w, Maybe<Bytes> s, Ints strides, Ints pads, Ints dilations,
+         int64_t group, Ints pool_kernel, Ints pool_strides, Ints pool_pads, bool pool_ceil,
+         int repeats, Maybe<std::string> isa, std::string precision) {
         const OneImage image(conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                    pool_strides, pool_pads, pool_ceil),
                                         x, w),

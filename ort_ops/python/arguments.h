@@ -30,6 +30,19 @@ template <class T>
 using Maybe = std::optional<T>;
 using Ints = std::vector<int64_t>;
 
+// Floats of an array, or its bytes, of which one is null.
+struct FloatsOrBytes {
+  explicit FloatsOrBytes(const py::array& given) : is_bytes(py::isinstance<Bytes>(given)) {
+    if (is_bytes)
+      bytes = Bytes(given);
+    else
+      floats = Floats(given);
+  }
+  bool is_bytes;
+  Floats floats;
+  Bytes bytes;
+};
+
 inline void require(bool condition, const std::string& message) {
   if (!condition) throw py::value_error(message);
 }

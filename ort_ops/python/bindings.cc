@@ -15,19 +15,6 @@ struct ByteScales {
   Maybe<Floats> x, r, y;
 };
 
-// Floats of an array, or its bytes, of which one is null.
-struct FloatsOrBytes {
-  explicit FloatsOrBytes(const py::array& given) : is_bytes(py::isinstance<Bytes>(given)) {
-    if (is_bytes)
-      bytes = Bytes(given);
-    else
-      floats = Floats(given);
-  }
-  bool is_bytes;
-  Floats floats;
-  Bytes bytes;
-};
-
 template <class Kernel>
 py::array run_srmm(const spl::ConvShape& shape, const Ints& dims, const py::array& x,
                    const spl::WeightMatrix& w, const Maybe<Floats>& b, const Maybe<Bytes>& s,

@@ -7,11 +7,25 @@
 namespace spl {
 namespace SPL_ISA {
 
+// Whether conversions of what fits no integer give the least one.
+#if defined(SPL_ISA_portable)
+constexpr bool kSaturates = false;
+#else
+constexpr bool kSaturates = true;
+#endif
+
 // clamp(round(x * inverse) + zero, 0, 255), each step one float operation; max_or(v, 0) turns
 // not-a-number into 0.
 SPL_INLINE IVec quantized(Vec x, Vec inverse, Vec zero_point) {
   const Vec q = add(round_even(mul(x, inverse)), zero_point);
   return to_int(min_or(max_or(q, zero()), splat(255.0f)));
+}
+
+// The same before it is saturated to a byte: what is too large is 255 before it could overflow;
+// what is too small, or not a number, is converted to the least integer, or stays below 0.
+SPL_INLINE IVec nearly_quantized(Vec x, const Quantization& code) {
+  const Vec level = min_or(splat(255.0f - code.zero), mul(x, splat(code.inverse)));
+  return iadd(to_int(level), isplat(static_cast<int32_t>(code.zero)));
 }
 
 SPL_INLINE void store_bytes(Vec v, const Quantization& code, uint8_t* to) {
@@ -30,6 +44,25 @@ SPL_INLINE Vec load_bytes(const uint8_t* p, const Quantization& code) {
 SPL_INLINE Vec plus(Vec v, const Addend& addend, int64_t at) {
   if (addend.floats != nullptr) return add(v, load(addend.floats + at));
   return addend.bytes == nullptr ? v : add(v, load_bytes(addend.bytes + at, addend.code));
+}
+
+// N vectors side by side.
+template <int N>
+SPL_INLINE void put(const Target& target, int64_t at, const Vec* v) {
+  if (target.floats != nullptr) {
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) store(target.floats + at + j * W, v[j]);
+    return;
+  }
+  if constexpr (N == 4 && kSaturates) {
+    IVec q[4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; j++) q[j] = nearly_quantized(v[j], target.code);
+    to_bytes4(q, target.bytes + at);
+  } else {
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) store_bytes(v[j], target.code, target.bytes + at + j * W);
+  }
 }
 
 SPL_INLINE void put(const Target& target, int64_t at, Vec v) {

@@ -60,9 +60,7 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
     }
   }
 #pragma GCC unroll 8
-  for (int i = 0; i < G; i++)
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; j++) rows.end(i, j, s[i][j]);
+  for (int i = 0; i < G; i++) rows.template ends<NV>(i, s[i]);
 }
 
 template <class T, int NV, class Rows>

@@ -163,6 +163,7 @@ struct UnitValueRows {
   Target y;
   int64_t stride;
   Clamp clamp;
+  bool clipped_by_bytes;  // the clamp says no more than that a byte holds 0 to 255
 };
 
 // Values of the first rows x columns outputs of a square: that of row i, column k at y + i *

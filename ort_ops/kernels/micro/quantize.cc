@@ -41,6 +41,13 @@ void quantize(const float* x, int64_t n, float inverse, float zero_point, void* 
   const Vec inv = splat(inverse), z = splat(zero_point);
   uint8_t* to = static_cast<uint8_t*>(out);
   int64_t i = 0;
+  if constexpr (kUnitChannels == 4) {
+    const Target bytes{nullptr, to, {0, inverse, zero_point}};
+    for (; i + 4 * W <= n; i += 4 * W) {
+      const Vec v[4] = {load(x + i), load(x + i + W), load(x + i + 2 * W), load(x + i + 3 * W)};
+      put<4>(bytes, i, v);
+    }
+  }
   for (; i + W <= n; i += W) store_units(quantized(load(x + i), inv, z), to + i * kBytes);
   if (i == n) return;
   float tail[W] = {};
@@ -54,6 +61,11 @@ void quantize(const float* x, int64_t n, float inverse, float zero_point, void* 
 
 void quantize_bytes(const float* x, int64_t n, const Quantization& code, uint8_t* out) {
   int64_t i = 0;
+  const Target to{nullptr, out, code};
+  for (; i + 4 * W <= n; i += 4 * W) {
+    const Vec v[4] = {load(x + i), load(x + i + W), load(x + i + 2 * W), load(x + i + 3 * W)};
+    put<4>(to, i, v);
+  }
   for (; i + W <= n; i += W) store_bytes(load(x + i), code, out + i);
   if (i == n) return;
   const int lanes = static_cast<int>(n - i);

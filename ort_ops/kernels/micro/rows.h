@@ -19,6 +19,11 @@ struct ToSums {
   SPL_MEMBER void end(int i, int j, typename T::V v) const {
     T::store_sum(rows.end + i * rows.stride + j * W, v);
   }
+  template <int N>
+  SPL_MEMBER void ends(int i, const typename T::V* v) const {
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) end(i, j, v[j]);
+  }
   SPL_MEMBER ToSums at(int slots, int vectors) const {
     return {{rows.begin + slots * rows.begin_stride + vectors * W, rows.begin_stride,
              rows.end + slots * rows.stride + vectors * W, rows.stride}};
@@ -34,6 +39,11 @@ struct ToValues {
   SPL_MEMBER void end(int i, int j, Vec v) const {
     if (rows.residual != nullptr) v = add(v, load(rows.residual + i * rows.stride + j * W));
     store(rows.y + i * rows.stride + j * W, clamped(v, rows.clamp));
+  }
+  template <int N>
+  SPL_MEMBER void ends(int i, const Vec* v) const {
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) end(i, j, v[j]);
   }
   SPL_MEMBER ToValues at(int slots, int vectors) const {
     const int64_t step = slots * rows.stride + vectors * W;
@@ -51,6 +61,11 @@ struct ToScaled {
     const Vec scale = mul(load(rows.scale + j * W), splat(rows.slot_scale[i]));
     store(rows.end + i * rows.stride + j * W, mul(to_float(v), scale));
   }
+  template <int N>
+  SPL_MEMBER void ends(int i, const IVec* v) const {
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) end(i, j, v[j]);
+  }
   SPL_MEMBER ToScaled at(int slots, int vectors) const {
     return {{rows.begin + vectors * W, rows.scale + vectors * W, rows.slot_scale + slots,
              rows.end + slots * rows.stride + vectors * W, rows.stride}};
@@ -63,10 +78,17 @@ struct UnitsToValues {
   SPL_MEMBER IVec begin(int i, int j) const {
     return iload(rows.begin + i * rows.begin_stride + j * W);
   }
-  SPL_MEMBER void end(int i, int j, IVec sum) const {
-    Vec v = scored(sum, rows.score, j * W);
-    const int64_t at = i * rows.stride + j * W;
-    put(rows.y, at, clamped(plus(v, rows.residual, at), rows.clamp));
+  template <int N>
+  SPL_MEMBER void ends(int i, const IVec* sums) const {
+    const int64_t at = i * rows.stride;
+    Vec v[N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) {
+      v[j] = plus(scored(sums[j], rows.score, j * W), rows.residual, at + j * W);
+      // What becomes bytes at once is clipped by them alone.
+      if (!rows.clipped_by_bytes) v[j] = clamped(v[j], rows.clamp);
+    }
+    put<N>(rows.y, at, v);
   }
   SPL_MEMBER UnitsToValues at(int slots, int vectors) const {
     const int64_t step = slots * rows.stride + vectors * W;
@@ -77,7 +99,8 @@ struct UnitsToValues {
              rows.residual.from(step),
              rows.y.from(step),
              rows.stride,
-             rows.clamp}};
+             rows.clamp,
+             rows.clipped_by_bytes}};
   }
 };
 

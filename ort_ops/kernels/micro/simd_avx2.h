@@ -48,6 +48,7 @@ SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm256_blendv_ps(no, yes, 
 SPL_INLINE IVec iload(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 SPL_INLINE void istore(void* p, IVec v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm256_set1_epi32(v); }
+SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm256_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm256_and_si256(a, b); }
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm256_max_epi32(a, b); }
@@ -73,6 +74,13 @@ SPL_INLINE __m128i low_halves(IVec v) {
 SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
   const __m128i h = low_halves(v);
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(h, h));
+}
+// 4 W integers to bytes, saturated: packing four vectors together takes a quarter of the time.
+SPL_INLINE void to_bytes4(const IVec* v, uint8_t* p) {
+  const IVec q =
+      _mm256_packus_epi16(_mm256_packs_epi32(v[0], v[1]), _mm256_packs_epi32(v[2], v[3]));
+  const IVec order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(q, order));
 }
 SPL_INLINE void to_halves(IVec v, uint16_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), low_halves(v));

@@ -46,6 +46,7 @@ SPL_INLINE Vec pick(Mask m, Vec yes, Vec no) { return _mm512_mask_blend_ps(m, no
 SPL_INLINE IVec iload(const void* p) { return _mm512_loadu_si512(p); }
 SPL_INLINE void istore(void* p, IVec v) { _mm512_storeu_si512(p, v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm512_set1_epi32(v); }
+SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm512_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm512_and_si512(a, b); }
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm512_max_epi32(a, b); }
@@ -62,6 +63,13 @@ SPL_INLINE IVec from_bytes(const uint8_t* p) {
 }
 SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
+}
+// 4 W integers to bytes, saturated: packing four vectors together takes a quarter of the time.
+SPL_INLINE void to_bytes4(const IVec* v, uint8_t* p) {
+  const IVec q =
+      _mm512_packus_epi16(_mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]));
+  const IVec order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, q));
 }
 SPL_INLINE void to_halves(IVec v, uint16_t* p) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));

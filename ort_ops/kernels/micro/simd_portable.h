@@ -72,6 +72,7 @@ SPL_INLINE IVec iload(const void* p) {
 }
 SPL_INLINE void istore(void* p, IVec v) { std::memcpy(p, &v, sizeof v); }
 SPL_INLINE IVec isplat(int32_t v) { return IVec{v, v, v, v}; }
+SPL_INLINE IVec iadd(IVec a, IVec b) { return a + b; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
 SPL_INLINE IVec iand(IVec a, IVec b) { return a & b; }
 SPL_INLINE IVec imax(IVec a, IVec b) { return ipick(a > b, a, b); }
@@ -88,6 +89,13 @@ SPL_INLINE IVec to_int(Vec v) { return __builtin_convertvector(round_even(v), IV
 SPL_INLINE IVec from_bytes(const uint8_t* p) { return IVec{p[0], p[1], p[2], p[3]}; }
 SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
   for (int i = 0; i < W; i++) p[i] = static_cast<uint8_t>(v[i]);
+}
+// 4 W integers to bytes, saturated.
+SPL_INLINE void to_bytes4(const IVec* v, uint8_t* p) {
+  for (int i = 0; i < 4 * W; i++) {
+    const int32_t q = v[i / W][i % W];
+    p[i] = static_cast<uint8_t>(q < 0 ? 0 : (q > 255 ? 255 : q));
+  }
 }
 SPL_INLINE void to_halves(IVec v, uint16_t* p) {
   for (int i = 0; i < W; i++) p[i] = static_cast<uint16_t>(v[i]);

@@ -12,9 +12,12 @@ namespace {
 constexpr float kMagic = 12582912.0f + 128.0f;
 constexpr float kLeast = 1e-30f;  // so that places that are 0 have a scale
 
+SPL_INLINE IVec place_byte(Vec v, Vec inverse) {
+  return iand(as_int(Once::fma(v, inverse, splat(kMagic))), isplat(255));
+}
+
 SPL_INLINE void store_place(Vec v, Vec inverse, uint8_t* out) {
-  const IVec q = as_int(Once::fma(v, inverse, splat(kMagic)));
-  const IVec byte = iand(q, isplat(255));
+  const IVec byte = place_byte(v, inverse);
   if constexpr (kUnitChannels == 4)
     to_bytes(byte, out);
   else
@@ -57,8 +60,17 @@ SPL_INLINE bool input_units(Load load_pixel, int channels, float unit, float* ro
     scales[p * scale_stride] = magnitude / 127.0f * unit;
     const Vec inverse = splat(127.0f / magnitude);
     uint8_t* to = static_cast<uint8_t*>(out) + p * stride;
-    for (int c = 0; c < padded; c += W)
-      store_place(load(room + p * padded + c), inverse, to + c * kBytes);
+    const float* from = room + p * padded;
+    int c = 0;
+    if constexpr (kUnitChannels == 4)
+      for (; c + 4 * W <= padded; c += 4 * W) {
+        const IVec q[4] = {place_byte(load(from + c), inverse),
+                           place_byte(load(from + c + W), inverse),
+                           place_byte(load(from + c + 2 * W), inverse),
+                           place_byte(load(from + c + 3 * W), inverse)};
+        to_bytes4(q, to + c);
+      }
+    for (; c < padded; c += W) store_place(load(from + c), inverse, to + c * kBytes);
   }
   return finite;
 }

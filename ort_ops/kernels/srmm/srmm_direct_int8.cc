@@ -1,6 +1,7 @@
 // SRMM with all outputs computed directly in 8 bits: unsigned inputs, signed weights with a scale
 // for each output, exact sums. The numbers are the same on every processor.
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "kernels/base/ceil_div.h"
@@ -20,6 +21,12 @@ constexpr int kHaloStep = 128;   // channels, whose weights for 64 outputs and 9
 constexpr int kPatchStep = 512;  // 32 KB
 constexpr int kBlocks = 4;       // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
+
+// Whether bytes clip as the clamp does: they begin at 0, as ReLU's values.
+bool clipped_by_bytes(const Target& y, const Clamp& clamp) {
+  return y.bytes != nullptr && y.code.zero == 0 && clamp.low <= 0 && clamp.floor == 0 &&
+         clamp.high == std::numeric_limits<float>::infinity();
+}
 
 // What a run knows of its images.
 struct Call {
@@ -174,10 +181,10 @@ class DirectInt8 final : public SrmmAlgorithm {
     for (int64_t row = 0; row < tile.rows; row++, view.slot_offset += tile.columns) {
       const int64_t at = ((tile.n * shape.oH + tile.cy0 + row) * shape.oW + tile.cx0) * shape.O + o;
       const int32_t* begin = part.chunk == 0 ? nullptr : sums + row * tile.columns * width;
-      columns_.unit_values(
-          micro_, view, part, tile.columns,
-          {begin, width, score, target.residual.addend(at), target.y.from(at), shape.O, clamp_},
-          false);
+      columns_.unit_values(micro_, view, part, tile.columns,
+                           {begin, width, score, target.residual.addend(at), target.y.from(at),
+                            shape.O, clamp_, clipped_by_bytes(target.y, clamp_)},
+                           false);
     }
   }
 
