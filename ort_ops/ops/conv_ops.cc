@@ -7,9 +7,11 @@ namespace spl {
 const std::vector<OpSpec>& conv_ops() {
   static const std::vector<OpSpec> specs = [] {
     using namespace images;
-    std::vector<OpSpec> all = domain_ops<Images, Images>(infer<ort::kUint8>, infer<ort::kFloat>);
+    std::vector<OpSpec> all =
+        domain_ops<Images, Images>(infer<ort::kUint8>, infer<ort::kFloat>, infer<ort::kUint8>);
     all.push_back(lrn_op());
     all.push_back(max_pool_op());
+    all.push_back(byte_max_pool_op());
     all.push_back(global_average_op());
     add_former_names(&all);
     return all;

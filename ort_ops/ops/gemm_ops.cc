@@ -71,11 +71,15 @@ void infer_values(const ort::InferContext& context) {
   infer(context, ort::kFloat, lie_transposed(context));
 }
 
+void infer_bytes(const ort::InferContext& context) {
+  infer(context, ort::kUint8, lie_transposed(context));
+}
+
 }  // namespace
 
 const std::vector<OpSpec>& gemm_ops() {
   static const std::vector<OpSpec> specs =
-      domain_ops<Matrices, SrmmMatrices>(infer_selection, infer_values);
+      domain_ops<Matrices, SrmmMatrices>(infer_selection, infer_values, infer_bytes);
   return specs;
 }
 

@@ -1,5 +1,5 @@
-// Operator ChannelsLastMaxPool of domain ai.spl.conv: pooling between sites without leaving the
-// channels-last layout.
+// Operators ChannelsLastMaxPool, and QChannelsLastMaxPool of bytes, of domain ai.spl.conv: pooling
+// between sites without leaving the channels-last layout.
 #include "kernels/base/isa.h"
 #include "kernels/pooling/max_pool.h"
 #include "ops/custom_op.h"
@@ -10,6 +10,8 @@
 namespace spl {
 namespace {
 
+// T: float or uint8_t.
+template <class T>
 class MaxPoolNode final : public Kernel {
  public:
   explicit MaxPoolNode(const ort::Info& info) {
@@ -21,8 +23,8 @@ class MaxPoolNode final : public Kernel {
     const ort::Tensor x = image_input(context);
     std::vector<int64_t> out(4);
     require_empty(max_pool_shape(attributes_, x.dims.data(), out.data()));
-    require_empty(run_max_pool(attributes_, x.as<float>(), x.dims.data(),
-                               static_cast<float*>(context.output(out)), out.data(),
+    require_empty(run_max_pool(attributes_, x.as<T>(), x.dims.data(),
+                               static_cast<T*>(context.output(out)), out.data(),
                                session_threads(context, &threads_), active_kernels()));
   }
 
@@ -30,6 +32,7 @@ class MaxPoolNode final : public Kernel {
   ConvAttributes attributes_;
 };
 
+template <ort::ElementType kType>
 void infer(const ort::InferContext& context) {
   const std::vector<ort::Dimension> x = context.input(0);
   if (x.size() != 4) return;
@@ -39,19 +42,24 @@ void infer(const ort::InferContext& context) {
   auto direction = [&](int axis) -> ort::Dimension {
     return {pool_output_size(at, axis, x[1 + axis].size), ""};
   };
-  context.set_output(ort::kFloat, {x[0], direction(0), direction(1), x[3]});
+  context.set_output(kType, {x[0], direction(0), direction(1), x[3]});
+}
+
+template <class T, ort::ElementType kType>
+OpSpec op_named(const char* name) {
+  return {name,
+          {{kType, ort::kRequired}},
+          kType,
+          [](const ort::Info& info) -> std::unique_ptr<Kernel> {
+            return std::make_unique<MaxPoolNode<T>>(info);
+          },
+          infer<kType>};
 }
 
 }  // namespace
 
-OpSpec max_pool_op() {
-  return {"ChannelsLastMaxPool",
-          {{ort::kFloat, ort::kRequired}},
-          ort::kFloat,
-          [](const ort::Info& info) -> std::unique_ptr<Kernel> {
-            return std::make_unique<MaxPoolNode>(info);
-          },
-          infer};
-}
+OpSpec max_pool_op() { return op_named<float, ort::kFloat>("ChannelsLastMaxPool"); }
+
+OpSpec byte_max_pool_op() { return op_named<uint8_t, ort::kUint8>("QChannelsLastMaxPool"); }
 
 }  // namespace spl

@@ -21,14 +21,15 @@
 
 namespace spl {
 
-template <class Domain>
+// `kBytes`: X, R and Y are bytes (QSRMM).
+template <class Domain, bool kBytes>
 class SrmmNode final : public Kernel {
  public:
   explicit SrmmNode(const ort::Info& info)
       : domain_(info),
         clamp_(read_clamp(info)),
         strategy_(read_strategy(info)),
-        precision_(read_precision(info)),
+        precision_(read_precision(info, kBytes)),
         selects_(info.has_input(srmm_input::kS)),
         bias_(srmm_bias(info)) {
     const ort::Tensor w = info.constant(srmm_input::kW), b = info.constant(bias_);
@@ -39,16 +40,29 @@ class SrmmNode final : public Kernel {
     const ort::Tensor x = context.input(srmm_input::kX), w = context.input(srmm_input::kW);
     const ConvShape shape = domain_.shape(x, w);
     const std::vector<int64_t> dims = domain_.output_dims(shape, x);
-    const ort::Tensor s = context.input(srmm_input::kS);
+    const ort::Tensor s = context.input(srmm_input::kS), r = context.input(srmm_input::kR);
     if (selects_) require_dims("S", s, dims);
-    SrmmInputs in{x.as<float>(), selects_ ? s.as<uint8_t>() : nullptr,
-                  read_residual(context.input(srmm_input::kR), domain_.conv_dims(shape, x)),
-                  nullptr};
+    SrmmInputs in{};
+    in.s = selects_ ? s.as<uint8_t>() : nullptr;
+    float scale[2], room;
+    in.x_scale = read_input_scale(context.input(srmm_input::kXscale), scale);
+    const std::vector<int64_t> added = domain_.conv_dims(shape, x);
+    if constexpr (kBytes) {
+      read_code("Xscale", context.input(srmm_input::kXscale));
+      in.x_bytes = x.as<uint8_t>();
+      in.residual = read_byte_residual(r, context.input(srmm_input::kRscale), added, &room);
+      in.y_code = read_code("Yscale", context.input(srmm_input::kYscale));
+    } else {
+      in.x = x.as<float>();
+      in.residual = read_residual(r, added);
+    }
     // Weights that are not constant are packed anew at every call: right, but slow.
     const std::unique_ptr<Srmm> own = packed_ == nullptr ? pack(w, context.input(bias_)) : nullptr;
-    float scale[2];
-    in.x_scale = read_input_scale(context.input(srmm_input::kXscale), scale);
-    in.y = static_cast<float*>(context.output(dims));
+    void* y = context.output(dims);
+    if (kBytes)
+      in.y_bytes = static_cast<uint8_t*>(y);
+    else
+      in.y = static_cast<float*>(y);
     require_empty((own ? *own : *packed_).run(shape, in, session_threads(context, &threads_)));
   }
 
@@ -115,10 +129,11 @@ class PredictNode final : public Kernel {
   std::unique_ptr<ConvPredict> packed_;
 };
 
-// SPLPredict with float32 and with int8 weights, and SRMM.
+// SPLPredict with float32 and with int8 weights, SRMM, and QSRMM.
 template <class PredictDomain, class SrmmDomain>
 std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&),
-                               void (*infer_values)(const ort::InferContext&)) {
+                               void (*infer_values)(const ort::InferContext&),
+                               void (*infer_bytes)(const ort::InferContext&)) {
   using ort::kFloat, ort::kInt8, ort::kUint8, ort::kOptional, ort::kRequired;
   auto predict = [&](int weights) {
     return OpSpec{"SPLPredict",
@@ -144,10 +159,25 @@ std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&)
                      {kFloat, kOptional}},
                     kFloat,
                     [](const ort::Info& info) -> std::unique_ptr<Kernel> {
-                      return std::make_unique<SrmmNode<SrmmDomain>>(info);
+                      return std::make_unique<SrmmNode<SrmmDomain, false>>(info);
                     },
                     infer_values};
-  return {predict(kFloat), predict(kInt8), srmm};
+  const OpSpec qsrmm{"QSRMM",
+                     {{kUint8, kRequired},
+                      {kFloat, kRequired},
+                      {kFloat, kOptional},
+                      {kUint8, kOptional},
+                      {kUint8, kOptional},
+                      {kFloat, kOptional},
+                      {kFloat, kOptional},
+                      {kFloat, kOptional},
+                      {kFloat, kOptional}},
+                     kUint8,
+                     [](const ort::Info& info) -> std::unique_ptr<Kernel> {
+                       return std::make_unique<SrmmNode<SrmmDomain, true>>(info);
+                     },
+                     infer_bytes};
+  return {predict(kFloat), predict(kInt8), srmm, qsrmm};
 }
 
 }  // namespace spl

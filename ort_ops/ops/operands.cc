@@ -31,9 +31,13 @@ Strategy read_strategy(const ort::Info& info) {
                              "', wanted auto, select, zero_skip or dense");
 }
 
-Precision read_precision(const ort::Info& info) {
+Precision read_precision(const ort::Info& info, bool bytes) {
   const std::string name = info.text_or("precision", "float32");
   if (name == "int8") return Precision::kInt8;
+  if (name == "int8_winograd" && bytes) return Precision::kInt8Winograd;
+  if (bytes)
+    throw ort::InvalidArgument("attribute precision: got '" + name +
+                               "', wanted int8 or int8_winograd for bytes");
   if (info.has_input(srmm_input::kXscale))
     throw ort::InvalidArgument("got an Xscale, which goes with precision int8 only");
   if (name == "float32") return Precision::kFloat32;
@@ -79,6 +83,29 @@ Residual read_residual(const ort::Tensor& tensor, const std::vector<int64_t>& wa
   return {tensor.as<float>(), false};
 }
 
+Quantization read_code(const char* name, const ort::Tensor& scale) {
+  float pair[2];
+  if (read_input_scale(scale, pair, name) == nullptr)
+    throw ort::InvalidArgument("input " + std::string(name) +
+                               " is missing, wanted scale and zero point of the bytes");
+  return {pair[0], 1.0f / pair[0], pair[1]};
+}
+
+Residual read_byte_residual(const ort::Tensor& tensor, const ort::Tensor& scale,
+                            const std::vector<int64_t>& wanted, float* room) {
+  if (!tensor.present()) return {};
+  const Quantization code = read_code("Rscale", scale);
+  if (tensor.one_element()) {
+    *room = (static_cast<float>(*tensor.as<uint8_t>()) - code.zero) * code.scale;
+    return {room, true};
+  }
+  require_dims("R", tensor, wanted);
+  Residual residual;
+  residual.bytes = tensor.as<uint8_t>();
+  residual.code = code;
+  return residual;
+}
+
 PredictorWeights read_predictor(const ort::Tensor& w, const ort::Tensor& bias,
                                 const ort::Tensor& scale, int64_t outputs) {
   PredictorWeights weights;
@@ -97,15 +124,15 @@ PredictorWeights read_predictor(const ort::Tensor& w, const ort::Tensor& bias,
   return weights;
 }
 
-const float* read_input_scale(const ort::Tensor& tensor, float* out) {
+const float* read_input_scale(const ort::Tensor& tensor, float* out, const char* name) {
   if (!tensor.present()) return nullptr;
-  if (tensor.dims != std::vector<int64_t>{1}) require_dims("Xscale", tensor, {2});
+  if (tensor.dims != std::vector<int64_t>{1}) require_dims(name, tensor, {2});
   out[0] = tensor.as<float>()[0];
   out[1] = tensor.dims[0] == 2 ? tensor.as<float>()[1] : 0.0f;
   if (!std::isfinite(out[0]) || out[0] < FLT_MIN || !(out[1] >= 0 && out[1] <= 255) ||
       out[1] != std::floor(out[1]))
-    throw ort::InvalidArgument("Xscale: got scale " + std::to_string(out[0]) + " and zero point " +
-                               std::to_string(out[1]) +
+    throw ort::InvalidArgument(std::string(name) + ": got scale " + std::to_string(out[0]) +
+                               " and zero point " + std::to_string(out[1]) +
                                ", wanted a positive finite scale and an integer 0 to 255");
   return out;
 }

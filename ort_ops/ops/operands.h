@@ -12,7 +12,7 @@ namespace spl {
 
 // Positions of the inputs, the same in both domains.
 namespace srmm_input {
-enum { kX, kW, kB, kS, kR, kBs, kXscale };
+enum { kX, kW, kB, kS, kR, kBs, kXscale, kRscale, kYscale };
 }
 namespace predict_input {
 enum { kX, kWp, kBp, kWscale, kXscale, kR };
@@ -23,8 +23,9 @@ size_t srmm_bias(const ort::Info& info);
 
 Clamp read_clamp(const ort::Info& info);
 Strategy read_strategy(const ort::Info& info);
-// float32 in models that do not say it; throws where there is an Xscale that it has no use for.
-Precision read_precision(const ort::Info& info);
+// float32 in models that do not say it; throws where there is an Xscale that it has no use for, and
+// for `bytes` (QSRMM) also where it is float32.
+Precision read_precision(const ort::Info& info, bool bytes = false);
 
 // "name [2,3]"
 std::string described(const char* name, const ort::Tensor& tensor);
@@ -44,12 +45,19 @@ const float* read_bias(const char* name, const ort::Tensor& tensor, int64_t outp
 // One element, or the shape of the output before pooling.
 Residual read_residual(const ort::Tensor& tensor, const std::vector<int64_t>& wanted);
 
+// The same of bytes, which stand for numbers by `scale`; `room` is for the value of one element.
+Residual read_byte_residual(const ort::Tensor& tensor, const ort::Tensor& scale,
+                            const std::vector<int64_t>& wanted, float* room);
+
+// Scale and zero point of bytes; throws InvalidArgument where `name` is missing.
+Quantization read_code(const char* name, const ort::Tensor& scale);
+
 // Weights, bias and scale of a predictor; `w` is float32 or int8.
 PredictorWeights read_predictor(const ort::Tensor& w, const ort::Tensor& bias,
                                 const ort::Tensor& scale, int64_t outputs);
 
 // Scale and zero point into `out` [2]; returns out, or null when the input is missing.
-const float* read_input_scale(const ort::Tensor& tensor, float* out);
+const float* read_input_scale(const ort::Tensor& tensor, float* out, const char* name = "Xscale");
 
 inline void require_empty(const std::string& problem) {
   if (!problem.empty()) throw ort::InvalidArgument(problem);

@@ -63,5 +63,23 @@ void max_places(const float* const* places, int count, int64_t channels, float* 
   if (c < channels) largest<1>(places, count, channels - W, y);  // overlaps: the same values again
 }
 
+// The compiler makes vectors of it: bytes that fit one, of all places, before the next.
+void max_bytes(const uint8_t* const* places, int count, int64_t channels, uint8_t* y) {
+  constexpr int kTogether = 64;
+  for (int64_t c = 0; c < channels; c += kTogether) {
+    const int n = static_cast<int>(least<int64_t>(kTogether, channels - c));
+    uint8_t best[kTogether] = {};
+    for (int i = 0; i < count; i++) {
+      const uint8_t* from = places[i] + c;
+      if (n == kTogether) {
+        for (int k = 0; k < kTogether; k++) best[k] = from[k] > best[k] ? from[k] : best[k];
+      } else {
+        for (int k = 0; k < n; k++) best[k] = from[k] > best[k] ? from[k] : best[k];
+      }
+    }
+    std::memcpy(y + c, best, static_cast<size_t>(n));
+  }
+}
+
 }  // namespace SPL_ISA
 }  // namespace spl

@@ -1,6 +1,7 @@
 #include "kernels/pooling/max_pool.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/base/ceil_div.h"
 
@@ -20,24 +21,29 @@ Span inside(const ConvAttributes& at, int axis, int64_t window, int64_t size) {
 }
 
 // One row of the output; `image` and `y` begin at its image and at the row.
-void pool_row(const ConvAttributes& at, const float* image, const int64_t dims[4], int64_t row,
-              int64_t columns, float* y, const MicroKernels& micro) {
+template <class T>
+void pool_row(const ConvAttributes& at, const T* image, const int64_t dims[4], int64_t row,
+              int64_t columns, T* y, const MicroKernels& micro) {
   const int64_t width = dims[2], channels = dims[3];
   const Span rows = inside(at, 0, row, dims[1]);
-  const float* places[kMaxWindow];
+  const T* places[kMaxWindow];
   for (int64_t column = 0; column < columns; column++, y += channels) {
     const Span in = inside(at, 1, column, width);
     int count = 0;
     for (int64_t h = rows.first; h < rows.last; h++)
       for (int64_t w = in.first; w < in.last; w++)
         places[count++] = image + (h * width + w) * channels;
-    micro.max_places(places, count, channels, y);
+    if constexpr (std::is_same_v<T, float>)
+      micro.max_places(places, count, channels, y);
+    else
+      micro.max_bytes(places, count, channels, y);
   }
 }
 
 }  // namespace
 
-Message run_max_pool(const ConvAttributes& at, const float* x, const int64_t dims[4], float* y,
+template <class T>
+Message run_max_pool(const ConvAttributes& at, const T* x, const int64_t dims[4], T* y,
                      const int64_t out[4], const Parallel& parallel, const MicroKernels& micro) {
   const int64_t image = dims[1] * dims[2] * dims[3], row = out[2] * out[3];
   if (row == 0 || image == 0) return {};
@@ -49,5 +55,10 @@ Message run_max_pool(const ConvAttributes& at, const float* x, const int64_t dim
     return Message();
   });
 }
+
+template Message run_max_pool(const ConvAttributes&, const float*, const int64_t*, float*,
+                              const int64_t*, const Parallel&, const MicroKernels&);
+template Message run_max_pool(const ConvAttributes&, const uint8_t*, const int64_t*, uint8_t*,
+                              const int64_t*, const Parallel&, const MicroKernels&);
 
 }  // namespace spl
