@@ -105,11 +105,33 @@ class ValueRows(Struct):
     )
 
 
+class Quantization(Struct):
+    """Bytes that stand for numbers; `of` has no more to say than its scale and zero point."""
+
+    _fields_ = (("scale", _FLOAT), ("inverse", _FLOAT), ("zero", _FLOAT))
+
+    @classmethod
+    def of(cls, scale: float, zero: float) -> Quantization:
+        return cls(scale, float(np.float32(1) / np.float32(scale)), zero)
+
+
+class FloatsOrBytes(Struct):
+    """What is added to values, and where they go: floats, bytes, or, both missing, nothing."""
+
+    _fields_ = (("floats", _POINTER), ("bytes", _POINTER), ("code", Quantization))
+
+    @classmethod
+    def of(cls, array: np.ndarray | None, code: Quantization | None = None) -> FloatsOrBytes:
+        code = code or Quantization(0, 0, 0)
+        is_bytes = array is not None and array.dtype == np.uint8
+        return cls(None if is_bytes else array, array if is_bytes else None, code)
+
+
 class SquareValues(Struct):
     _fields_ = (
         ("bias", _POINTER),
-        ("residual", _POINTER),
-        ("y", _POINTER),
+        ("residual", FloatsOrBytes),
+        ("y", FloatsOrBytes),
         ("row_stride", _LONG),
         ("pixel_stride", _LONG),
         ("rows", _INT),
@@ -137,10 +159,11 @@ class UnitValueRows(Struct):
         ("begin", _POINTER),
         ("begin_stride", _LONG),
         ("score", ScoreView),
-        ("residual", _POINTER),
-        ("y", _POINTER),
+        ("residual", FloatsOrBytes),
+        ("y", FloatsOrBytes),
         ("stride", _LONG),
         ("clamp", Clamp),
+        ("clipped_by_bytes", ctypes.c_bool),
     )
 
 

@@ -11,8 +11,11 @@ import pytest
 
 from tests.ort_ops.micro.kernels import (
     NOTHING_AHEAD,
+    Clamp,
+    FloatsOrBytes,
     Micro,
     Prefetch,
+    Quantization,
     ScaledRows,
     SumRows,
     TileView,
@@ -186,9 +189,48 @@ def test_dense_units_values(kernels: Micro, with_residual: bool, going_on: bool)
         y = memory.room(strided(residual, stride).size)
         begin = memory.put(units.begin, np.int32)
         step = case.width if going_on else 0
-        rows = UnitValueRows(begin, step, score_view(memory, case.width), added, y, stride, clamp)
+        rows = UnitValueRows(
+            begin,
+            step,
+            score_view(memory, case.width),
+            FloatsOrBytes.of(added),
+            FloatsOrBytes.of(y),
+            stride,
+            clamp,
+            False,
+        )
         kernels.dense_units_values(*units.operands(case, memory), rows, NOTHING_AHEAD)
         memory.check()
         values = scores(units.sums)
         want = clamped(values + residual if with_residual else values, clamp)
         np.testing.assert_array_equal(y, strided(want.astype(np.float32), stride))
+
+
+@pytest.mark.parametrize("zero", [0.0, 7.0])
+@in_child
+def test_dense_units_values_of_bytes(kernels: Micro, zero: float) -> None:
+    """Residuals and values are bytes; with zero point 0 and ReLU bytes alone clip."""
+    code = Quantization.of(0.5, zero)
+    for case in cases():
+        memory, stride, clamp = Memory(PLACES[case.place]), case.width + 3, Clamp(0.0, np.inf, 0.0)
+        units = UnitCase.of(case, kernels.unit_channels, 1)
+        residual = case.rng().integers(0, 256, (case.count, case.width)).astype(np.uint8)
+        spread = strided(residual, stride)
+        added, y = memory.put(spread, np.uint8), memory.room(spread.size, np.uint8)
+        rows = UnitValueRows(
+            memory.put(units.begin, np.int32),
+            0,
+            score_view(memory, case.width),
+            FloatsOrBytes.of(added, code),
+            FloatsOrBytes.of(y, code),
+            stride,
+            clamp,
+            zero == 0,
+        )
+        kernels.dense_units_values(*units.operands(case, memory), rows, NOTHING_AHEAD)
+        memory.check()
+        values = scores(units.sums) + (residual.astype(np.float32) - np.float32(zero)) * np.float32(0.5)
+        levels = np.rint(np.maximum(values, 0).astype(np.float32) * np.float32(2)) + np.float32(zero)
+        want = strided(np.clip(levels, 0, 255).astype(np.uint8), stride)
+        written = strided(np.ones(residual.shape, np.uint8), stride) == 1
+        np.testing.assert_array_equal(y[written], want[written])

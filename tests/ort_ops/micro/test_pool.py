@@ -24,6 +24,18 @@ def test_max_places(kernels: Micro) -> None:
 
 
 @in_child
+def test_max_bytes(kernels: Micro) -> None:
+    for channels, count, place in product((*WIDE_COUNTS, 64, 130), (0, 1, 2, 9), PLACES):
+        memory = Memory(place)
+        x = np.random.default_rng(channels).integers(0, 256, (count, channels)).astype(np.uint8)
+        y = memory.room(channels, np.uint8)
+        places = memory.pointers(memory.put(row, np.uint8) for row in x)
+        kernels.max_bytes(places, count, channels, y)
+        memory.check()
+        np.testing.assert_array_equal(y, x.max(0, initial=0))
+
+
+@in_child
 def test_mean_pixels(kernels: Micro) -> None:
     for channels, height, width, place in product(WIDE_COUNTS, (0, 3), (1, 4), PLACES):
         memory = Memory(place)

@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.ort_ops.micro.kernels import Micro, SquareValues
+from tests.ort_ops.micro.kernels import FloatsOrBytes, Micro, SquareValues
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
 from tests.ort_ops.micro.values import COUNTS, LANES, clamp_of, clamped, up, whole
 
@@ -71,7 +71,9 @@ def check_output(kernels: Micro, memory: Memory, blocks: int, side: int, cut: in
     strides = (4 * row, 4 * pixel, 4)
     added, y = memory.room(size), memory.room(size)
     np.lib.stride_tricks.as_strided(added, residual.shape, strides)[:] = residual
-    to = SquareValues(memory.put(bias), added, y, row, pixel, rows, columns, clamp)
+    to = SquareValues(
+        memory.put(bias), FloatsOrBytes.of(added), FloatsOrBytes.of(y), row, pixel, rows, columns, clamp
+    )
     finite = kernels.winograd_output(memory.put(flat[: 35 * stride + width]), stride, blocks, side, to)
     memory.check()
     assert finite is not spoilt

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tests.ort_ops.micro.kernels import Micro, SquareValues
+from tests.ort_ops.micro.kernels import FloatsOrBytes, Micro, Quantization, SquareValues
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
 from tests.ort_ops.micro.values import COUNTS, LANES, clamp_of, clamped, up, whole
 
@@ -72,6 +72,30 @@ def test_winograd_input_units(kernels: Micro, zero: bool) -> None:
         check_input(kernels, Memory(place), channels, zero)
 
 
+@pytest.mark.parametrize("zero", [0.0, 9.0])
+@in_child
+def test_winograd_input_bytes(kernels: Micro, zero: float) -> None:
+    """The places of bytes less their zero point, scales times that of the bytes."""
+    kind = np.uint8 if kernels.unit_channels == 4 else np.uint16
+    for channels, place in product((*COUNTS, 64, 70), PLACES):
+        memory, unit = Memory(place), np.float32(0.3)
+        x = np.random.default_rng(channels).integers(0, 256, (36, channels)).astype(np.uint8)
+        padded = up(channels)
+        out, scales = memory.room(36 * padded, kind), memory.room(36)
+        addresses = memory.pointers(memory.put(row, np.uint8) for row in x)
+        code = Quantization.of(float(unit), zero)
+        room, stride = memory.room(36 * padded), padded * out.itemsize
+        kernels.winograd_input_bytes(addresses, code, channels, room, out, stride, scales, 1)
+        memory.check()
+        pixels = x.astype(np.float32) - np.float32(zero)
+        columns = to_points(pixels.reshape(6, 6, channels))
+        places = to_points(columns.swapaxes(0, 1)).swapaxes(0, 1).reshape(36, channels)
+        most = np.maximum(np.abs(places).max(1, initial=0), LEAST)
+        np.testing.assert_array_equal(scales, most / LEVELS * unit)
+        levels = np.rint(places * (LEVELS / most)[:, None].astype(np.float64)).astype(int) + 128
+        np.testing.assert_array_equal(out.reshape(36, padded)[:, :channels], levels)
+
+
 @pytest.mark.parametrize("bad", [np.nan, -np.nan, np.inf, -np.inf, np.finfo(np.float32).max])
 @in_child
 def test_inputs_without_finite_places(kernels: Micro, bad: float) -> None:
@@ -101,7 +125,9 @@ def check_output(kernels: Micro, memory: Memory, blocks: int, side: int, cut: in
     size, strides = (rows - 1) * row + (columns - 1) * pixel + width, (4 * row, 4 * pixel, 4)
     added, y = memory.room(size), memory.room(size)
     np.lib.stride_tricks.as_strided(added, residual.shape, strides)[:] = residual
-    to = SquareValues(memory.put(bias), added, y, row, pixel, rows, columns, clamp)
+    to = SquareValues(
+        memory.put(bias), FloatsOrBytes.of(added), FloatsOrBytes.of(y), row, pixel, rows, columns, clamp
+    )
     finite = kernels.winograd_output_once(memory.put(flat), stride, blocks, side, to)
     memory.check()
     assert finite is not spoilt
