@@ -12,6 +12,7 @@ from spl_onnx.option_types import check_shapes, check_types
 PREDICTORS = ("auto", "int8", "pruned")
 PROVIDERS = ("cpu", "cuda")
 OBJECTIVES = ("time", "flops", "none")
+PRECISIONS = ("auto", "float32", "int8")
 SCHEMES = ("lagrange", "price", "los", "rlos", "fdos", "saos")
 
 
@@ -21,6 +22,7 @@ class Choice(str, Enum):
     PREDICT = "predict"
     LOSSLESS = "lossless"
     TRUNCATE = "truncate"
+    INT8 = "int8"
     DENSE = "dense"
 
     __str__ = str.__str__
@@ -42,13 +44,15 @@ class RewriteOptions:
 
     Attributes:
         rules: "default", "all", or rule names (a comma-separated string or a sequence). Where times decide,
-            "default" means all.
+            and with precision "int8", "default" means all.
         skip_rules: Rule names that are left out, in the same forms.
         skip_layers: Layers that are left as they are, in the same forms: the name of the node that holds the
             weights, or of its output where the node has none.
         predictor: "int8", "pruned", or "auto" (int8 without data; the search chooses with data).
         keep: Fraction of the weights of a filter that the pruned predictor keeps, above 0 up to 1.
         lossless: Sites become SRMM without a selection: exact, faster only through zeros in the input.
+        precision: "float32"; "int8": every site multiplies in 8 bits; "auto": where `max_drop` leaves room
+            the search chooses for each site by measured time, else float32.
         plan: Path of a plan (JSON) whose choices are applied again.
         plan_out: Path where the plan is written.
         dry_run: Decide and report, but rewrite nothing.
@@ -85,6 +89,7 @@ class RewriteOptions:
     predictor: str = "auto"
     keep: float | None = None
     lossless: bool = False
+    precision: str = "auto"
     plan: str | None = None
     plan_out: str | None = None
     dry_run: bool = False
@@ -121,6 +126,7 @@ class RewriteOptions:
         _one_of("objective", self.objective, OBJECTIVES)
         _one_of("provider", self.provider, PROVIDERS)
         _one_of("scheme", self.scheme, SCHEMES)
+        _one_of("precision", self.precision, PRECISIONS)
         if self.keep is not None and not 0.0 < self.keep <= 1.0:
             raise UsageError(
                 f"--keep: got {self.keep}, wanted a fraction above 0 and up to 1, for example 0.25"
@@ -139,7 +145,24 @@ class RewriteOptions:
             raise UsageError(
                 f"--external-data-threshold: got {self.external_data_threshold}, wanted bytes >= 0"
             )
+        if self.precision == "int8":
+            self._check_int8()
         self._check_timing()
+
+    def _check_int8(self) -> None:
+        """Products in 8 bits everywhere leave nothing to choose."""
+        others = {
+            "--lossless": self.lossless,
+            "--predictor": self.predictor != "auto",
+            "--keep": self.keep is not None,
+            "--objective flops": self.objective == "flops",
+            "--provider cuda": self.provider == "cuda",
+        }
+        if given := [flag for flag, is_given in others.items() if is_given]:
+            raise UsageError(
+                "--precision int8 makes every site multiply in 8 bits, on the CPU: "
+                f"leave out {', '.join(given)}"
+            )
 
     def _check_timing(self) -> None:
         for choice in name_list(self.choices):
@@ -163,13 +186,20 @@ class RewriteOptions:
     @property
     def chooses_by_time(self) -> bool:
         """Whether measured times decide what becomes of each site."""
-        return self.data is not None and self.objective == "time" and self.plan is None
+        decided = self.plan is not None or self.is_in_8_bits
+        return self.data is not None and self.objective == "time" and not decided
 
     @property
     def spends_accuracy(self) -> bool:
         """Whether a search may give away accuracy, up to `max_drop`."""
         searches = self.objective == "flops" or (self.objective == "time" and bool(self.max_drop))
-        return searches and self.data is not None and self.plan is None and not self.lossless
+        decided = self.plan is not None or self.lossless or self.is_in_8_bits
+        return searches and self.data is not None and not decided
+
+    @property
+    def is_in_8_bits(self) -> bool:
+        """Whether every site multiplies in 8 bits, whatever that loses."""
+        return self.precision == "int8" and self.plan is None
 
     @property
     def converting_choices(self) -> tuple[Choice, ...]:

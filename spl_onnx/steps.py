@@ -11,7 +11,7 @@ from pathlib import Path
 
 import onnx
 
-from spl_onnx.options import RewriteOptions
+from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.edit.apply import Applied, apply
 from spl_onnx.rewrite.model.model_io import LoadedModel, read_model
 from spl_onnx.rewrite.model.validity import require_rewritable, require_valid
@@ -81,7 +81,22 @@ def carry_out(
         applied = apply(loaded.model, plan, weights)
     else:
         applied = apply_checked(loaded, plan, options, weights)
-    return RewriteResult.of(loaded, options, applied)
+    result = RewriteResult.of(loaded, options, applied)
+    if options.is_in_8_bits and options.data is None:
+        result.report["notes"] += _risk(result.plan)
+    return result
+
+
+def _risk(plan: Plan) -> list[str]:
+    """What the user should know of sites in 8 bits that nobody has measured."""
+    count = sum(site.choice == Choice.INT8 for site in plan.sites)
+    if not count:
+        return []
+    sites = "1 site multiplies" if count == 1 else f"{count} sites multiply"
+    return [
+        f"{sites} in 8 bits, with ranges of the inputs found while it runs; what that loses was not "
+        "measured: compare it on data (--data, or spl-onnx compare)"
+    ]
 
 
 def carry_out_found(

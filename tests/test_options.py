@@ -33,6 +33,16 @@ from spl_onnx.options import DEFAULT_KEEP, Choice, RewriteOptions, name_list
         ),
         ({"search_seconds": -1.0}, "--search-seconds: got -1"),
         ({"search_seconds": float("nan")}, "--search-seconds: got nan"),
+        ({"precision": "int4"}, "--precision: got 'int4', wanted one of auto, float32, int8"),
+        (
+            {"precision": "int8", "lossless": True},
+            "--precision int8 makes every site multiply in 8 bits, on the CPU: leave out --lossless",
+        ),
+        (
+            {"precision": "int8", "objective": "flops", "provider": "cuda"},
+            "leave out --objective flops, --provider cuda",
+        ),
+        ({"precision": "int8", "predictor": "pruned", "keep": 0.5}, "leave out --predictor, --keep"),
         ({"keep": 0.0}, "--keep: got 0.0"),
         ({"keep": 1.5}, "--keep: got 1.5"),
         ({"keep": 0.5, "predictor": "int8"}, "--keep belongs to the pruned predictor"),
@@ -68,6 +78,8 @@ def test_predictor(values, predictor, keep):
         ({"data": "d"}, True),
         ({"data": "d", "objective": "none"}, False),
         ({"data": "d", "plan": "p.json"}, False),
+        ({"data": "d", "precision": "float32"}, True),
+        ({"data": "d", "precision": "int8"}, False),
     ],
 )
 def test_when_times_decide(values, chosen):
@@ -84,12 +96,27 @@ def test_when_times_decide(values, chosen):
         ({"data": "d", "objective": "none"}, False),
         ({"data": "d", "lossless": True}, False),
         ({"data": "d", "plan": "p.json"}, False),
+        ({"data": "d", "precision": "int8"}, False),
         ({"objective": "flops"}, False),
     ],
 )
 def test_when_accuracy_may_be_given_away(values, spends):
     """Operations may be saved without a loss; time without a budget is a matter of the choices."""
     assert RewriteOptions(**values).spends_accuracy is spends
+
+
+@pytest.mark.parametrize(
+    ("values", "is_in_8_bits"),
+    [
+        ({}, False),
+        ({"precision": "float32"}, False),
+        ({"precision": "int8"}, True),
+        ({"precision": "int8", "plan": "p.json"}, False),
+    ],
+)
+def test_when_every_site_is_in_8_bits(values, is_in_8_bits):
+    """A plan says itself what becomes of each site."""
+    assert RewriteOptions(**values).is_in_8_bits is is_in_8_bits
 
 
 @pytest.mark.parametrize(

@@ -299,3 +299,26 @@ def test_layers_that_are_left_out():
     }
     with pytest.raises(UsageError, match="--skip-layers: unknown layer c7; the model has c1_node, c2_node"):
         rewritten(net().model("y"), skip_layers=("c7",))
+
+
+def test_every_site_in_8_bits_says_what_that_risks():
+    """By default every rule, not only those that predict; nodes without weights stay exact."""
+    made = net()
+    made.conv("p1", "z", 2, 4)
+    made.node("LRN", ["p1"], "n", size=3)
+    result = rewrite_model(made.model("y", "z", "n"), RewriteOptions(precision="int8", skip_layers="c2_node"))
+    found = {site.rule: site.choice for site in result.plan.sites if site.is_rewritten}
+    wanted = {"conv_relu_pool": "int8", "gemm_relu": "int8", "conv": "int8", "lrn": "lossless"}
+    assert found == wanted
+    note = (
+        "3 sites multiply in 8 bits, with ranges of the inputs found while it runs; what that loses was not"
+    )
+    assert any(note in line for line in result.report["notes"])
+    again = rewrite_model(made.model("y", "z", "n"), RewriteOptions(), plan=result.plan)
+    assert again.model.graph.SerializeToString() == result.model.graph.SerializeToString()
+    assert not any("8 bits" in line for line in again.report["notes"])
+
+
+def test_no_site_in_8_bits_is_no_risk():
+    result = rewrite_model(net().model("y"), RewriteOptions(precision="int8", rules="lrn"))
+    assert not any("8 bits" in line for line in result.report["notes"])

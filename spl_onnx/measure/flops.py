@@ -4,7 +4,7 @@ A multiply-accumulate is two operations. A predictor costs its non-zero weights:
 int8 one a quarter, because four 8-bit products take the place of one float32 product; the totals with the
 int8 predictor at full price and at none are given beside it. Predictors that are pruned weight by weight are
 priced so too, although no kernel gets faster by their zeros. Input zeros are counted separately, never
-subtracted.
+subtracted. So is the work of layers that multiply in 8 bits: it is the layer itself, at full price.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import onnx
 from spl_onnx.measure.shapes import Shape, infer_shapes
 from spl_onnx.measure.sites import ConvertedSite, constants, converted_sites, nonzero_share
 from spl_onnx.measure.statistics import SiteCounts
+from spl_onnx.spec.attributes import FLOAT32
 
 INT8_PRICE = 0.25
 _PER_MAC = 2
@@ -30,11 +31,13 @@ class SiteWork:
         dense: of the layer computed in full.
         predictor: of the predictor's non-zero weights, int8 ones at a quarter.
         predictor_full: of the predictor's non-zero weights, int8 ones at full price.
+        is_in_8_bits: whether the layer itself multiplies in 8 bits.
     """
 
     dense: float
     predictor: float = 0.0
     predictor_full: float = 0.0
+    is_in_8_bits: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def _site_work(
         return None
     dense = float(np.prod(site.places(x, w), dtype=np.float64) * site.macs_per_output(w)) * _PER_MAC
     if site.wp is None or site.wp not in weights:
-        return SiteWork(dense)
+        return SiteWork(dense, is_in_8_bits=site.precision != FLOAT32)
     predictor = weights[site.wp]
     cost = dense * nonzero_share(predictor)
     is_int8 = predictor.data_type == onnx.TensorProto.INT8
@@ -142,6 +145,7 @@ class Reduction:
         predictor: of all predictors, int8 at a quarter.
         predictor_full: of all predictors, int8 at full price.
         skippable: of the selected part, those whose input is zero (inputs counted over the whole tensor).
+        in_8_bits: of the selected part, those of layers that multiply in 8 bits.
     """
 
     dense: float
@@ -149,6 +153,7 @@ class Reduction:
     predictor: float
     predictor_full: float
     skippable: float
+    in_8_bits: float = 0.0
 
     def fraction(self, predictor: float) -> float:
         """Share of the dense work that is saved when the predictors cost `predictor`."""
@@ -168,4 +173,5 @@ def reduction(work: ModelWork, counts: dict[str, SiteCounts]) -> Reduction:
         predictor=sum(site.predictor for site in work.sites.values()),
         predictor_full=sum(site.predictor_full for site in work.sites.values()),
         skippable=skippable,
+        in_8_bits=sum(site.dense for site in work.sites.values() if site.is_in_8_bits),
     )

@@ -13,12 +13,14 @@ from spl_onnx.rewrite.graph.attributes import Attributes
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    FLOAT32,
     PREDICT,
     SRMM,
     ConvGeometry,
     Pooling,
     parse_geometry,
     parse_pooling,
+    parse_precision,
     parse_transposed,
 )
 from spl_onnx.spec.messages import array_of
@@ -40,6 +42,7 @@ class ConvertedSite:
         geometry: of the convolution, None for matrices.
         pooling: window behind the convolution.
         transposed: whether the weights of a matrix are [K, O].
+        precision: what it multiplies in.
     """
 
     name: str
@@ -50,6 +53,7 @@ class ConvertedSite:
     geometry: ConvGeometry | None
     pooling: Pooling
     transposed: bool = False
+    precision: str = FLOAT32
 
     def macs_per_output(self, w_shape: tuple[int, ...]) -> int:
         """Multiply-accumulates of one output value before pooling."""
@@ -104,6 +108,7 @@ def _site(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> ConvertedS
         geometry=parse_geometry(attributes) if image else None,
         pooling=parse_pooling(attributes) if image else Pooling.none(),
         transposed=not image and parse_transposed(attributes),
+        precision=parse_precision(attributes),
     )
 
 

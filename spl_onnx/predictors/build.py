@@ -42,7 +42,7 @@ def predictor_weights(w: Array, b: Array | None, settings: SiteSettings) -> Pred
     bias = per_output("bias", b, outputs) + per_output("correction", settings.correction, outputs)
     threshold = per_output("threshold", settings.threshold, outputs)
     if settings.predictor == "int8":
-        return replace(build_int8(kept, bias, threshold), xscale=_static(settings.xscale))
+        return replace(build_int8(kept, bias, threshold), xscale=fixed_range(settings.xscale))
     return PredictorWeights(kept, (bias - threshold).astype(np.float32))
 
 
@@ -82,8 +82,8 @@ def spread_inputs(values: Array, shape: tuple[int, ...]) -> Array:
     return full.reshape(shape)
 
 
-def _static(xscale: Numbers | None) -> NDArray[np.float32] | None:
-    """`Xscale` of the operator; ModelError where scale or zero point are out of range."""
+def fixed_range(xscale: Numbers | None) -> NDArray[np.float32] | None:
+    """`Xscale` of the operators; ModelError where scale or zero point are out of range."""
     if xscale is None:
         return None
     values = np.asarray(xscale, np.float32)

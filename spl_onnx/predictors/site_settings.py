@@ -11,10 +11,13 @@ import numpy as np
 
 from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.options import PREDICTORS, Choice
+from spl_onnx.spec.attributes import INT8, INT8_WINOGRAD
 from spl_onnx.spec.quantize import static_scale
 
 Numbers = tuple[float, ...]
 
+#: What a layer in 8 bits multiplies in.
+_IN_8_BITS = (INT8, INT8_WINOGRAD)
 _LARGEST = 1 << 53  # whole numbers above it are no float64 any more
 #: Lists of numbers, one per channel; a threshold may be one number too.
 _LISTS = {"threshold": "output", "correction": "output", "input_rms": "input", "shift": "output"}
@@ -32,10 +35,11 @@ class SiteSettings:
         weights: Pruned ones of its own as text (`packed`), which keep and input_rms do not change.
         input_rms: One per input channel, makes the importance of a weight |w| * rms.
         correction: One per output channel, added to the predictor's bias.
-        xscale: Scale and zero point of all int8 inputs; None = each has its own.
+        xscale: Scale and zero point of all int8 inputs, of a predictor or a layer; None = each has its own.
         threshold: A number or one per output channel; outputs with larger scores are computed.
         floor: Outputs up to it become 0.
         shift: One per output channel, added to the bias for what earlier sites leave out.
+        precision: "int8" or "int8_winograd", what a layer in 8 bits multiplies in; None is float32.
     """
 
     predictor: str | None = None
@@ -47,6 +51,7 @@ class SiteSettings:
     threshold: float | Numbers | None = None
     floor: float | None = None
     shift: Numbers | None = None
+    precision: str | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -94,6 +99,9 @@ class SiteSettings:
 
     def describe(self) -> str:
         """In words, for the reason of an accepted site."""
+        if self.precision is not None:
+            ranges = "" if self.xscale is None else ", inputs of a fixed range"
+            return f"products in 8 bits ({self.precision}{ranges})"
         if not self.predictor:
             changes = [f"outputs up to {self.floor:.4g} become 0"] if self.floor else []
             changes += ["bias shifted"] if self.shift else []
@@ -116,6 +124,7 @@ class SiteSettings:
             UsageError: A setting is out of range, of another type, missing, or does not fit the choice.
         """
         self._check_choice(choice, where)
+        self._check_precision(choice, where)
         keep, floor = self.kept, 0.0 if self.floor is None else self.floor
         if not (_is_number(keep) and 0.0 < keep <= 1.0):
             raise UsageError(f"{where}: keep is {keep!r}, wanted a fraction above 0 and up to 1")
@@ -145,6 +154,25 @@ class SiteSettings:
                 f"{where}: choice lossless is exact, got {', '.join(changes)}; wanted choice truncate"
             )
 
+    def _check_precision(self, choice: Choice, where: str) -> None:
+        """A layer in 8 bits says how it multiplies, perhaps the range of its input, and nothing else."""
+        given = self.precision
+        known = ", ".join(_IN_8_BITS)
+        if given is not None and given not in _IN_8_BITS:
+            raise UsageError(f"{where}: precision is {_short(given)}, wanted one of {known}")
+        if choice != Choice.INT8:
+            if given is not None:
+                raise UsageError(
+                    f"{where}: precision belongs to choice int8, got choice {choice}; leave it out"
+                )
+            return
+        if given is None:
+            raise UsageError(f"{where}: choice int8 needs a precision, one of {known}")
+        if others := sorted(set(self.names) - {"precision", "xscale"}):
+            raise UsageError(
+                f"{where}: choice int8 has settings {', '.join(others)}; wanted precision and xscale only"
+            )
+
     def _check_list(self, name: str, channels: str, where: str) -> None:
         given = getattr(self, name)
         values = (given,) if name == "threshold" and not isinstance(given, tuple) else given
@@ -160,8 +188,10 @@ class SiteSettings:
         values = self.xscale
         if values is None:
             return
-        if self.predictor != "int8":
-            raise UsageError(f"{where}: xscale belongs to the int8 predictor; leave it out")
+        if self.predictor != "int8" and self.precision != INT8:
+            raise UsageError(
+                f"{where}: xscale belongs to the int8 predictor and to precision int8; leave it out"
+            )
         if not (isinstance(values, tuple) and len(values) == 2 and all(map(_is_number, values))):
             raise UsageError(f"{where}: xscale is {_short(values)}, wanted [scale, zero point]")
         try:

@@ -68,6 +68,7 @@ def flops_entry(work: Reduction, measured: bool) -> FlopsEntry:
         predictor_full_price=PriceEntry(work.predictor_full, reduction(work.predictor_full)),
         predictor_free=PriceEntry(0.0, reduction(0.0)),
         zero_inputs=work.skippable if measured else None,
+        in_8_bits=work.in_8_bits or None,
     )
 
 

@@ -106,6 +106,7 @@ class FlopsEntry:
         predictor_full_price: both with int8 in full.
         predictor_free: both without the predictor.
         zero_inputs: of the selected, those with an input that is zero.
+        in_8_bits: of the selected, those of layers that multiply in 8 bits; None where there is none.
     """
 
     dense: float = 0.0
@@ -115,6 +116,7 @@ class FlopsEntry:
     predictor_full_price: PriceEntry = field(default_factory=PriceEntry)
     predictor_free: PriceEntry = field(default_factory=PriceEntry)
     zero_inputs: float | None = None
+    in_8_bits: float | None = optional()
 
 
 @dataclass(frozen=True)

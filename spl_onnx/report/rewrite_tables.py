@@ -91,6 +91,8 @@ def fold_refused(sites: Sequence[SiteEntry]) -> list[SiteEntry]:
 
 
 def _choice(site: SiteEntry) -> str:
+    if site.choice == "int8":
+        return str(site.settings.get("precision", site.choice)).replace("_", " ") + " products"
     predictor = site.settings.get("predictor")
     if site.choice != "predict" or predictor is None:
         return str(site.choice)
@@ -161,6 +163,8 @@ def flops_table(flops: FlopsEntry) -> Table:
     table.caption = (
         f"of the selected work, with a zero input: {operations(flops.zero_inputs) or 'not measured'}"
     )
+    if flops.in_8_bits:
+        table.caption += f"\nof the selected work, multiplied in 8 bits: {operations(flops.in_8_bits)}"
     table.caption_justify = "left"
     return table
 

@@ -66,6 +66,14 @@ def test_a_pruned_int8_predictor_costs_its_weights_at_the_price_of_int8():
     assert (site.predictor, site.predictor_full) == (CONV2 * 0.25 * INT8_PRICE, CONV2 * 0.25)
 
 
+def test_products_in_8_bits_are_counted_like_others_and_named():
+    work = model_work(rewritten(precision="int8"), ONE)
+    assert {name: site.is_in_8_bits for name, site in work.sites.items()} == dict.fromkeys(work.sites, True)
+    found = reduction(work, {})
+    assert found.in_8_bits == CONV1 + CONV2 + GEMM1 and found.selected == found.dense == work.dense
+    assert reduction(model_work(rewritten(lossless=True), ONE), {}).in_8_bits == 0
+
+
 def test_share_of_a_site():
     work = model_work(rewritten(), ONE)
     assert work.share(work.sites["pooled"]) == CONV1 / work.dense

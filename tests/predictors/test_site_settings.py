@@ -13,6 +13,7 @@ from spl_onnx.options import Choice
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings, numbers
 
 INT8, PRUNED = {"predictor": "int8"}, {"predictor": "pruned"}
+DIRECT, WINOGRAD = {"precision": "int8"}, {"precision": "int8_winograd"}
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,9 @@ INT8, PRUNED = {"predictor": "int8"}, {"predictor": "pruned"}
             {**INT8, "keep": 0.3, "threshold": [0.1, -2], "correction": [0, 1.5], "input_rms": [0, 2]},
         ),
         ("predict", {**PRUNED, "keep": 1, "threshold": -1}),
+        ("int8", DIRECT),
+        ("int8", {**DIRECT, "xscale": [0.1, 3]}),
+        ("int8", WINOGRAD),
         ("predict", {**PRUNED, "keep": 0.5, "weights": "any text: the layer says what fits it"}),
     ],
 )
@@ -71,6 +75,23 @@ def test_good_settings(choice, settings):
         ("predict", {**PRUNED, "weights": [0.1] * 99}, r"weights is \[0.1, .*\.\.\., wanted text"),
         ("truncate", {"floor": 1, "weights": ""}, "settings floor, weights; wanted a floor above 0"),
         ("predict", {**PRUNED, "xscale": [1, 0]}, "xscale belongs to the int8 predictor"),
+        ("int8", {}, "choice int8 needs a precision, one of int8, int8_winograd"),
+        ("int8", {"precision": "float32"}, "precision is 'float32', wanted one of int8, int8_winograd"),
+        ("int8", {"precision": 8}, "precision is 8, wanted one of"),
+        (
+            "int8",
+            {**DIRECT, "floor": 0.5, "shift": [1]},
+            "has settings floor, shift; wanted precision and xscale",
+        ),
+        ("int8", {**DIRECT, **INT8}, "has settings predictor; wanted precision and xscale only"),
+        (
+            "int8",
+            {**WINOGRAD, "xscale": [1, 0]},
+            "xscale belongs to the int8 predictor and to precision int8",
+        ),
+        ("int8", {**DIRECT, "xscale": [1, 300]}, "zero point 300"),
+        ("lossless", DIRECT, "precision belongs to choice int8, got choice lossless; leave it out"),
+        ("predict", {**INT8, **DIRECT}, "precision belongs to choice int8, got choice predict"),
         ("predict", {**INT8, "xscale": [1]}, r"xscale is \[1\], wanted \[scale, zero point\]"),
         ("predict", {**INT8, "xscale": [0, 0]}, "Xscale holds the scale 0"),
         ("predict", {**INT8, "xscale": [1, 300]}, "zero point 300"),
@@ -114,6 +135,9 @@ def test_numbers_of_an_array_are_those_of_json():
         ({"shift": [0.5]}, "bias shifted"),
         ({"floor": 0.5, "shift": [0.5]}, "outputs up to 0.5 become 0, bias shifted"),
         ({"floor": 0.0, "shift": []}, "exact (lossless)"),
+        (DIRECT, "products in 8 bits (int8)"),
+        ({**DIRECT, "xscale": [0.1, 3]}, "products in 8 bits (int8, inputs of a fixed range)"),
+        (WINOGRAD, "products in 8 bits (int8_winograd)"),
         ({"predictor": "int8", "keep": 0.5}, "int8 predictor keeping 0.5 of the weights"),
         (
             {"predictor": "pruned", "keep": 0.2, "correction": [0.0]},

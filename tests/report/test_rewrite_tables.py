@@ -77,6 +77,11 @@ def test_work_at_three_prices(printed):
     text = "\n".join(printed(flops_table(flops_entry(work, measured=True))))
     for part in ("dense 1.00 GFLOP", "60.0 %", "30.0 %", "70.0 %", "zero input: 50.00 MFLOP"):
         assert part in text
+    assert "8 bits" not in text
+    in_8_bits = replace(work, in_8_bits=2e8)
+    assert "multiplied in 8 bits: 200.00 MFLOP" in "\n".join(
+        printed(flops_table(flops_entry(in_8_bits, True)))
+    )
     text = "\n".join(printed(flops_table(flops_entry(work, measured=False))))
     assert "not measured" in text and "%" not in text
 

@@ -11,6 +11,7 @@ from spl_onnx.report.formats import milliseconds
 NAMES = {
     "lossless": ("lossless", "lossless: only zero inputs are skipped"),
     "truncate": ("truncated", "truncated: small outputs become zero"),
+    "int8": ("in 8 bits", "in 8 bits: products of bytes"),
     "predict": ("predicted", "predicted: outputs that do not matter are skipped"),
     "dense": ("left dense", "left dense"),
 }
@@ -46,10 +47,11 @@ class Layer(SiteEntry):
         return NAMES[self.kind][0].removeprefix("left ")
 
     @property
-    def predictor(self) -> str | None:
-        """The predictor; None where nothing is predicted."""
-        predictor = self.settings.get("predictor")
-        return None if predictor is None or self.kind != "predict" else str(predictor)
+    def way(self) -> str | None:
+        """The predictor, or what the layer multiplies in where that is not float32; None where neither is."""
+        named = {"predict": "predictor", "int8": "precision"}.get(self.kind, "")
+        way = self.settings.get(named)
+        return None if way is None else str(way)
 
     @property
     def keep(self) -> float | None:

@@ -20,6 +20,7 @@ from spl_onnx.rewrite.rules.site import Site
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
+    FLOAT32,
     PREDICT,
     SRMM,
     Activation,
@@ -38,6 +39,8 @@ class SiteEmitter:
         predictor: Weights of the prediction; None = everything is computed (lossless).
         floor: Truncation threshold.
         bias: [O], what the layer computes with where it is not its own bias; the dense body keeps that.
+        precision: What the layer multiplies in.
+        xscale: Scale and zero point of its input where that is fixed and the precision int8.
     """
 
     def __init__(
@@ -48,9 +51,12 @@ class SiteEmitter:
         predictor: PredictorWeights | None = None,
         floor: float = 0.0,
         bias: npt.NDArray[np.float32] | None = None,
+        precision: str = FLOAT32,
+        xscale: npt.NDArray[np.float32] | None = None,
     ) -> None:
         self.site, self.name, self.output = site, name, output
         self.predictor, self.floor, self.bias = predictor, floor, bias
+        self.precision, self.xscale = precision, xscale
         self.scope: Scope = site.match.scope
         self.nodes: list[gs.Node] = []
 
@@ -116,11 +122,13 @@ class SiteEmitter:
         site = self.site
         activation = Activation(site.activation.clip_min, site.activation.clip_max, self.floor)
         transposed = not site.is_image and self.predictor is None
-        attrs = srmm_attributes(site.geometry, site.pooling, activation, transposed=transposed)
+        attrs = srmm_attributes(
+            site.geometry, site.pooling, activation, transposed=transposed, precision=self.precision
+        )
         w = self._constant("W", site.w.T if transposed else site.w)
         # Evaluators of functions want as many inputs as the dense body has, so absent ones are named.
-        b, bs, xscale = self._constant("B", site.b), self._constant("Bs", self.bias), gs.Variable.empty()
-        inputs = [x, w, b, s, r, bs, xscale]
+        b, bs = self._constant("B", site.b), self._constant("Bs", self.bias)
+        inputs = [x, w, b, s, r, bs, self._constant("Xscale", self.xscale)]
         if not site.is_image:
             give_rank(self.output, self.scope.rank(site.match.output), len(site.w))
             self._node(SRMM, "srmm", inputs, self.output, attrs)

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 import onnx_graphsurgeon as gs
 
 from spl_onnx.options import Choice
+from spl_onnx.predictors.build import fixed_range
 from spl_onnx.rewrite.edit.emit import SiteEmitter
 from spl_onnx.rewrite.rules.base import ExactRule, LayerRule, Rule
 from spl_onnx.rewrite.rules.site import Match
 from spl_onnx.rewrite.sites.plan import SitePlan
 from spl_onnx.rewrite.sites.predict import shifted
 from spl_onnx.rewrite.sites.weights import SiteWeights
+from spl_onnx.spec.attributes import FLOAT32
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,9 @@ def make_site(rule: Rule, match: Match, entry: SitePlan, weights: SiteWeights) -
     predictor = weights.predictor(moved, entry.settings) if entry.choice == Choice.PREDICT else None
     floor = float(entry.settings.floor or 0.0)
     bias = None if moved is site else moved.b
-    emitter = SiteEmitter(site, match.name, output, predictor, floor, bias)
+    precision = entry.settings.precision or FLOAT32
+    xscale = fixed_range(entry.settings.xscale) if entry.choice == Choice.INT8 else None
+    emitter = SiteEmitter(site, match.name, output, predictor, floor, bias, precision, xscale)
     try:
         return MadeSite(emitter.emit(), output)
     except Exception:

@@ -54,7 +54,7 @@ def selector(options: RewriteOptions) -> Callable[[Rule, Match], bool]:
         if rule.name in skipped or match.layer in left_out:
             return False
         named = rule.name in wanted or "all" in wanted
-        wished = rule.is_default(match) or (options.lossless and not rule.predicts)
+        wished = rule.is_default(match) or (options.lossless and not rule.predicts) or options.is_in_8_bits
         return named or ("default" in wanted and wished)
 
     return selected

@@ -32,8 +32,9 @@ class SitePlan:
         site: Name of its output tensor.
         rule: The rule that found it; "none" where no rule's pattern fits.
         choice: "predict" (SPLPredict and SRMM), "lossless" (SRMM alone, exact), "truncate" (SRMM alone;
-            outputs up to a floor become 0, or the bias is shifted) or "dense" (left as it is).
-        settings: How it is predicted, and what is truncated.
+            outputs up to a floor become 0, or the bias is shifted), "int8" (SRMM alone, products in 8 bits)
+            or "dense" (left as it is).
+        settings: How it is predicted, what is truncated, and in which way it multiplies in 8 bits.
         reason: Why.
         layer: The node that holds the weights.
         macs_per_output: Multiply-accumulates of one output value (before pooling); 0 where unknown.

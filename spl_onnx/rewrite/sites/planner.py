@@ -18,7 +18,7 @@ from spl_onnx.rewrite.rules.registry import selector
 from spl_onnx.rewrite.rules.site import Refused, Site, unforeseen
 from spl_onnx.rewrite.sites.candidates import Candidate, find_candidates, plan_selector
 from spl_onnx.rewrite.sites.plan import Plan, SitePlan
-from spl_onnx.rewrite.sites.predict import check_settings, default_settings
+from spl_onnx.rewrite.sites.predict import check_settings, default_precision, default_settings
 from spl_onnx.rewrite.sites.weights import SiteWeights
 
 _FROM_PLAN = ("choice", "settings", "reason", "density", "zeros", "loss", "dense_ms", "now_ms")
@@ -42,7 +42,7 @@ def plan_sites(model: onnx.ModelProto, options: RewriteOptions, weights: SiteWei
     _note_skipped(set(name_list(options.skip_layers)), candidates)
     for candidate in candidates:
         if candidate.rule is not None:
-            _choose(candidate.entry, candidate.rule, options)
+            _choose(candidate, candidate.rule, options, weights)
             _check(candidate, weights)
     return Plan([candidate.entry for candidate in candidates])
 
@@ -87,10 +87,16 @@ def refusing(candidate: Candidate) -> Iterator[None]:
         entry.become(Choice.DENSE, reason=unforeseen(candidate.match, error))
 
 
-def _choose(entry: SitePlan, rule: Rule, options: RewriteOptions) -> None:
+def _choose(candidate: Candidate, rule: Rule, options: RewriteOptions, weights: SiteWeights) -> None:
     """What the options alone make of an accepted candidate."""
+    entry, match = candidate.entry, candidate.match
     settings = default_settings(options) if rule.predicts else NOTHING_SET
     choice = Choice.PREDICT if rule.predicts and not options.lossless else Choice.LOSSLESS
+    if options.is_in_8_bits:
+        settings, choice = NOTHING_SET, Choice.LOSSLESS
+        if isinstance(rule, LayerRule) and match is not None:
+            with refusing(candidate):
+                settings, choice = default_precision(weights.site(rule, match)), Choice.INT8
     entry.become(choice, settings, f"{entry.reason}; {settings.describe()}")
 
 
@@ -103,7 +109,7 @@ def _check(candidate: Candidate, weights: SiteWeights) -> None:
     entry, rule, match = candidate.entry, candidate.rule, candidate.match
     assert rule is not None and match is not None
     if not rule.predicts:
-        _check_unpredicted(entry, {"shift"} if isinstance(rule, LayerRule) else set())
+        _check_unpredicted(entry, isinstance(rule, LayerRule))
     if isinstance(rule, LayerRule):
         with refusing(candidate):
             _check_layer(entry, weights.site(rule, match))
@@ -120,14 +126,21 @@ def _check_layer(entry: SitePlan, site: Site) -> None:
         check_settings(site, entry.settings)
 
 
-def _check_unpredicted(entry: SitePlan, known: set[str]) -> None:
-    """Refuse a prediction, and settings other than the known ones, where a rule predicts nothing.
+def _check_unpredicted(entry: SitePlan, is_layer: bool) -> None:
+    """Refuse a prediction, and settings that mean nothing, where a rule predicts nothing.
+
+    Args:
+        entry: The site.
+        is_layer: Whether it has weights, so that products in 8 bits and a shift of its bias mean something.
 
     Raises:
         UsageError: There is one.
     """
+    if is_layer and entry.choice == Choice.INT8:
+        return
+    known = {"shift"} if is_layer else set()
     others = sorted(set(entry.settings.names) - known)
-    if entry.choice == Choice.PREDICT or others:
+    if entry.choice in (Choice.PREDICT, Choice.INT8) or others:
         raise UsageError(
             f"plan, site '{entry.site}': rule {entry.rule} predicts nothing, got choice {entry.choice} and "
             f"settings {', '.join(others) or 'none'}; wanted lossless or dense, with no settings but "

@@ -13,7 +13,12 @@ from spl_onnx.predictors.packed import unpack
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
 from spl_onnx.predictors.weights import PredictorWeights, per_output
 from spl_onnx.rewrite.rules.site import Refused, Site, label
+from spl_onnx.spec.attributes import INT8, INT8_WINOGRAD
 from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
+from spl_onnx.spec.reference_winograd import winograd_suits
+
+#: Channels and outputs of a group from which on Winograd's convolution in 8 bits is mostly the quicker one.
+_LEAST_WINOGRAD = 32
 
 
 def default_settings(options: RewriteOptions) -> SiteSettings:
@@ -25,12 +30,24 @@ def default_settings(options: RewriteOptions) -> SiteSettings:
     return SiteSettings("pruned", options.effective_keep)
 
 
+def default_precision(site: Site) -> SiteSettings:
+    """Settings of a site in 8 bits when nothing was measured: Winograd's convolution where it mostly wins."""
+    group = 1 if site.geometry is None else site.geometry.group
+    wide = min(len(site.w) // group, site.w.shape[-1]) >= _LEAST_WINOGRAD
+    return SiteSettings(precision=INT8_WINOGRAD if wide and suits_winograd(site) else INT8)
+
+
+def suits_winograd(site: Site) -> bool:
+    """Whether a site can multiply in 8 bits behind the transform of Winograd's convolution."""
+    return site.geometry is not None and winograd_suits(site.w, site.geometry)
+
+
 def check_settings(site: Site, settings: SiteSettings) -> None:
     """Refuse settings that cannot serve `site`.
 
     Raises:
-        Refused: The weights are not finite, the dot products too long for int8, a floor has no meaning, or a
-            list has not one number per channel.
+        Refused: The weights are not finite, the dot products too long for int8, a floor has no meaning, the
+            layer does not suit Winograd's convolution, or a list has not one number per channel.
     """
     name = label(site.match.anchor)
     length = int(np.prod(site.w.shape[1:]))
@@ -42,6 +59,13 @@ def check_settings(site: Site, settings: SiteSettings) -> None:
         raise Refused(
             f"{name} sums {length} products, the int8 predictor at most {MAX_INT8_PRODUCTS}; "
             "use --predictor pruned"
+        )
+    if settings.precision is not None and length > MAX_INT8_PRODUCTS:
+        raise Refused(f"{name} sums {length} products, in 8 bits at most {MAX_INT8_PRODUCTS}")
+    if settings.precision == INT8_WINOGRAD and not suits_winograd(site):
+        raise Refused(
+            f"{name} does not suit precision int8_winograd, which wants a square kernel of 2 to 5 without "
+            "strides and dilations, and at least 8 channels and outputs in a group"
         )
     try:
         for part in ("threshold", "correction", "shift"):

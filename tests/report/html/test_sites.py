@@ -13,6 +13,12 @@ def test_unknown_choices_are_dense():
     assert Layer(choice='"><script>').kind == "dense" and Layer().kind == "dense"
 
 
+def test_way_of_a_layer():
+    assert Layer(choice="predict", settings={"predictor": "int8"}).way == "int8"
+    assert Layer(choice="int8", settings={"precision": "int8_winograd"}).way == "int8_winograd"
+    assert Layer(choice="lossless").way is Layer(choice="int8").way is None
+
+
 def test_kept_ratio_of_predicted_sites():
     assert Layer(choice="predict", settings={"keep": 0.25}).keep == 0.25
     assert Layer(choice="predict").keep is None

@@ -5,8 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from onnx import helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
 
+from spl_onnx.measure.sessions import create_session, run
+from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling, predict_attributes, srmm_attributes
+from spl_onnx.spec.reference_ops import reference_ops
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, assert_same, rewritten
 from tests.test_steps import FEEDS, net
 
@@ -106,3 +112,30 @@ def test_a_bias_is_always_written(bias):
     stored = {t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer}["y/B"]
     assert stored.shape == (3,)
     assert bool(np.any(stored)) == bias
+
+
+def test_products_in_8_bits_and_the_range_of_their_input():
+    """The bits of the library are those of the specification."""
+    model = net().model("y")
+    plan = rewritten(model, precision="int8", no_verify=True).plan
+    for site in plan.sites:
+        assert (site.choice, site.settings) == ("int8", SiteSettings(precision="int8"))
+    plan.sites[1].settings = SiteSettings(precision="int8", xscale=(0.0625, 3))
+    made = rewrite_model(model, RewriteOptions(no_verify=True), plan).model
+    nodes = {node.name: node for node in made.graph.node}
+    assert {attributes(nodes[f"{name}/srmm"])["precision"] for name in ("p1", "r2", "y")} == {"int8"}
+    assert [nodes[f"{name}/srmm"].input[6] for name in ("p1", "r2", "y")] == ["", "r2/Xscale", ""]
+    stored = {t.name: numpy_helper.to_array(t) for t in made.graph.initializer}
+    assert stored["r2/Xscale"].tolist() == [0.0625, 3.0] and stored["r2/Xscale"].dtype == np.float32
+    expected = ReferenceEvaluator(made, new_ops=reference_ops()).run(None, FEEDS)[0]
+    session = create_session(made)
+    np.testing.assert_array_equal(run(session, FEEDS)[0], expected)
+
+
+def test_the_range_of_a_predictor_is_not_that_of_its_layer():
+    model = net().model("y")
+    plan = rewritten(model, no_verify=True).plan
+    plan.sites[0].settings = SiteSettings("int8", xscale=(0.5, 0))
+    nodes = {n.name: n for n in rewrite_model(model, RewriteOptions(no_verify=True), plan).model.graph.node}
+    assert nodes["p1/spl_predict"].input[4] == "p1/Xscale" and nodes["p1/srmm"].input[6] == ""
+    assert attributes(nodes["p1/srmm"])["precision"] == "float32"

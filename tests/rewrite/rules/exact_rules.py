@@ -15,6 +15,8 @@ INEXACT = (
     {"choice": "predict", "settings": {"predictor": "int8"}},
     {"choice": "truncate", "settings": {"floor": 0.5}},
 )
+#: The same of a site without weights, which has no products.
+INEXACT_WITHOUT_WEIGHTS = (*INEXACT, {"choice": "int8", "settings": {"precision": "int8"}})
 
 
 def check_a_plan_is_applied_again(model: onnx.ModelProto) -> None:

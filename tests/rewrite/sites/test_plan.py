@@ -35,7 +35,7 @@ def site(**changes: object) -> str:
         ("{", "not JSON"),
         ("[]", "wanted an object with version 1"),
         ('{"version": 2, "sites": []}', "wanted an object with version 1"),
-        (site(choice="maybe"), "choice is 'maybe', wanted one of predict, lossless, truncate, dense"),
+        (site(choice="maybe"), "choice is 'maybe', wanted one of predict, lossless, truncate, int8, dense"),
         (site(settings={"predictor": "magic"}), "predictor is 'magic', wanted one of int8, pruned"),
         (site(settings=3), "settings is 3, wanted an object"),
         (site(extra=1), r"unknown fields \['extra'\]"),

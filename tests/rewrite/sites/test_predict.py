@@ -171,3 +171,43 @@ def test_thresholds_of_a_plan_move_the_bias_of_the_predictor():
         stored[name] = {t.name: numpy_helper.to_array(t) for t in result.model.graph.initializer}["y/Bp"]
     np.testing.assert_allclose(stored["none"] - stored["one"], [0.5] * 3, rtol=1e-6)
     np.testing.assert_allclose(stored["none"] - stored["each"], [0.5, 0.0, -1.0], rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "channels", "kernel", "attrs", "precision"),
+    [
+        (32, 32, (3, 3), {}, "int8_winograd"),
+        (32, 31, (3, 3), {}, "int8"),
+        (31, 32, (3, 3), {}, "int8"),
+        (64, 32, (3, 3), {"group": 2}, "int8_winograd"),
+        (32, 32, (3, 3), {"group": 2}, "int8"),
+        (32, 32, (1, 1), {}, "int8"),
+        (32, 32, (3, 3), {"strides": [2, 2]}, "int8"),
+        (32, 32, (3, 2), {}, "int8"),
+    ],
+)
+def test_how_a_layer_multiplies_in_8_bits_when_nothing_was_measured(
+    outputs, channels, kernel, attrs, precision
+):
+    made = Net()
+    x = made.input("x", [1, channels * attrs.get("group", 1), 6, 6])
+    made.node("Relu", [made.conv(x, "c", outputs, channels, *kernel, **attrs)], "y")
+    entry = only(rewritten(made.model("y"), precision="int8", no_verify=True), "conv_relu")
+    assert (entry.choice, entry.settings) == ("int8", SiteSettings(precision=precision))
+    assert entry.reason.endswith(f"products in 8 bits ({precision})")
+
+
+def test_a_layer_that_does_not_suit_winograd_in_8_bits_is_refused():
+    made = Net()
+    made.node("Relu", [made.conv(made.input("x", [1, 8, 6, 6]), "c", 8, 8, strides=[2, 2])], "y")
+    plan = Plan([SitePlan("y", "conv_relu", "int8", {"precision": "int8_winograd"})])
+    entry = rewrite_model(made.model("y"), RewriteOptions(), plan=plan).plan.sites[0]
+    assert entry.choice == "dense" and "does not suit precision int8_winograd" in entry.reason
+
+
+def test_sums_that_are_too_long_for_8_bits_are_refused():
+    made = Net()
+    x = made.input("x", [1, 65537])
+    made.node("Relu", [made.node("MatMul", [x, made.random("w", 65537, 1)], "m")], "y")
+    words = reason(made.model("y"), precision="int8")
+    assert "sums 65537 products, in 8 bits at most 65536" in words

@@ -146,6 +146,15 @@ def test_predicted_sites_are_compared_as_exact_ones_too():
     assert report["notes"] == []
 
 
+def test_sites_in_8_bits_are_compared_as_exact_ones_too():
+    """With the library only the form of the outputs is compared as planned; the dense body is exact."""
+    library()
+    report = rewritten(plain(), precision="int8").report["verification"]
+    assert report["library"]["difference"] > 1e-4, "8 bits give something away"
+    assert report["library"]["lossless_difference"] <= report["tolerance"]
+    assert report["fallback_difference"] <= report["tolerance"] and report["sites"]["compared"] == 2
+
+
 def test_a_wrong_kernel_is_found_behind_a_prediction(monkeypatch):
     """The library computes something else where all sites are exact; the outputs would hide it."""
     library()
