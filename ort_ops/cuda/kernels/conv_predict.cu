@@ -3,7 +3,7 @@
 // best.
 #include "cuda/kernels/conv.h"
 #include "cuda/kernels/conv_tile.h"
-#include "cuda/kernels/finish.h"
+#include "cuda/kernels/epilogue.h"
 #include "cuda/kernels/image.h"
 #include "cuda/kernels/quantize.h"
 

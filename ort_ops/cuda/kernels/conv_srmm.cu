@@ -2,7 +2,7 @@
 // which windows select places of its tile, and computes those outputs alone while they are few.
 #include "cuda/kernels/conv.h"
 #include "cuda/kernels/conv_tile.h"
-#include "cuda/kernels/finish.h"
+#include "cuda/kernels/epilogue.h"
 #include "cuda/kernels/image.h"
 
 namespace spl::cuda {

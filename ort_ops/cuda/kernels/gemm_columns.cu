@@ -1,12 +1,12 @@
 // Matrix products that read weights [K, pitch], only the rows whose input is not zero. A
 // warp owns 32 rows in turn: it finds the inputs that count with one ballot and goes through their
 // bits, a few loads of up to 512 contiguous bytes under way at a time. Each lane sums columns of
-// its own. Sums over parts of K are written side by side and added up in order by finish_kernel.
+// its own. Sums over parts of K are written side by side and added up in order by epilogue_kernel.
 //
 // What is skipped contributes exactly nothing, and which warp sums which row is fixed, so the bits
 // do not depend on the zeros. Sums of int8 weights are integers and exact in any order.
 #include "cuda/kernels/column_sums.h"
-#include "cuda/kernels/finish.h"
+#include "cuda/kernels/epilogue.h"
 #include "cuda/kernels/gemm.h"
 #include "cuda/kernels/quantize.h"
 
@@ -93,7 +93,7 @@ __global__ __launch_bounds__(kThreads) void column_products_kernel(
 
 // --- From sums of parts to outputs ---------------------------------------------------------------
 template <class T>
-struct ValueFinish {
+struct ValueEpilogue {
   const uint8_t* s;
   Addends<T> addends;
   Clamp clamp;
@@ -105,7 +105,7 @@ struct ValueFinish {
 };
 
 template <class T>
-struct ScoreFinish {
+struct ScoreEpilogue {
   const float* bias;
   const float* weight_scale;
   InputScale scale;
@@ -120,14 +120,14 @@ struct ScoreFinish {
   }
 };
 
-constexpr int kFinishGroups = 8;  // threads that share the parts of one output
+constexpr int kEpilogueGroups = 8;  // threads that share the parts of one output
 
-template <class Sum, class Finish>
-__global__ void finish_kernel(const Sum* partial, int64_t parts, int64_t rows, int64_t outputs,
-                              const Finish finish) {
-  __shared__ Sum shared[kFinishGroups][kWarp];
+template <class Sum, class Epilogue>
+__global__ void epilogue_kernel(const Sum* partial, int64_t parts, int64_t rows, int64_t outputs,
+                                const Epilogue epilogue) {
+  __shared__ Sum shared[kEpilogueGroups][kWarp];
   const int64_t row = blockIdx.y, o = static_cast<int64_t>(blockIdx.x) * kWarp + lane_index();
-  const int64_t each = (parts + kFinishGroups - 1) / kFinishGroups, begin = warp_index() * each;
+  const int64_t each = (parts + kEpilogueGroups - 1) / kEpilogueGroups, begin = warp_index() * each;
   const int64_t end = begin + each < parts ? begin + each : parts;
   Sum sum = 0;
   if (o < outputs)
@@ -136,8 +136,8 @@ __global__ void finish_kernel(const Sum* partial, int64_t parts, int64_t rows, i
   shared[warp_index()][lane_index()] = sum;
   __syncthreads();
   if (warp_index() != 0 || o >= outputs) return;
-  for (int group = 1; group < kFinishGroups; group++) sum += shared[group][lane_index()];
-  finish.store(row, o, row * outputs + o, sum);
+  for (int group = 1; group < kEpilogueGroups; group++) sum += shared[group][lane_index()];
+  epilogue.store(row, o, row * outputs + o, sum);
 }
 
 // --- Launches ------------------------------------------------------------------------------------
@@ -172,12 +172,12 @@ Status multiply_int8(const Columns<X, int>& p, int64_t parts, Stream stream) {
   return multiply<Int8Sums<X, kMostX, 4>, kMostX, 4>(p, parts, stream);
 }
 
-template <class Sum, class Finish>
-Status finish_sums(const Sum* partial, int64_t parts, int64_t rows, int64_t outputs,
-                   const Finish& finish, Stream stream) {
+template <class Sum, class Epilogue>
+Status store_sums(const Sum* partial, int64_t parts, int64_t rows, int64_t outputs,
+                  const Epilogue& epilogue, Stream stream) {
   const dim3 grid(static_cast<unsigned>(ceil_div(outputs, kWarp)), static_cast<unsigned>(rows));
-  return launch(finish_kernel<Sum, Finish>, grid, kFinishGroups * kWarp, stream, partial, parts,
-                rows, outputs, finish);
+  return launch(epilogue_kernel<Sum, Epilogue>, grid, kEpilogueGroups * kWarp, stream, partial,
+                parts, rows, outputs, epilogue);
 }
 
 constexpr int64_t kMostRows = 4096;  // of X in one launch, which bounds the scratch
@@ -219,14 +219,14 @@ Status srmm_columns(const GemmSrmm& call, const void* columns, float* partial, S
     const Columns<T, float> p{
         from_row<T>(call.x, first * shape.k), columns,    rows, shape.k, shape.outputs,
         pitch_bytes(type, shape.outputs),     parts.rows, {},   partial};
-    const ValueFinish<T> finish{
+    const ValueEpilogue<T> epilogue{
         from_row<uint8_t>(call.s, at),
         {static_cast<const T*>(call.bias), from_row<T>(call.residual, call.one_residual ? 0 : at),
          call.one_residual},
         call.clamp,
         static_cast<T*>(call.y) + at};
     return first_failure(multiply_float<T>(p, parts.count, stream), [&] {
-      return finish_sums(partial, parts.count, rows, shape.outputs, finish, stream);
+      return store_sums(partial, parts.count, rows, shape.outputs, epilogue, stream);
     });
   });
 }
@@ -243,14 +243,14 @@ Status predict(const GemmPredict& call, InputScale scale, Sum* partial, Stream s
     const Columns<X, Sum> p{
         from_row<X>(call.x, first * shape.k),     call.columns, rows, shape.k, shape.outputs,
         pitch_bytes(call.weights, shape.outputs), parts.rows,   own,  partial};
-    const ScoreFinish<X> finish{
+    const ScoreEpilogue<X> epilogue{
         call.bias,
         call.weight_scale,
         own,
         {nullptr, from_row<X>(call.residual, call.one_residual ? 0 : at), call.one_residual},
         call.s + at};
     return first_failure(multiply_all(p, parts.count), [&] {
-      return finish_sums(partial, parts.count, rows, shape.outputs, finish, stream);
+      return store_sums(partial, parts.count, rows, shape.outputs, epilogue, stream);
     });
   });
 }

@@ -1,7 +1,7 @@
 // Matrix products that read whole weight rows, only those that are selected. Bound by reading
 // weights: a block takes a few rows from the list, its warps share the length of a row, and every
 // lane has four 16-byte loads under way before it uses the first.
-#include "cuda/kernels/finish.h"
+#include "cuda/kernels/epilogue.h"
 #include "cuda/kernels/gemm.h"
 #include "cuda/kernels/warp_sums.h"
 

@@ -17,16 +17,16 @@ inline bool images_fill_threads(int64_t images, const Parallel& parallel) {
   return images >= 2 * threads && 8 * rounds * threads <= 9 * images;
 }
 
-// run_image(n, threads) -> Message for every image n of `images`; the first message that is not
+// run_image(n, threads) -> Status for every image n of `images`; the first message that is not
 // empty ends it. Threads take an image each where there are enough of them: a parallel step costs
 // some microseconds, which small layers feel once per image. Otherwise they share each image.
 template <class F>
-Message run_images(int64_t images, const Parallel& parallel, F&& run_image) {
+Status run_images(int64_t images, const Parallel& parallel, F&& run_image) {
   if (images_fill_threads(images, parallel))
     return run_all(parallel, static_cast<size_t>(images),
                    [&](size_t n) { return run_image(static_cast<int64_t>(n), Parallel()); });
   for (int64_t n = 0; n < images; n++) {
-    Message bad = run_image(n, parallel);
+    Status bad = run_image(n, parallel);
     if (!bad.empty()) return bad;
   }
   return "";

@@ -10,10 +10,10 @@
 
 namespace spl {
 
-using Message = std::string;
+using Status = std::string;
 
 // Keeps the first of the messages that units of work report, from any thread; never throws.
-class FirstMessage {
+class FirstStatus {
  public:
   void report(const char* text) noexcept {
     if (taken_.test_and_set()) return;
@@ -24,21 +24,21 @@ class FirstMessage {
     }
   }
   // Once all units are done.
-  Message take() { return std::move(message_); }
+  Status take() { return std::move(message_); }
 
  private:
   std::atomic_flag taken_ = ATOMIC_FLAG_INIT;
-  Message message_;
+  Status message_;
 };
 
-// Runs fn(i) -> Message for all i and returns one of the messages that are not empty, if any. An
+// Runs fn(i) -> Status for all i and returns one of the messages that are not empty, if any. An
 // exception becomes a message: it must not cross the caller's thread pool.
 template <class F>
-Message run_all(const Parallel& parallel, size_t count, F&& fn) {
-  FirstMessage first;
+Status run_all(const Parallel& parallel, size_t count, F&& fn) {
+  FirstStatus first;
   parallel.run(count, [&](size_t i) {
     try {
-      const Message message = fn(i);
+      const Status message = fn(i);
       if (!message.empty()) first.report(message.c_str());
     } catch (const std::exception& e) {
       first.report(e.what());

@@ -31,9 +31,9 @@ const AlgorithmTable& gemm_algorithms() {
   return table;
 }
 
-Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, ConvShape* out) {
+Status make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, ConvShape* out) {
   const int64_t x[4] = {1, 1, std::max<int64_t>(rows, 1), k}, w[4] = {o, 1, 1, weights_k};
-  Message message = make_shape(ConvAttributes(), x, w, out);
+  Status message = make_shape(ConvAttributes(), x, w, out);
   out->W = out->oW = out->pW = rows;
   return message;
 }

@@ -9,7 +9,7 @@
 namespace spl {
 
 // Shape of a matrix product as an image; `rows` may be 0. Empty message when it fits.
-Message make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, ConvShape* out);
+Status make_gemm_shape(int64_t rows, int64_t k, int64_t o, int64_t weights_k, ConvShape* out);
 
 // The algorithms of matrices, then those of images.
 const AlgorithmTable& gemm_algorithms();
@@ -25,7 +25,7 @@ class GemmSrmm {
   GemmSrmm(const ConvShape& shape, const WeightMatrix& w, const float* b, const Clamp& clamp,
            Strategy strategy, bool selects, const MicroKernels& micro,
            Precision precision = Precision::kFloat32);
-  Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
+  Status run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
     return algorithms_.run(shape, in, parallel);
   }
 

@@ -12,7 +12,7 @@ namespace {
 // from the second-level cache.
 constexpr int64_t kOutputs = 64;
 
-Message bad_code(const uint8_t* codes, int64_t row, int64_t o0, int64_t o1) {
+Status bad_code(const uint8_t* codes, int64_t row, int64_t o0, int64_t o1) {
   const uint8_t* at = std::find_if(codes, codes + (o1 - o0), [](uint8_t code) { return code > 1; });
   const int64_t where[2] = {row, o0 + (at - codes)};
   return "selection S at row and column " + shape_text(where, 2) + ": got " + std::to_string(*at) +
@@ -27,8 +27,8 @@ class GemmSelected final : public SrmmAlgorithm {
         clamp_(layer.clamp),
         micro_(layer.micro) {}
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& shape, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     const int64_t blocks = ceil_div(shape.O, kOutputs);
     return run_all(parallel, static_cast<size_t>(blocks), [&](size_t i) {
       const int64_t o0 = static_cast<int64_t>(i) * kOutputs;
@@ -37,9 +37,9 @@ class GemmSelected final : public SrmmAlgorithm {
   }
 
  private:
-  Message run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t o0, int64_t o1) const;
-  void finish_row(const ConvShape& shape, const SrmmInputs& in, const ResidualReader& reader,
-                  int64_t row, int64_t o0, int64_t o1, const float* values) const;
+  Status run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t o0, int64_t o1) const;
+  void epilogue_row(const ConvShape& shape, const SrmmInputs& in, const ResidualReader& reader,
+                    int64_t row, int64_t o0, int64_t o1, const float* values) const;
 
   WeightMatrix w_;
   std::vector<float> bias_;
@@ -47,8 +47,8 @@ class GemmSelected final : public SrmmAlgorithm {
   const MicroKernels& micro_;
 };
 
-Message GemmSelected::run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t o0,
-                               int64_t o1) const {
+Status GemmSelected::run_rows(const ConvShape& shape, const SrmmInputs& in, int64_t o0,
+                              int64_t o1) const {
   const int64_t k = shape.C;
   const ResidualReader reader(shape, in.residual);
   uint16_t selected[kOutputs + kLanes];
@@ -62,18 +62,18 @@ Message GemmSelected::run_rows(const ConvShape& shape, const SrmmInputs& in, int
     for (int i = 0; i < count; i++) rows[i] = w_.at(o0 + selected[i], 0);
     micro_.dot_rows(in.x + r * k, rows, count, k, dots);
     for (int i = 0; i < count; i++) values[selected[i]] = dots[i] + bias_[o0 + selected[i]];
-    finish_row(shape, in, reader, r, o0, o1, values);
+    epilogue_row(shape, in, reader, r, o0, o1, values);
   }
   return "";
 }
 
-void GemmSelected::finish_row(const ConvShape& shape, const SrmmInputs& in,
-                              const ResidualReader& reader, int64_t row, int64_t o0, int64_t o1,
-                              const float* values) const {
+void GemmSelected::epilogue_row(const ConvShape& shape, const SrmmInputs& in,
+                                const ResidualReader& reader, int64_t row, int64_t o0, int64_t o1,
+                                const float* values) const {
   const int64_t at = row * shape.O + o0;
   const float* residual = reader.active() ? reader.at(0, 0, row, o0) : nullptr;
-  micro_.finish_code_run({values, 0, residual, shape.O, 1, static_cast<int>(o1 - o0)}, clamp_,
-                         in.s + at, in.y + at);
+  micro_.epilogue_code_run({values, 0, residual, shape.O, 1, static_cast<int>(o1 - o0)}, clamp_,
+                           in.s + at, in.y + at);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "kernels/gemm/gemm.h"
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
 
 namespace spl {
@@ -41,8 +41,7 @@ class GemmZeroSkip final : public SrmmAlgorithm {
     weights_ = to;
   }
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override;
+  Status run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const override;
 
  private:
   uint64_t nonzero_inputs(const ConvShape& shape, const float* x, int64_t depth,
@@ -88,19 +87,19 @@ uint64_t GemmZeroSkip::nonzero_inputs(const ConvShape& shape, const float* x, in
   return mask;
 }
 
-Message GemmZeroSkip::run(const ConvShape& shape, const SrmmInputs& in,
-                          const Parallel& parallel) const {
+Status GemmZeroSkip::run(const ConvShape& shape, const SrmmInputs& in,
+                         const Parallel& parallel) const {
   const int64_t small = shape.O * shape.W * static_cast<int64_t>(sizeof(float)) / kSums;
   const int64_t units =
       std::clamp<int64_t>(shape.O / kLeastOutputs, 1, std::max(wanted_units(parallel), small));
   const std::vector<int64_t> ranges = split_outputs(shape.O, kLanes, 1, units);
   const ResidualReader residual(shape, in.residual);
-  const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+  const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
   return run_all(parallel, ranges.size() - 1, [&](size_t i) {
     const int64_t o0 = ranges[i], o1 = ranges[i + 1], count = o1 - o0;
     const Tile tile{0, 0, 1, 0, shape.W, 0, 0, 1, static_cast<int>(shape.W)};
     if (in.s != nullptr) {
-      Message bad = check_codes(shape, micro_, tile, in.s, o0, o1);
+      Status bad = check_codes(shape, micro_, tile, in.s, o0, o1);
       if (!bad.empty()) return bad;
     }
     float* sums =
@@ -108,8 +107,8 @@ Message GemmZeroSkip::run(const ConvShape& shape, const SrmmInputs& in,
     for (int64_t r = 0; r < shape.W; r++)
       std::copy(bias_.data() + o0, bias_.data() + o1, sums + r * count);
     add_range(shape, in.x, o0, o1, sums);
-    finish_tile(target, tile, {reinterpret_cast<const char*>(sums), count * 4, shape.W}, o0, count);
-    return Message();
+    epilogue(target, tile, {reinterpret_cast<const char*>(sums), count * 4, shape.W}, o0, count);
+    return Status();
   });
 }
 

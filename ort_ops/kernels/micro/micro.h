@@ -180,7 +180,7 @@ struct SquareValues {
 // Winograd's minimal filtering F(m x m, r x r) with m + r = 7: 6 x 6 inputs of one channel give
 // m x m outputs by 36 multiplications. The points of its polynomials are 0, +-a, +-b and infinity;
 // these a and b are exact in float32 and give half the rounding error of the usual 1 and 2.
-constexpr int kWinogradSide = 6, kWinogradPlaces = 36;
+constexpr int kWinogradSide = 6, kWinogradPositions = 36;
 constexpr double kWinogradA = 0.6875, kWinogradB = 1.5;
 
 struct MicroKernels {

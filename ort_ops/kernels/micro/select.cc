@@ -38,7 +38,7 @@ void spread(uint64_t bits, const float* sums, const float* bias, int blocks, flo
 
 int append_slots(uint64_t bits, int first, uint16_t* out) {
 #ifdef SPL_COMPRESSES
-  // Compress to a register, then store: vpcompressd straight to memory is microcoded on Zen 4.
+  // Compress to a register, then store: vpcompressd fused to memory is microcoded on Zen 4.
   uint16_t* to = out;
   const __m512i iota = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
   for (; bits != 0; bits >>= 16, first += 16) {

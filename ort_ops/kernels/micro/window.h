@@ -1,4 +1,4 @@
-// Reading the operands of the finish and argmax kernels, whole vectors or their first lanes.
+// Reading the operands of the epilogue and argmax kernels, whole vectors or their first lanes.
 #pragma once
 
 #include "kernels/micro/simd.h"

@@ -7,12 +7,12 @@ namespace SPL_ISA {
 
 void winograd_input(const float* const* pixels, int channels, float* out, int64_t stride) {
   for (int c = 0; c < channels; c += W) {
-    Vec t[kWinogradPlaces];
+    Vec t[kWinogradPositions];
     const auto pixel = [&](int i, int at, int lanes)
                            SPL_LAMBDA { return load_some(pixels[i] + at, lanes); };
     input_places<Quick>(pixel, c, least(W, channels - c), t);
 #pragma GCC unroll 36
-    for (int p = 0; p < kWinogradPlaces; p++) store(out + p * stride + c, t[p]);
+    for (int p = 0; p < kWinogradPositions; p++) store(out + p * stride + c, t[p]);
   }
 }
 

@@ -39,19 +39,19 @@ SPL_INLINE bool input_units(Load load_pixel, int channels, float unit, float* ro
   constexpr int kBytes = 4 / kUnitChannels;  // per channel
   constexpr int32_t kInfinite = 0x7f800000;
   const int padded = (channels + kLanes - 1) / kLanes * kLanes;
-  IVec most[kWinogradPlaces];
-  for (int p = 0; p < kWinogradPlaces; p++) most[p] = isplat(0);
+  IVec most[kWinogradPositions];
+  for (int p = 0; p < kWinogradPositions; p++) most[p] = isplat(0);
   for (int c = 0; c < padded; c += W) {
-    Vec t[kWinogradPlaces];
+    Vec t[kWinogradPositions];
     input_places<Once>(load_pixel, c, least(W, c < channels ? channels - c : 0), t);
 #pragma GCC unroll 36
-    for (int p = 0; p < kWinogradPlaces; p++) {
+    for (int p = 0; p < kWinogradPositions; p++) {
       store(room + p * padded + c, t[p]);
       most[p] = imax(most[p], iand(as_int(t[p]), isplat(0x7fffffff)));
     }
   }
   bool finite = true;
-  for (int p = 0; p < kWinogradPlaces; p++) {
+  for (int p = 0; p < kWinogradPositions; p++) {
     const int32_t bits = largest(most[p]);
     finite &= bits < kInfinite;
     float magnitude;

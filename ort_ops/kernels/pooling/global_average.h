@@ -7,7 +7,7 @@
 namespace spl {
 
 // x is of sizes dims = {N, H, W, C}, y is [N,1,1,C]. An image without pixels is a problem.
-Message run_global_average(const float* x, const int64_t dims[4], float* y,
-                           const Parallel& parallel, const MicroKernels& micro);
+Status run_global_average(const float* x, const int64_t dims[4], float* y, const Parallel& parallel,
+                          const MicroKernels& micro);
 
 }  // namespace spl

@@ -13,7 +13,7 @@ constexpr int64_t kUnitValues = 16384;  // of a unit of work: 64 KB in, 64 KB ou
 
 }  // namespace
 
-Message LrnAttributes::check() const {
+Status LrnAttributes::check() const {
   if (size < 1) return "attribute size: got " + std::to_string(size) + ", wanted 1 or more";
   if (!std::isfinite(alpha) || !std::isfinite(beta) || !std::isfinite(bias))
     return "attributes alpha, beta and bias: got " + std::to_string(alpha) + ", " +
@@ -21,8 +21,8 @@ Message LrnAttributes::check() const {
   return {};
 }
 
-Message run_lrn(const LrnAttributes& at, const float* x, int64_t pixels, int64_t channels, float* y,
-                const Parallel& parallel, const MicroKernels& micro) {
+Status run_lrn(const LrnAttributes& at, const float* x, int64_t pixels, int64_t channels, float* y,
+               const Parallel& parallel, const MicroKernels& micro) {
   if (pixels == 0 || channels == 0) return {};
   thread_scratch().begin_run();
   // A window that reaches beyond all channels sums the same values as one that ends there.
@@ -38,7 +38,7 @@ Message run_lrn(const LrnAttributes& at, const float* x, int64_t pixels, int64_t
     const int64_t first = static_cast<int64_t>(unit) * step, at_value = first * channels;
     micro.lrn_pixels(lrn, x + at_value, std::min(step, pixels - first),
                      thread_scratch().values.get<float>(room), y + at_value);
-    return Message();
+    return Status();
   });
 }
 

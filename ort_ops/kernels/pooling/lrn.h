@@ -11,12 +11,12 @@ struct LrnAttributes {
   float alpha = 1e-4f, beta = 0.75f, bias = 1.0f;
 
   // Empty when the attributes are within the contract, otherwise what is wrong.
-  Message check() const;
+  Status check() const;
 };
 
 // y = x / (bias + alpha / size * sum of squares of the window)^beta for `pixels` rows of `channels`
 // values. The attributes are checked.
-Message run_lrn(const LrnAttributes& at, const float* x, int64_t pixels, int64_t channels, float* y,
-                const Parallel& parallel, const MicroKernels& micro);
+Status run_lrn(const LrnAttributes& at, const float* x, int64_t pixels, int64_t channels, float* y,
+               const Parallel& parallel, const MicroKernels& micro);
 
 }  // namespace spl

@@ -43,8 +43,8 @@ void pool_row(const ConvAttributes& at, const T* image, const int64_t dims[4], i
 }  // namespace
 
 template <class T>
-Message run_max_pool(const ConvAttributes& at, const T* x, const int64_t dims[4], T* y,
-                     const int64_t out[4], const Parallel& parallel, const MicroKernels& micro) {
+Status run_max_pool(const ConvAttributes& at, const T* x, const int64_t dims[4], T* y,
+                    const int64_t out[4], const Parallel& parallel, const MicroKernels& micro) {
   const int64_t image = dims[1] * dims[2] * dims[3], row = out[2] * out[3];
   if (row == 0 || image == 0) return {};
   const int64_t rows = out[0] * out[1], step = std::max<int64_t>(1, kUnitValues / row);
@@ -52,13 +52,13 @@ Message run_max_pool(const ConvAttributes& at, const T* x, const int64_t dims[4]
     const int64_t first = static_cast<int64_t>(unit) * step;
     for (int64_t r = first; r < std::min(first + step, rows); r++)
       pool_row(at, x + r / out[1] * image, dims, r % out[1], out[2], y + r * row, micro);
-    return Message();
+    return Status();
   });
 }
 
-template Message run_max_pool(const ConvAttributes&, const float*, const int64_t*, float*,
-                              const int64_t*, const Parallel&, const MicroKernels&);
-template Message run_max_pool(const ConvAttributes&, const uint8_t*, const int64_t*, uint8_t*,
-                              const int64_t*, const Parallel&, const MicroKernels&);
+template Status run_max_pool(const ConvAttributes&, const float*, const int64_t*, float*,
+                             const int64_t*, const Parallel&, const MicroKernels&);
+template Status run_max_pool(const ConvAttributes&, const uint8_t*, const int64_t*, uint8_t*,
+                             const int64_t*, const Parallel&, const MicroKernels&);
 
 }  // namespace spl

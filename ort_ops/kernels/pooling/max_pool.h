@@ -9,7 +9,7 @@ namespace spl {
 
 // `out` is of max_pool_shape. T: float or uint8_t.
 template <class T>
-Message run_max_pool(const ConvAttributes& at, const T* x, const int64_t dims[4], T* y,
-                     const int64_t out[4], const Parallel& parallel, const MicroKernels& micro);
+Status run_max_pool(const ConvAttributes& at, const T* x, const int64_t dims[4], T* y,
+                    const int64_t out[4], const Parallel& parallel, const MicroKernels& micro);
 
 }  // namespace spl

@@ -57,8 +57,8 @@ ConvPredict::ConvPredict(const ConvShape& shape, const PredictorWeights& weights
     for (int64_t k = 0; k < shape.K(); k++) scores_.weight_sums[o] += weights.i8[o * shape.K() + k];
 }
 
-Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
-                         const Parallel& parallel) const {
+Status ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
+                        const Parallel& parallel) const {
   if (shape.outputs() == 0) return "";
   thread_scratch().begin_run();
   std::vector<Quantization> quantization;
@@ -67,31 +67,31 @@ Message ConvPredict::run(const ConvShape& shape, const PredictInputs& in,
     const float scale = in.input_scale[0];
     quantization.assign(static_cast<size_t>(entries), {scale, 1.0f / scale, in.input_scale[1]});
   } else if (scores_.quantized()) {
-    Message bad = dynamic_quantizations(in.x, entries, rows_ ? shape.C : image, micro_, parallel,
-                                        &quantization);
+    Status bad = dynamic_quantizations(in.x, entries, rows_ ? shape.C : image, micro_, parallel,
+                                       &quantization);
     if (!bad.empty()) return bad;
   }
   if (sparse_ == nullptr) return run_dense(shape, in, quantization, 0, shape.N, parallel);
   for (int64_t n = 0; n < shape.N; n++) {
     const bool skip = quantization[n].zero == 0 && sparse_image_fits(shape, micro_.unit_channels) &&
                       sampled_zero_share(shape, in.x + n * image, micro_.unit_channels) > kSkipFrom;
-    Message bad = skip ? run_sparse(shape, in, quantization, n, parallel)
-                       : run_dense(shape, in, quantization, n, n + 1, parallel);
+    Status bad = skip ? run_sparse(shape, in, quantization, n, parallel)
+                      : run_dense(shape, in, quantization, n, n + 1, parallel);
     if (!bad.empty()) return bad;
   }
   return "";
 }
 
 // Images [n0, n1).
-Message ConvPredict::run_dense(const ConvShape& shape, const PredictInputs& in,
-                               const std::vector<Quantization>& quantization, int64_t n0,
-                               int64_t n1, const Parallel& parallel) const {
+Status ConvPredict::run_dense(const ConvShape& shape, const PredictInputs& in,
+                              const std::vector<Quantization>& quantization, int64_t n0, int64_t n1,
+                              const Parallel& parallel) const {
   const Tiling tiling(shape, kTileSlots, kTileSlots);
   const ResidualReader residual(shape, in.residual);
   const ScoreTarget target{shape, micro_, residual, scores_, {quantization.data(), rows_}, in.s};
   return run_tiles(shape, tiling, n0, n1, kGranule, parallel, [&](const TileWork& work) {
     run_unit({target, in.x, work.tile, work.group, work.o0, work.o1});
-    return Message();
+    return Status();
   });
 }
 
@@ -107,9 +107,9 @@ void ConvPredict::run_unit(const Unit& unit) const {
   const ConvShape& shape = unit.target.shape;
   for (int b = first; b < last; b++) {
     const int64_t o = columns_->first_output(b), width = columns_->lane_blocks(b) * kLanes;
-    finish_scores(unit.target, unit.tile,
-                  {sums + (b - first) * block_size * 4, width * 4, unit.tile.columns},
-                  unit.group * shape.Og() + o, std::min(width, shape.Og() - o));
+    score_epilogue(unit.target, unit.tile,
+                   {sums + (b - first) * block_size * 4, width * 4, unit.tile.columns},
+                   unit.group * shape.Og() + o, std::min(width, shape.Og() - o));
   }
 }
 
@@ -141,15 +141,15 @@ void ConvPredict::accumulate_floats(const Unit& unit, int first, int last, float
   }
 }
 
-Message ConvPredict::run_sparse(const ConvShape& given, const PredictInputs& in,
-                                const std::vector<Quantization>& quantization, int64_t n,
-                                const Parallel& parallel) const {
+Status ConvPredict::run_sparse(const ConvShape& given, const PredictInputs& in,
+                               const std::vector<Quantization>& quantization, int64_t n,
+                               const Parallel& parallel) const {
   const ConvShape shape = with_long_rows(given, kLongestRow);
   const ResidualReader residual(shape, in.residual);
   const ScoreTarget target{shape, micro_, residual, scores_, {quantization.data(), false}, in.s};
   const int64_t pitch = zero_skip_pitch(shape);
   for (int64_t g = 0; g < shape.at.group; g++) {
-    Message bad = run_bands(
+    Status bad = run_bands(
         shape, *sparse_, micro_, n, parallel,
         [&](SparseImage& image) {
           image.pack_units(in.x, n, g, quantization[n].inverse, parallel);
@@ -160,9 +160,9 @@ Message ConvPredict::run_sparse(const ConvShape& given, const PredictInputs& in,
           const size_t size = static_cast<size_t>((tile.rows * pitch + 4) * width);
           int32_t* sums = thread_scratch().accumulators.get<int32_t>(size) + 2 * width;
           zero_skip_rows(shape, image, *sparse_, micro_, {g, block, tile.cy0, tile.rows}, sums);
-          finish_scores(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch},
-                        g * shape.Og() + first, std::min(width, shape.Og() - first));
-          return Message();
+          score_epilogue(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch},
+                         g * shape.Og() + first, std::min(width, shape.Og() - first));
+          return Status();
         });
     if (!bad.empty()) return bad;
   }

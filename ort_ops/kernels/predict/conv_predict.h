@@ -8,7 +8,7 @@
 
 #include "kernels/base/status.h"
 #include "kernels/micro/micro.h"
-#include "kernels/predict/finish_scores.h"
+#include "kernels/predict/score_epilogue.h"
 #include "kernels/shape/chunks.h"
 #include "kernels/shape/geometry.h"
 #include "kernels/shape/input_tile.h"
@@ -37,16 +37,16 @@ class ConvPredict {
   // `rows`: X is a matrix, so dynamic quantisation goes by column of the image.
   ConvPredict(const ConvShape& shape, const PredictorWeights& weights, bool select_all, bool rows,
               const MicroKernels& micro);
-  Message run(const ConvShape& shape, const PredictInputs& in, const Parallel& parallel) const;
+  Status run(const ConvShape& shape, const PredictInputs& in, const Parallel& parallel) const;
 
  private:
   struct Unit;
-  Message run_dense(const ConvShape& shape, const PredictInputs& in,
-                    const std::vector<Quantization>& quantization, int64_t n0, int64_t n1,
+  Status run_dense(const ConvShape& shape, const PredictInputs& in,
+                   const std::vector<Quantization>& quantization, int64_t n0, int64_t n1,
+                   const Parallel& parallel) const;
+  Status run_sparse(const ConvShape& shape, const PredictInputs& in,
+                    const std::vector<Quantization>& quantization, int64_t n,
                     const Parallel& parallel) const;
-  Message run_sparse(const ConvShape& shape, const PredictInputs& in,
-                     const std::vector<Quantization>& quantization, int64_t n,
-                     const Parallel& parallel) const;
   void run_unit(const Unit& unit) const;
   void accumulate_floats(const Unit& unit, int first, int last, float* sums) const;
   void accumulate_units(const Unit& unit, int first, int last, int32_t* sums) const;

@@ -20,17 +20,16 @@ Quantization from_range(float low, float high) {
 
 }  // namespace
 
-Message dynamic_quantizations(const float* x, int64_t count, int64_t size,
-                              const MicroKernels& micro, const Parallel& parallel,
-                              std::vector<Quantization>* out) {
+Status dynamic_quantizations(const float* x, int64_t count, int64_t size, const MicroKernels& micro,
+                             const Parallel& parallel, std::vector<Quantization>* out) {
   // Parts of an entry are searched side by side; least and largest do not depend on the order.
   const int64_t parts = std::max<int64_t>(1, ceil_div(size, kPart));
   std::vector<float> low(static_cast<size_t>(count * parts), 0.0f), high(low);
-  Message message = run_all(parallel, static_cast<size_t>(count * parts), [&](size_t i) {
+  Status message = run_all(parallel, static_cast<size_t>(count * parts), [&](size_t i) {
     const int64_t entry = static_cast<int64_t>(i) / parts,
                   begin = static_cast<int64_t>(i) % parts * kPart;
     micro.min_max(x + entry * size + begin, std::min(kPart, size - begin), &low[i], &high[i]);
-    return Message();
+    return Status();
   });
   for (int64_t e = 0; e < count; e++) {
     const auto at = static_cast<std::ptrdiff_t>(e * parts);

@@ -19,8 +19,7 @@ struct QuantizationMap {
 };
 
 // From the ranges of `count` entries of `size` floats each, on the given threads.
-Message dynamic_quantizations(const float* x, int64_t count, int64_t size,
-                              const MicroKernels& micro, const Parallel& parallel,
-                              std::vector<Quantization>* out);
+Status dynamic_quantizations(const float* x, int64_t count, int64_t size, const MicroKernels& micro,
+                             const Parallel& parallel, std::vector<Quantization>* out);
 
 }  // namespace spl

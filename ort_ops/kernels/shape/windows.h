@@ -1,4 +1,4 @@
-// Visits the outputs of a tile: for every window the sums of its places, ready for the finish
+// Visits the outputs of a tile: for every window the sums of its places, ready for the epilogue
 // kernels. Shared by everything that turns sums into results.
 #pragma once
 

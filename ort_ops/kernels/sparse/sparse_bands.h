@@ -17,10 +17,10 @@ namespace spl {
 // Sums of a band of one block of outputs wait in the second-level cache.
 constexpr int64_t kBandSums = 48 << 10;
 
-// pack(image) packs the input; work(image, tile, block) -> Message.
+// pack(image) packs the input; work(image, tile, block) -> Status.
 template <class Pack, class Work>
-Message run_bands(const ConvShape& shape, const ZeroSkipWeights& weights, const MicroKernels& micro,
-                  int64_t n, const Parallel& parallel, Pack pack, Work work) {
+Status run_bands(const ConvShape& shape, const ZeroSkipWeights& weights, const MicroKernels& micro,
+                 int64_t n, const Parallel& parallel, Pack pack, Work work) {
   SparseImage image(shape, weights.per_element(), weights.step(), micro);
   pack(image);
   const int64_t blocks = weights.blocks();
@@ -29,7 +29,7 @@ Message run_bands(const ConvShape& shape, const ZeroSkipWeights& weights, const 
   return run_all(parallel, static_cast<size_t>(bands.count() * blocks), [&](size_t i) {
     const int64_t at = static_cast<int64_t>(i);
     const Tile tile = bands.tile(at / blocks, n);
-    return tile.rows == 0 ? Message() : work(image, tile, static_cast<int>(at % blocks));
+    return tile.rows == 0 ? Status() : work(image, tile, static_cast<int>(at % blocks));
   });
 }
 

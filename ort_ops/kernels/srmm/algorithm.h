@@ -42,8 +42,8 @@ class SrmmAlgorithm {
   virtual ~SrmmAlgorithm() = default;
   // All pointers match `shape`, whose weight sizes and attributes are those of the construction,
   // and which has outputs.
-  virtual Message run(const ConvShape& shape, const SrmmInputs& in,
-                      const Parallel& parallel) const = 0;
+  virtual Status run(const ConvShape& shape, const SrmmInputs& in,
+                     const Parallel& parallel) const = 0;
 };
 
 // What every algorithm is built from. `shape` needs valid weight sizes and attributes only; image

@@ -68,8 +68,8 @@ const AlgorithmEntry& AlgorithmSet::choose(const ConvShape& shape, const ImageLo
   return cheapest(shape, look).entry;
 }
 
-Message AlgorithmSet::run(const ConvShape& shape, const SrmmInputs& given,
-                          const Parallel& parallel) const {
+Status AlgorithmSet::run(const ConvShape& shape, const SrmmInputs& given,
+                         const Parallel& parallel) const {
   if (shape.outputs() == 0) return "";
   thread_scratch().begin_run();
   SrmmInputs in = given;

@@ -23,7 +23,7 @@ class AlgorithmSet {
 
   // Each image takes the algorithm that its own shape, zeros and selection promise to be quickest,
   // so that results do not depend on what else is in the batch.
-  Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const;
+  Status run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const;
 
   // The quickest for one image.
   const AlgorithmEntry& choose(const ConvShape& shape, const ImageLook& look) const;

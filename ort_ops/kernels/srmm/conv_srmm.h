@@ -16,7 +16,7 @@ class ConvSrmm {
            Precision precision = Precision::kFloat32)
       : algorithms_(conv_algorithms(), {shape, w, b, clamp, micro, precision}, strategy, selects) {}
 
-  Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
+  Status run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
     return algorithms_.run(shape, in, parallel);
   }
 

@@ -40,7 +40,7 @@ double winograd_cycles(const ConvShape& s) {
   const double side = winograd_side(s), channels = static_cast<double>(s.Cg);
   const double blocks_in = ceil_div(s.Cg, kLanes), blocks_out = ceil_div(s.Og(), kLanes);
   const double squares = ceil_div(s.oH, winograd_side(s)) * ceil_div(s.oW, winograd_side(s));
-  const double weights = kWinogradPlaces * channels * blocks_out;  // lane blocks
+  const double weights = kWinogradPositions * channels * blocks_out;  // lane blocks
   const double square = weights / kAddsPerCycle + kSquare + blocks_in * kTransform +
                         blocks_out * (kBack + kPixel * side * side);
   const double fetch = winograd_weights_near(s)

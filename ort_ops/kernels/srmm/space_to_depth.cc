@@ -49,8 +49,7 @@ std::vector<float> space_to_depth(const ConvShape& shape, const WeightMatrix& w)
   return to;
 }
 
-Message space_to_depth(const ConvShape& shape, const float* x, const Parallel& parallel,
-                       float* to) {
+Status space_to_depth(const ConvShape& shape, const float* x, const Parallel& parallel, float* to) {
   const ConvShape s = space_to_depth(shape);
   const int64_t stride = shape.at.strides[0], C = shape.C, run = stride * C;
   return run_all(parallel, static_cast<size_t>(s.H), [&](size_t row) {
@@ -69,7 +68,7 @@ Message space_to_depth(const ConvShape& shape, const float* x, const Parallel& p
                     static_cast<size_t>((last - first) * C) * sizeof(float));
       }
     }
-    return Message();
+    return Status();
   });
 }
 

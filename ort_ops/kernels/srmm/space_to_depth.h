@@ -23,6 +23,6 @@ ConvShape space_to_depth(const ConvShape& shape);
 std::vector<float> space_to_depth(const ConvShape& shape, const WeightMatrix& w);
 
 // Fills image `to` of the new shape from `x` of the old one.
-Message space_to_depth(const ConvShape& shape, const float* x, const Parallel& parallel, float* to);
+Status space_to_depth(const ConvShape& shape, const float* x, const Parallel& parallel, float* to);
 
 }  // namespace spl

@@ -29,12 +29,12 @@ class Direct final : public SrmmAlgorithm {
         clamp_(layer.clamp),
         micro_(layer.micro) {}
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& shape, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+    const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
       return run_unit(target, in.x, work.tile, work.group, work.o0, work.o1);
     });
@@ -42,12 +42,12 @@ class Direct final : public SrmmAlgorithm {
 
  private:
   // Outputs [o0, o1) of the group.
-  Message run_unit(const FinishTarget& target, const float* x, const Tile& tile, int64_t group,
-                   int64_t o0, int64_t o1) const {
+  Status run_unit(const EpilogueTarget& target, const float* x, const Tile& tile, int64_t group,
+                  int64_t o0, int64_t o1) const {
     const ConvShape& shape = target.shape;
     const int64_t channel = group * shape.Og();
     if (target.s != nullptr) {
-      Message bad = check_codes(shape, micro_, tile, target.s, channel + o0, channel + o1);
+      Status bad = check_codes(shape, micro_, tile, target.s, channel + o0, channel + o1);
       if (!bad.empty()) return bad;
     }
     // Sums of a column block: [slots][16 * lane blocks], blocks one after the other.
@@ -65,23 +65,23 @@ class Direct final : public SrmmAlgorithm {
     for (int b = first; b < last; b++) {
       const int64_t o = columns_.first_output(b), width = columns_.lane_blocks(b) * kLanes;
       const int64_t count = std::min(width, shape.Og() - o);
-      if (!target.straight(count, width))
-        finish_tile(target, tile,
-                    {reinterpret_cast<const char*>(sums + (b - first) * block_size), width * 4,
-                     tile.columns},
-                    channel + o, count);
+      if (!target.fused(count, width))
+        epilogue(target, tile,
+                 {reinterpret_cast<const char*>(sums + (b - first) * block_size), width * 4,
+                  tile.columns},
+                 channel + o, count);
     }
     return "";
   }
 
   // `sums` are those of the part's block.
-  void add_chunk(const FinishTarget& target, const TileView& view, const Tile& tile,
+  void add_chunk(const EpilogueTarget& target, const TileView& view, const Tile& tile,
                  const PackedColumns::Part& part, float* sums) const {
     const int64_t channel = part.group * target.shape.Og();
     const int64_t o = columns_.first_output(part.block);
     const int64_t width = columns_.lane_blocks(part.block) * kLanes;
     const bool last = part.chunk == plan_.chunks - 1;
-    if (last && target.straight(std::min(width, target.shape.Og() - o), width))
+    if (last && target.fused(std::min(width, target.shape.Og() - o), width))
       write_rows(target, columns_, view, part, tile, channel + o, bias_.data() + channel + o,
                  part.chunk == 0 ? nullptr : sums, false);
     else

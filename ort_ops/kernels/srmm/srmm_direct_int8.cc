@@ -8,7 +8,7 @@
 #include "kernels/shape/input_tile.h"
 #include "kernels/shape/tile_work.h"
 #include "kernels/srmm/algorithms.h"
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/weights/packed_weights.h"
 #include "kernels/weights/quantized_weights.h"
@@ -30,7 +30,7 @@ bool clipped_by_bytes(const Target& y, const Clamp& clamp) {
 
 // What a run knows of its images.
 struct Call {
-  const FinishTarget& target;
+  const EpilogueTarget& target;
   const SrmmInputs& in;
   QuantizationMap quantization;
 };
@@ -49,8 +49,8 @@ class DirectInt8 final : public SrmmAlgorithm {
     quantized_.drop_values();
   }
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& shape, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     std::vector<Quantization> entries;
     const int64_t count = rows_ ? shape.W : shape.N;
     if (in.x_scale != nullptr) {
@@ -58,25 +58,25 @@ class DirectInt8 final : public SrmmAlgorithm {
                      {in.x_scale[0], 1.0f / in.x_scale[0], in.x_scale[1]});
     } else {
       const int64_t size = rows_ ? shape.C : shape.H * shape.W * shape.C;
-      Message bad = dynamic_quantizations(in.x, count, size, micro_, parallel, &entries);
+      Status bad = dynamic_quantizations(in.x, count, size, micro_, parallel, &entries);
       if (!bad.empty()) return bad;
     }
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+    const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     const Call call{target, in, {entries.data(), rows_}};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel,
                      [&](const TileWork& work) { return run_unit(call, work); });
   }
 
  private:
-  Message run_unit(const Call& call, const TileWork& work) const {
+  Status run_unit(const Call& call, const TileWork& work) const {
     const ConvShape& shape = call.target.shape;
     const int64_t channel = work.group * shape.Og();
     if (call.target.s != nullptr) {
-      Message bad = check_codes(shape, micro_, work.tile, call.target.s, channel + work.o0,
-                                channel + work.o1);
+      Status bad = check_codes(shape, micro_, work.tile, call.target.s, channel + work.o0,
+                               channel + work.o1);
       if (!bad.empty()) return bad;
     }
     const int first = static_cast<int>(work.o0 / kGranule);
@@ -140,21 +140,21 @@ class DirectInt8 final : public SrmmAlgorithm {
   // `sums` are those of the part's block; with the last chunk they become values.
   void add_chunk(const Call& call, const TileView& view, const Tile& tile,
                  const PackedColumns::Part& part, int32_t* sums) const {
-    const FinishTarget& target = call.target;
+    const EpilogueTarget& target = call.target;
     const int64_t in_group = columns_.first_output(part.block);
     const int64_t o = part.group * target.shape.Og() + in_group;
     const int blocks = columns_.lane_blocks(part.block), width = blocks * kLanes;
     const int64_t count = std::min<int64_t>(width, target.shape.Og() - in_group);
     const bool last = part.chunk == plan_.chunks - 1;
-    if (last && !rows_ && target.straight(count, width)) {
+    if (last && !rows_ && target.fused(count, width)) {
       write_values(call, view, tile, part, o, sums);
       return;
     }
     columns_.add_units(micro_, view, part, static_cast<int>(tile.slots()), sums);
     if (!last) return;
     to_floats(call, tile, blocks, o, sums);
-    finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
-                count);
+    epilogue(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
+             count);
   }
 
   // Correction and scale of some outputs under one quantisation of the input.
@@ -173,7 +173,7 @@ class DirectInt8 final : public SrmmAlgorithm {
 
   void write_values(const Call& call, TileView view, const Tile& tile,
                     const PackedColumns::Part& part, int64_t o, const int32_t* sums) const {
-    const FinishTarget& target = call.target;
+    const EpilogueTarget& target = call.target;
     const ConvShape& shape = target.shape;
     const int64_t width = static_cast<int64_t>(columns_.lane_blocks(part.block)) * kLanes;
     Scores room;

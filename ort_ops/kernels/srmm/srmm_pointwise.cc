@@ -42,17 +42,17 @@ class Pointwise final : public SrmmAlgorithm {
         fetches_(layer.shape.O * layer.shape.Cg * 4 > kFarWeights),
         micro_(layer.micro) {}
 
-  Message run(const ConvShape& given, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& given, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     // With a selection rows stay as they are: messages about it name positions.
     const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+    const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel, [&](const TileWork& work) {
       const std::vector<int64_t> offsets = slot_offsets(shape, work.tile);
-      Message bad;
+      Status bad;
       for (int64_t o = work.o0; o < work.o1 && bad.empty(); o += kGranule)
         bad = run_block(target, in.x, work, static_cast<int>(o / kGranule), offsets.data());
       return bad;
@@ -71,18 +71,18 @@ class Pointwise final : public SrmmAlgorithm {
     return offsets;
   }
 
-  Message run_block(const FinishTarget& target, const float* x, const TileWork& work, int block,
-                    const int64_t* offsets) const {
+  Status run_block(const EpilogueTarget& target, const float* x, const TileWork& work, int block,
+                   const int64_t* offsets) const {
     const ConvShape& shape = target.shape;
     const Tile& tile = work.tile;
     const int64_t first = columns_.first_output(block);
     const int64_t width = columns_.lane_blocks(block) * kLanes;
     const int64_t o = work.group * shape.Og() + first, count = std::min(width, shape.Og() - first);
     if (target.s != nullptr) {
-      Message bad = check_codes(shape, micro_, tile, target.s, o, o + count);
+      Status bad = check_codes(shape, micro_, tile, target.s, o, o + count);
       if (!bad.empty()) return bad;
     }
-    const bool straight = target.straight(count, width);
+    const bool fused = target.fused(count, width);
     const int64_t pixel = (tile.n * shape.H + tile.cy0 * shape.at.strides[0]) * shape.W +
                           tile.cx0 * shape.at.strides[1];
     const float* from = x + pixel * shape.C + work.group * shape.Cg;
@@ -93,16 +93,16 @@ class Pointwise final : public SrmmAlgorithm {
       const PackedColumns::Part part{work.group, block, q};
       const char* chunk = reinterpret_cast<const char*>(from + q * plan_.step);
       const TileView view{chunk, offsets, &no_offset, 1};
-      if (straight && q == plan_.chunks - 1)
+      if (fused && q == plan_.chunks - 1)
         write_rows(target, columns_, view, part, tile, o, bias_.data() + o, q == 0 ? nullptr : sums,
                    fetches_);
       else
         columns_.add_floats(micro_, view, part, bias_.data() + work.group * shape.Og(),
                             static_cast<int>(tile.slots()), sums, fetches_);
     }
-    if (!straight)
-      finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
-                  count);
+    if (!fused)
+      epilogue(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns}, o,
+               count);
     return "";
   }
 

@@ -67,25 +67,25 @@ class PointwiseSkip final : public SrmmAlgorithm {
         clamp_(layer.clamp),
         micro_(layer.micro) {}
 
-  Message run(const ConvShape& given, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& given, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     // With a selection rows stay as they are: messages about it name positions.
     const ConvShape shape = in.s == nullptr ? with_long_rows(given, given.oH * given.oW) : given;
     const int slots = tile_slots(shape, parallel);
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+    const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     const int64_t tiles = shape.N * tiling.per_image(), units = tiles * shape.at.group;
     const bool side_by_side = units >= wanted_units(parallel) || weights_.blocks() == 1;
     auto run_unit = [&](size_t i, const Parallel& inside) {
       const int64_t unit = static_cast<int64_t>(i);
       const Tile tile = tiling.tile(unit % tiles);
-      return tile.rows == 0 ? Message() : run_tile(target, in.x, tile, unit / tiles, inside);
+      return tile.rows == 0 ? Status() : run_tile(target, in.x, tile, unit / tiles, inside);
     };
     if (side_by_side)
       return run_all(parallel, static_cast<size_t>(units),
                      [&](size_t i) { return run_unit(i, Parallel()); });
-    Message bad;
+    Status bad;
     for (size_t i = 0; i < static_cast<size_t>(units) && bad.empty(); i++)
       bad = run_unit(i, parallel);
     return bad;
@@ -107,12 +107,12 @@ class PointwiseSkip final : public SrmmAlgorithm {
     return static_cast<int>(std::min(fit, std::max(kLeastSlots, own)));
   }
 
-  Message run_tile(const FinishTarget& target, const float* x, const Tile& tile, int64_t group,
-                   const Parallel& parallel) const {
+  Status run_tile(const EpilogueTarget& target, const float* x, const Tile& tile, int64_t group,
+                  const Parallel& parallel) const {
     const SparseTile input(target.shape, tile, weights_);
-    Message bad = run_all(parallel, static_cast<size_t>(weights_.chunks()), [&](size_t q) {
+    Status bad = run_all(parallel, static_cast<size_t>(weights_.chunks()), [&](size_t q) {
       input.pack(x, group, static_cast<int>(q), micro_);
-      return Message();
+      return Status();
     });
     if (!bad.empty()) return bad;
     return run_all(parallel, static_cast<size_t>(weights_.blocks()), [&](size_t b) {
@@ -120,30 +120,30 @@ class PointwiseSkip final : public SrmmAlgorithm {
     });
   }
 
-  Message run_block(const FinishTarget& target, const Tile& tile, const SparseTile& input,
-                    int64_t group, int index) const {
+  Status run_block(const EpilogueTarget& target, const Tile& tile, const SparseTile& input,
+                   int64_t group, int index) const {
     const ConvShape& shape = target.shape;
     const int64_t first = weights_.first_output(index);
     const int64_t width = weights_.lane_blocks(index) * kLanes;
     const Block block{index, group, width, group * shape.Og() + first,
                       std::min(width, shape.Og() - first)};
     if (target.s != nullptr) {
-      Message bad = check_codes(shape, micro_, tile, target.s, block.o, block.o + block.count);
+      Status bad = check_codes(shape, micro_, tile, target.s, block.o, block.o + block.count);
       if (!bad.empty()) return bad;
     }
-    const bool straight = target.straight(block.count, width);
+    const bool fused = target.fused(block.count, width);
     float* sums =
         thread_scratch().accumulators.get<float>(static_cast<size_t>(tile.slots() * width));
     for (int q = 0; q < weights_.chunks(); q++)
-      add_chunk(target, tile, input, block, q, straight && q == weights_.chunks() - 1, sums);
-    if (!straight)
-      finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns},
-                  block.o, block.count);
+      add_chunk(target, tile, input, block, q, fused && q == weights_.chunks() - 1, sums);
+    if (!fused)
+      epilogue(target, tile, {reinterpret_cast<const char*>(sums), width * 4, tile.columns},
+               block.o, block.count);
     return "";
   }
 
   // Adds chunk `q` to the sums of a block, or makes values of them with it.
-  void add_chunk(const FinishTarget& target, const Tile& tile, const SparseTile& input,
+  void add_chunk(const EpilogueTarget& target, const Tile& tile, const SparseTile& input,
                  const Block& block, int q, bool to_values, float* sums) const {
     int64_t bytes;
     const char* packed = weights_.row(block.group, block.index, q, 0, &bytes);

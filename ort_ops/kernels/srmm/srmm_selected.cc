@@ -9,7 +9,7 @@
 #include "kernels/shape/chunks.h"
 #include "kernels/shape/input_tile.h"
 #include "kernels/srmm/algorithms.h"
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/weights/packed_weights.h"
 
@@ -25,7 +25,7 @@ constexpr int kScatter = 64;        // x 112 slots: 28 KB
 
 // One unit of work: `count` tiles of one image, one group, outputs [o0, o1) of all.
 struct Unit {
-  const FinishTarget& target;
+  const EpilogueTarget& target;
   const float* x;
   const Tile* tiles;
   int count;
@@ -41,13 +41,12 @@ class Selected final : public SrmmAlgorithm {
         clamp_(layer.clamp),
         micro_(layer.micro) {}
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override;
+  Status run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const override;
 
  private:
-  Message run_unit(const Unit& unit) const;
+  Status run_unit(const Unit& unit) const;
   void accumulate(const Unit& unit, const SlotLists* lists, float* const* sums) const;
-  void finish(const Unit& unit, const Tile& tile, const SlotLists& list, const float* sums) const;
+  void scatter(const Unit& unit, const Tile& tile, const SlotLists& list, const float* sums) const;
 
   // The offsets of a whole chunk follow a named layout; those of a part of one do not. Only
   // channels packed as densely as the tile's rows keep tap rows in one piece.
@@ -65,11 +64,10 @@ class Selected final : public SrmmAlgorithm {
   const MicroKernels& micro_;
 };
 
-Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
-                      const Parallel& parallel) const {
+Status Selected::run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel) const {
   const Tiling tiling(shape, kTileSlots, plan_.three_rows ? kTilePitch - 2 : kTileSlots);
   const ResidualReader residual(shape, in.residual);
-  const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+  const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
   const int64_t tiles = tiling.per_image(), images = shape.N * shape.at.group;
   const std::vector<int64_t> ranges =
       split_outputs(shape.Og(), kRangeGranule, images * tiles, wanted_units(parallel));
@@ -96,15 +94,15 @@ Message Selected::run(const ConvShape& shape, const SrmmInputs& in,
   });
 }
 
-Message Selected::run_unit(const Unit& unit) const {
+Status Selected::run_unit(const Unit& unit) const {
   Scratch& scratch = thread_scratch();
   auto& room = scratch.listed;
   SlotLists lists[kBand] = {SlotLists(room[0]), SlotLists(room[1]), SlotLists(room[2]),
                             SlotLists(room[3])};
-  const FinishTarget& target = unit.target;
+  const EpilogueTarget& target = unit.target;
   float* sums[kBand];
   for (int t = 0; t < unit.count; t++) {
-    Message bad =
+    Status bad =
         lists[t].build(target.shape, micro_, unit.tiles[t], target.s, unit.o0, unit.o1, scratch);
     if (!bad.empty()) return bad;
     sums[t] = room[t].sums.get<float>(static_cast<size_t>(lists[t].total()) + kLanes);
@@ -112,7 +110,7 @@ Message Selected::run_unit(const Unit& unit) const {
       std::fill_n(sums[t] + lists[t].start(o), lists[t].count(o), bias_[o]);
   }
   accumulate(unit, lists, sums);
-  for (int t = 0; t < unit.count; t++) finish(unit, unit.tiles[t], lists[t], sums[t]);
+  for (int t = 0; t < unit.count; t++) scatter(unit, unit.tiles[t], lists[t], sums[t]);
   return "";
 }
 
@@ -146,8 +144,8 @@ void Selected::accumulate(const Unit& unit, const SlotLists* lists, float* const
 // Sums go back to their slots kScatter channels at a time, in a buffer that fits the first-level
 // cache, and leave it by whole vectors; slots that no window selected hold old data that no code
 // refers to.
-void Selected::finish(const Unit& unit, const Tile& tile, const SlotLists& list,
-                      const float* sums) const {
+void Selected::scatter(const Unit& unit, const Tile& tile, const SlotLists& list,
+                       const float* sums) const {
   const size_t size = static_cast<size_t>(tile.slots()) * kScatter;
   float* block = thread_scratch().accumulators.get<float>(size);
   std::memset(block, 0, size * sizeof(float));
@@ -158,8 +156,8 @@ void Selected::finish(const Unit& unit, const Tile& tile, const SlotLists& list,
       const float* from = sums + list.start(o + k);
       for (int i = 0; i < list.count(o + k); i++) block[slots[i] * kScatter + k] = from[i];
     }
-    finish_tile(unit.target, tile,
-                {reinterpret_cast<const char*>(block), kScatter * 4, tile.columns}, o, lanes);
+    epilogue(unit.target, tile, {reinterpret_cast<const char*>(block), kScatter * 4, tile.columns},
+             o, lanes);
   }
 }
 

@@ -10,7 +10,7 @@
 #include "kernels/shape/chunks.h"
 #include "kernels/shape/tile_work.h"
 #include "kernels/srmm/algorithms.h"
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/weights/packed_weights.h"
 
@@ -24,7 +24,7 @@ constexpr int64_t kTileFloats = 64 << 10;  // of input under a tile: it is read 
 constexpr int kRangeGranule = 128;
 
 struct Unit {
-  const FinishTarget& target;
+  const EpilogueTarget& target;
   const float* x;
   const Tile& tile;
   int64_t group;
@@ -42,14 +42,14 @@ class Selected1x1 final : public SrmmAlgorithm {
     block_ = std::clamp(fits, kLanes, kBlockOutputs);
   }
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& shape, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     const int slots = static_cast<int>(std::clamp<int64_t>(kTileFloats / shape.Cg, 64, 448));
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+    const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_tiles(shape, tiling, 0, shape.N, kRangeGranule, parallel, [&](const TileWork& work) {
-      Message bad;
+      Status bad;
       const Unit unit{target, in.x, work.tile, work.group};
       for (int64_t o = work.o0; o < work.o1 && bad.empty(); o += block_)
         bad = run_block(unit, o, static_cast<int>(std::min<int64_t>(block_, work.o1 - o)));
@@ -59,12 +59,12 @@ class Selected1x1 final : public SrmmAlgorithm {
 
  private:
   // Outputs [o, o + lanes) of the group.
-  Message run_block(const Unit& unit, int64_t o, int lanes) const {
+  Status run_block(const Unit& unit, int64_t o, int lanes) const {
     const int slots = static_cast<int>(unit.tile.slots());
     Scratch& scratch = thread_scratch();
     uint64_t* bits = scratch.bits.get<uint64_t>(static_cast<size_t>(slots));
     const int64_t channel = unit.group * unit.target.shape.Og() + o;
-    Message bad =
+    Status bad =
         mark_slots(unit.target.shape, micro_, unit.tile, unit.target.s, channel, lanes, bits);
     if (!bad.empty()) return bad;
     // Per slot: the selected rows of the block and, side by side, their sums.
@@ -82,9 +82,9 @@ class Selected1x1 final : public SrmmAlgorithm {
     for (int s = 0; s < slots; s++)
       micro_.spread(bits[s], sums + s * kPitch, bias_.data() + channel, lane_blocks,
                     block + s * kBlockOutputs);
-    finish_tile(unit.target, unit.tile,
-                {reinterpret_cast<const char*>(block), kBlockOutputs * 4, unit.tile.columns},
-                channel, lanes);
+    epilogue(unit.target, unit.tile,
+             {reinterpret_cast<const char*>(block), kBlockOutputs * 4, unit.tile.columns}, channel,
+             lanes);
     return "";
   }
 

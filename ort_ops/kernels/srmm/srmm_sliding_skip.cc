@@ -5,7 +5,7 @@
 #include "kernels/base/run_images.h"
 #include "kernels/sparse/sparse_bands.h"
 #include "kernels/srmm/algorithms.h"
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
 
 namespace spl {
@@ -19,11 +19,11 @@ class SlidingSkip final : public SrmmAlgorithm {
         clamp_(layer.clamp),
         micro_(layer.micro) {}
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& shape, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
       const ConvShape one = shape.image(n);
-      Message bad;
+      Status bad;
       for (int64_t g = 0; g < shape.at.group && bad.empty(); g++)
         bad = run_group(one, image_inputs(shape, in, n), g, threads);
       return bad;
@@ -32,10 +32,10 @@ class SlidingSkip final : public SrmmAlgorithm {
 
  private:
   // `shape` and `in` of one image.
-  Message run_group(const ConvShape& shape, const SrmmInputs& in, int64_t group,
-                    const Parallel& parallel) const {
+  Status run_group(const ConvShape& shape, const SrmmInputs& in, int64_t group,
+                   const Parallel& parallel) const {
     const ResidualReader residual(shape, in.residual);
-    const FinishTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
+    const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
     return run_bands(
         shape, weights_, micro_, 0, parallel,
         [&](SparseImage& image) { image.pack(in.x, 0, group, parallel); },
@@ -44,14 +44,14 @@ class SlidingSkip final : public SrmmAlgorithm {
         });
   }
 
-  Message run_unit(const FinishTarget& target, const SparseImage& image, const Tile& tile,
-                   int64_t group, int block) const {
+  Status run_unit(const EpilogueTarget& target, const SparseImage& image, const Tile& tile,
+                  int64_t group, int block) const {
     const ConvShape& shape = target.shape;
     const int64_t width = weights_.lane_blocks(block) * kLanes, pitch = zero_skip_pitch(shape);
     const int64_t first = weights_.first_output(block), o = group * shape.Og() + first;
     const int64_t count = std::min(width, shape.Og() - first);
     if (target.s != nullptr) {
-      Message bad = check_codes(shape, micro_, tile, target.s, o, o + count);
+      Status bad = check_codes(shape, micro_, tile, target.s, o, o + count);
       if (!bad.empty()) return bad;
     }
     float* sums = thread_scratch().accumulators.get<float>(
@@ -59,7 +59,7 @@ class SlidingSkip final : public SrmmAlgorithm {
                   2 * width;
     zero_skip_rows(shape, image, weights_, micro_, {group, block, tile.cy0, tile.rows},
                    bias_.data() + o, sums);
-    finish_tile(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch}, o, count);
+    epilogue(target, tile, {reinterpret_cast<const char*>(sums), width * 4, pitch}, o, count);
     return "";
   }
 

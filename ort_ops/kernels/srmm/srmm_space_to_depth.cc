@@ -16,8 +16,8 @@ class SpaceToDepth final : public SrmmAlgorithm {
     weights_ = {};
   }
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& shape, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     return run_finite_images(
         shape, in, parallel, direct_,
         [&](const ConvShape& one, const SrmmInputs& image, const Parallel& threads, bool* finite) {
@@ -26,11 +26,11 @@ class SpaceToDepth final : public SrmmAlgorithm {
   }
 
  private:
-  Message run_deep(const ConvShape& shape, SrmmInputs in, const Parallel& parallel,
-                   bool* finite) const {
+  Status run_deep(const ConvShape& shape, SrmmInputs in, const Parallel& parallel,
+                  bool* finite) const {
     const ConvShape deep = space_to_depth(shape);
     float* x = thread_scratch().image.get<float>(checked_size({deep.H, deep.W, deep.C}));
-    Message bad = space_to_depth(shape, in.x, parallel, x);
+    Status bad = space_to_depth(shape, in.x, parallel, x);
     if (!bad.empty()) return bad;
     in.x = x;
     return fewer_.run(deep, in, parallel, finite);

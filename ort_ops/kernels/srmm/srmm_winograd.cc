@@ -7,7 +7,7 @@ void WinogradFloats::multiply(const MicroKernels& micro, const WinogradInput& in
                               const winograd::Part& part, float* sums, int64_t stride) const {
   static const float zeros[8 * kLanes] = {};
   const int blocks = weights_.lane_blocks(part.block);
-  for (int p = 0; p < kWinogradPlaces; p++) {
+  for (int p = 0; p < kWinogradPositions; p++) {
     const float* weights = weights_.place(group, part.block, p);
     // The weights of the next place: for a few squares, fetching them takes as long as the rest.
     const Prefetch next{reinterpret_cast<const char*>(weights + input.channels() * blocks * kLanes),

@@ -44,8 +44,8 @@ WinogradInt8Input::WinogradInt8Input(const ConvShape& shape, const Tile& tile, i
   // A cache line more, or the places of a square would fall into few sets of the cache.
   stride_ = squares() * pitch_ + 64;
   Scratch& scratch = thread_scratch();
-  data_ = scratch.input.get<char>(checked_size({kWinogradPlaces, stride_}));
-  scales_ = scratch.values.get<float>(static_cast<size_t>(kWinogradPlaces * squares()));
+  data_ = scratch.input.get<char>(checked_size({kWinogradPositions, stride_}));
+  scales_ = scratch.values.get<float>(static_cast<size_t>(kWinogradPositions * squares()));
   zeros_ = scratch.rows.get<char>(static_cast<size_t>(channels) * sizeof(float));
   std::memset(zeros_, 0, static_cast<size_t>(channels) * sizeof(float));
   slot_offset_ = scratch.slots.get<int64_t>(static_cast<size_t>(squares()));
@@ -57,11 +57,11 @@ template <class T, class Transform>
 bool WinogradInt8Input::each_square(const T* x, int row, const T* padding,
                                     Transform transform) const {
   const T* image = x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
-  const T* pixels[kWinogradPlaces];
+  const T* pixels[kWinogradPositions];
   const int64_t y0 = tile_.cy0 + row * side_ - shape_.at.pads[0];
   // Of the thread that runs: rows may be done side by side.
   float* room = thread_scratch().winograd.get<float>(
-      static_cast<size_t>(kWinogradPlaces * ceil_div(shape_.Cg, kLanes) * kLanes));
+      static_cast<size_t>(kWinogradPositions * ceil_div(shape_.Cg, kLanes) * kLanes));
   bool finite = true;
   for (int s = 0; s < wide_; s++) {
     const int64_t square = static_cast<int64_t>(row) * wide_ + s;
@@ -101,13 +101,13 @@ WinogradInt8::WinogradInt8(const SrmmLayer& layer)
       lanes_(winograd_blocks(lane_blocks_)) {
   for (int64_t first = 0, b = 0; b < blocks(); first += lanes_[b++]) first_lane_.push_back(first);
   const ConvShape& shape = layer.shape;
-  const size_t sums = checked_size({shape.at.group, lane_blocks_ * kLanes, kWinogradPlaces});
+  const size_t sums = checked_size({shape.at.group, lane_blocks_ * kLanes, kWinogradPositions});
   const size_t size = checked_size({static_cast<int64_t>(sums), units_, 4});
   scale_.assign(sums, 0.0f);
   begin_.assign(sums, 0);
   base_ = data_.get<char>(size);
   std::memset(base_, 0, size);
-  std::vector<double> room(static_cast<size_t>(kWinogradPlaces * shape.Cg));
+  std::vector<double> room(static_cast<size_t>(kWinogradPositions * shape.Cg));
   for (int64_t o = 0; o < shape.O; o++) {
     const int64_t group = o / shape.Og(), in_group = o % shape.Og();
     int block = blocks() - 1;
@@ -128,13 +128,13 @@ void WinogradInt8::quantize(const SrmmLayer& layer, int64_t output, char* weight
   const int64_t channels = shape.Cg, width = unit_stride / 4;
   std::vector<double>& u = *room;
   for (int64_t c = 0; c < channels; c++) {
-    double g[25], places[kWinogradPlaces];
+    double g[25], places[kWinogradPositions];
     for (int64_t t = 0; t < shape.taps(); t++) g[t] = *layer.w.at(output, t * channels + c);
     winograd_weights(g, static_cast<int>(shape.kH), places);
-    for (int p = 0; p < kWinogradPlaces; p++) u[p * channels + c] = places[p];
+    for (int p = 0; p < kWinogradPositions; p++) u[p * channels + c] = places[p];
   }
   std::vector<int8_t> row(checked_size({channels}));
-  for (int p = 0; p < kWinogradPlaces; p++) {
+  for (int p = 0; p < kWinogradPositions; p++) {
     double most = 1e-30;
     for (int64_t c = 0; c < channels; c++) most = std::max(most, std::fabs(u[p * channels + c]));
     int32_t sum = 0;
@@ -152,7 +152,7 @@ void WinogradInt8::quantize(const SrmmLayer& layer, int64_t output, char* weight
 void WinogradInt8::multiply(const MicroKernels& micro, const Input& input, int64_t group,
                             const winograd::Part& part, float* sums, int64_t stride) const {
   const int blocks = lanes_[part.block], width = blocks * kLanes;
-  for (int p = 0; p < kWinogradPlaces; p++) {
+  for (int p = 0; p < kWinogradPositions; p++) {
     const int64_t at = first_sum(group, part.block, p);
     const char* weights = base_ + at * units_ * 4;
     // The weights of the next place: for a few squares, fetching them takes as long as the rest.

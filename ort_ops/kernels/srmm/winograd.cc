@@ -29,7 +29,7 @@ void to_points(const double* g, int size, int g_step, double* u, int u_step) {
 }  // namespace
 
 void winograd_weights(const double* g, int size, double* u) {
-  double half[kWinogradPlaces];
+  double half[kWinogradPositions];
   for (int kx = 0; kx < size; kx++) to_points(g + kx, size, size, half + kx, size);
   for (int i = 0; i < kWinogradSide; i++)
     to_points(half + i * size, size, 1, u + i * kWinogradSide, 1);
@@ -52,7 +52,7 @@ bool winograd_suits(const ConvShape& s) {
 }
 
 bool winograd_weights_near(const ConvShape& s) {
-  return static_cast<double>(kWinogradPlaces * s.Cg * ceil_div(s.Og(), kLanes)) <= kNear;
+  return static_cast<double>(kWinogradPositions * s.Cg * ceil_div(s.Og(), kLanes)) <= kNear;
 }
 
 WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
@@ -60,7 +60,7 @@ WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
   lanes_ = winograd_blocks(lane_blocks_);
   for (int64_t first = 0, b = 0; b < blocks(); first += lanes_[b++]) first_lane_.push_back(first);
   const size_t size =
-      checked_size({shape.at.group, lane_blocks_ * kLanes, channels_, kWinogradPlaces});
+      checked_size({shape.at.group, lane_blocks_ * kLanes, channels_, kWinogradPositions});
   base_ = data_.get<float>(size);
   std::memset(base_, 0, size * sizeof(float));
   for (int64_t g = 0; g < shape.at.group; g++)
@@ -69,11 +69,11 @@ WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
       float* to = const_cast<float*>(place(g, b, 0));
       for (int64_t o = 0; o < std::min(width, shape.Og() - first); o++)
         for (int64_t c = 0; c < channels_; c++) {
-          double weights[25], u[kWinogradPlaces];
+          double weights[25], u[kWinogradPositions];
           for (int64_t t = 0; t < shape.taps(); t++)
             weights[t] = *w.at(g * shape.Og() + first + o, t * channels_ + c);
           winograd_weights(weights, static_cast<int>(shape.kH), u);
-          for (int p = 0; p < kWinogradPlaces; p++)
+          for (int p = 0; p < kWinogradPositions; p++)
             to[(p * channels_ + c) * width + o] = static_cast<float>(u[p]);
         }
     }
@@ -110,7 +110,7 @@ WinogradInput::WinogradInput(const ConvShape& shape, const Tile& tile, int64_t g
   // A lane block more, or the places of a square would fall into few sets of the cache.
   stride_ = squares() * pitch_ + kLanes;
   Scratch& scratch = thread_scratch();
-  data_ = scratch.values.get<float>(checked_size({kWinogradPlaces, stride_}));
+  data_ = scratch.values.get<float>(checked_size({kWinogradPositions, stride_}));
   zeros_ = scratch.rows.get<float>(static_cast<size_t>(pitch_));
   std::memset(zeros_, 0, static_cast<size_t>(pitch_) * sizeof(float));
   slot_offset_ = scratch.slots.get<int64_t>(static_cast<size_t>(squares()));
@@ -119,7 +119,7 @@ WinogradInput::WinogradInput(const ConvShape& shape, const Tile& tile, int64_t g
 
 bool WinogradInput::transform_row(const SrmmInputs& in, int row) const {
   const float* image = in.x + tile_.n * shape_.H * shape_.W * shape_.C + group_ * shape_.Cg;
-  const float* pixels[kWinogradPlaces];
+  const float* pixels[kWinogradPositions];
   const int64_t y0 = tile_.cy0 + row * side_ - shape_.at.pads[0];
   for (int s = 0; s < wide_; s++) {
     winograd_pixels(shape_, image, y0, tile_.cx0 + s * side_ - shape_.at.pads[1], zeros_, pixels);

@@ -42,7 +42,7 @@ class WinogradWeights {
   int lane_blocks(int block) const { return lanes_[block]; }
   int64_t first_output(int block) const { return first_lane_[block] * kLanes; }
   const float* place(int64_t group, int block, int place) const {
-    return base_ + ((group * lane_blocks_ + first_lane_[block]) * kWinogradPlaces +
+    return base_ + ((group * lane_blocks_ + first_lane_[block]) * kWinogradPositions +
                     static_cast<int64_t>(place) * lanes_[block]) *
                        channels_ * kLanes;
   }

@@ -14,20 +14,20 @@
 
 #include "kernels/base/run_images.h"
 #include "kernels/srmm/algorithms.h"
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
 #include "kernels/srmm/winograd.h"
 
 namespace spl {
 
 // Runs an algorithm that knows floats only on an image whose values may be wanted as bytes.
-inline Message run_to_target(const ConvShape& shape, const SrmmInputs& image,
-                             const Parallel& threads, const SrmmAlgorithm& algorithm) {
+inline Status run_to_target(const ConvShape& shape, const SrmmInputs& image,
+                            const Parallel& threads, const SrmmAlgorithm& algorithm) {
   if (image.y_bytes == nullptr) return algorithm.run(shape, image, threads);
   std::vector<float> values(checked_size({shape.outputs()}));
   SrmmInputs floats = image;
   floats.y = values.data(), floats.y_bytes = nullptr;
-  Message bad = algorithm.run(shape, floats, threads);
+  Status bad = algorithm.run(shape, floats, threads);
   for (size_t i = 0; i < values.size(); i++) {
     const float level = std::nearbyint(values[i] * image.y_code.inverse) + image.y_code.zero;
     image.y_bytes[i] = static_cast<uint8_t>(std::fmin(std::fmax(level, 0.0f), 255.0f));
@@ -35,17 +35,17 @@ inline Message run_to_target(const ConvShape& shape, const SrmmInputs& image,
   return bad;
 }
 
-// run_image(shape, inputs, threads, &finite) -> Message for each image. One whose sums are not all
+// run_image(shape, inputs, threads, &finite) -> Status for each image. One whose sums are not all
 // finite is computed again with direct sums: such a value spreads over the square of its outputs,
 // and only they keep it where it belongs.
 template <class F>
-Message run_finite_images(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
-                          const std::function<const SrmmAlgorithm&()>& direct, F&& run_image) {
+Status run_finite_images(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
+                         const std::function<const SrmmAlgorithm&()>& direct, F&& run_image) {
   return run_images(shape.N, parallel, [&](int64_t n, const Parallel& threads) {
     const ConvShape one = shape.image(n);
     const SrmmInputs image = image_inputs(shape, in, n);
     bool finite = true;
-    Message bad = run_image(one, image, threads, &finite);
+    Status bad = run_image(one, image, threads, &finite);
     // Bytes are always finite, and so are their sums but for scales that no data has.
     if (bad.empty() && !finite && image.x_bytes == nullptr)
       bad = run_to_target(one, image, threads, direct());
@@ -109,20 +109,20 @@ class WinogradDriver {
         micro_(layer.micro) {}
 
   // One image. `finite` says whether all sums are.
-  Message run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
-              bool* finite) const;
+  Status run(const ConvShape& shape, const SrmmInputs& in, const Parallel& parallel,
+             bool* finite) const;
 
  private:
   using Input = typename Products::Input;
   struct Image;
-  struct PlaceSums;
+  struct PositionSums;
 
-  Message run_tile(const Image& image, const Tile& tile, int64_t group,
-                   const Parallel& parallel) const;
+  Status run_tile(const Image& image, const Tile& tile, int64_t group,
+                  const Parallel& parallel) const;
   int row_parts(const Image& image, const Input& input, const Parallel& parallel) const;
-  Message run_block(const Image& image, const Tile& tile, int64_t group, const Input& input,
-                    const Part& part) const;
-  bool transform_back(const Input& input, const Part& part, int64_t side, const PlaceSums& sums,
+  Status run_block(const Image& image, const Tile& tile, int64_t group, const Input& input,
+                   const Part& part) const;
+  bool transform_back(const Input& input, const Part& part, int64_t side, const PositionSums& sums,
                       const SquareValues& to) const;
 
   Products products_;
@@ -140,15 +140,15 @@ struct WinogradDriver<Products>::Image {
 
 // Sums of place p at data + p * stride: [squares][16 * blocks].
 template <class Products>
-struct WinogradDriver<Products>::PlaceSums {
+struct WinogradDriver<Products>::PositionSums {
   const float* data;
   int64_t stride;
   int blocks;
 };
 
 template <class Products>
-Message WinogradDriver<Products>::run(const ConvShape& shape, const SrmmInputs& in,
-                                      const Parallel& parallel, bool* finite) const {
+Status WinogradDriver<Products>::run(const ConvShape& shape, const SrmmInputs& in,
+                                     const Parallel& parallel, bool* finite) const {
   const Tiling tiling = Products::tiling(shape);
   std::atomic<bool> all_finite{true};
   const Image image{shape, in, all_finite};
@@ -161,9 +161,9 @@ Message WinogradDriver<Products>::run(const ConvShape& shape, const SrmmInputs& 
       const int64_t high = (tile.rows + side - 1) / side;
       tile = rows_of_squares(tile, side, high * part / parts, high * (part + 1) / parts);
     }
-    return tile.rows == 0 ? Message() : run_tile(image, tile, unit / tiles, inside);
+    return tile.rows == 0 ? Status() : run_tile(image, tile, unit / tiles, inside);
   };
-  Message bad;
+  Status bad;
   if (balanced(units, parallel))
     bad = run_all(parallel, static_cast<size_t>(units),
                   [&](size_t i) { return run_unit(i, Parallel()); });
@@ -175,12 +175,12 @@ Message WinogradDriver<Products>::run(const ConvShape& shape, const SrmmInputs& 
 }
 
 template <class Products>
-Message WinogradDriver<Products>::run_tile(const Image& image, const Tile& tile, int64_t group,
-                                           const Parallel& parallel) const {
+Status WinogradDriver<Products>::run_tile(const Image& image, const Tile& tile, int64_t group,
+                                          const Parallel& parallel) const {
   const Input input(image.shape, tile, group, micro_);
-  Message bad = run_all(parallel, static_cast<size_t>(input.high()), [&](size_t row) {
+  Status bad = run_all(parallel, static_cast<size_t>(input.high()), [&](size_t row) {
     if (!input.transform_row(image.in, static_cast<int>(row))) image.finite = false;
-    return Message();
+    return Status();
   });
   if (!bad.empty()) return bad;
   const int blocks = products_.blocks(), parts = row_parts(image, input, parallel);
@@ -205,49 +205,50 @@ int WinogradDriver<Products>::row_parts(const Image& image, const Input& input,
 }
 
 template <class Products>
-Message WinogradDriver<Products>::run_block(const Image& image, const Tile& tile, int64_t group,
-                                            const Input& input, const Part& part) const {
+Status WinogradDriver<Products>::run_block(const Image& image, const Tile& tile, int64_t group,
+                                           const Input& input, const Part& part) const {
   const ConvShape& shape = image.shape;
   const int block = part.block, squares = part.rows * input.wide();
   const int64_t width = products_.lane_blocks(block) * kLanes;
   const int64_t o = group * shape.Og() + products_.first_output(block);
   const int64_t count = std::min(width, shape.Og() - products_.first_output(block));
   if (image.in.s != nullptr) {
-    Message bad = check_codes(shape, micro_, tile, image.in.s, o, o + count);
+    Status bad = check_codes(shape, micro_, tile, image.in.s, o, o + count);
     if (!bad.empty()) return bad;
   }
   const int64_t stride = squares * width + kLanes;  // see WinogradInput
   const int64_t side = winograd_side(shape), slots = squares * side * side;
   const ResidualReader residual(shape, image.in.residual);
-  const FinishTarget target{shape, micro_, residual, clamp_, image.in.s, image.in.target()};
-  const bool straight = target.straight(count, width);
+  const EpilogueTarget target{shape, micro_, residual, clamp_, image.in.s, image.in.target()};
+  const bool fused = target.fused(count, width);
   float* sums = thread_scratch().accumulators.get<float>(
-      static_cast<size_t>(kWinogradPlaces * stride + (straight ? 0 : slots * width)));
+      static_cast<size_t>(kWinogradPositions * stride + (fused ? 0 : slots * width)));
   products_.multiply(micro_, input, group, part, sums, stride);
-  const PlaceSums places{sums, stride, static_cast<int>(width) / kLanes};
+  const PositionSums places{sums, stride, static_cast<int>(width) / kLanes};
   const bool whole = part.rows == input.high();
   const Tile rows = whole ? tile : rows_of_squares(tile, side, part.row, part.row + part.rows);
   const float* bias = bias_.data() + o;
-  if (straight) {
+  if (fused) {
     const int64_t at = ((tile.n * shape.oH + rows.cy0) * shape.oW + rows.cx0) * shape.O + o;
     const SquareValues to{bias,    residual.addend(at), target.y.from(at), shape.oW * shape.O,
                           shape.O, rows.rows,           rows.columns,      clamp_};
     if (!transform_back(input, part, side, places, to)) image.finite = false;
     return "";
   }
-  float* values = sums + kWinogradPlaces * stride;
+  float* values = sums + kWinogradPositions * stride;
   const int64_t pitch = input.wide() * side;
   const SquareValues to{bias,  {},        {values},     pitch * width,
                         width, rows.rows, rows.columns, kNoClamp};
   if (!transform_back(input, part, side, places, to)) image.finite = false;
-  finish_tile(target, rows, {reinterpret_cast<const char*>(values), width * 4, pitch}, o, count);
+  epilogue(target, rows, {reinterpret_cast<const char*>(values), width * 4, pitch}, o, count);
   return "";
 }
 
 // `to` is that of the whole part. Says whether all values are finite.
 template <class Products>
 bool WinogradDriver<Products>::transform_back(const Input& input, const Part& part, int64_t side,
-                                              const PlaceSums& sums, const SquareValues& to) const {
+                                              const PositionSums& sums,
+                                              const SquareValues& to) const {
   bool finite = true;
   for (int64_t y = 0, s = 0; y < part.rows; y++)
     for (int64_t x = 0; x < input.wide(); x++, s++) {
@@ -269,8 +270,8 @@ class WinogradAlgorithm final : public SrmmAlgorithm {
  public:
   explicit WinogradAlgorithm(const SrmmLayer& layer) : driver_(layer), direct_(layer.direct) {}
 
-  Message run(const ConvShape& shape, const SrmmInputs& in,
-              const Parallel& parallel) const override {
+  Status run(const ConvShape& shape, const SrmmInputs& in,
+             const Parallel& parallel) const override {
     return run_finite_images(
         shape, in, parallel, direct_,
         [&](const ConvShape& one, const SrmmInputs& image, const Parallel& threads, bool* finite) {

@@ -65,7 +65,7 @@ class WinogradInt8 {
                 int64_t place_stride, int64_t at, std::vector<double>* room);
   // Index of output 0 of a block and place in scale_ and begin_, of all groups.
   int64_t first_sum(int64_t group, int block, int place) const {
-    return ((group * lane_blocks_ + first_lane_[block]) * kWinogradPlaces +
+    return ((group * lane_blocks_ + first_lane_[block]) * kWinogradPositions +
             static_cast<int64_t>(place) * lanes_[block]) *
            kLanes;
   }

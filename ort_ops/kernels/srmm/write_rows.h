@@ -1,14 +1,14 @@
-// Sums of a tile that become values in the registers of the last chunk (FinishTarget::straight).
+// Sums of a tile that become values in the registers of the last chunk (EpilogueTarget::fused).
 #pragma once
 
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 #include "kernels/weights/packed_weights.h"
 
 namespace spl {
 
 // Where the values of row `row` of the tile go, from output `o` on. Sums begin at `bias` in the
 // only chunk, and otherwise at `sums` [slots][width].
-inline ValueRows value_rows(const FinishTarget& target, const Tile& tile, int64_t row, int64_t o,
+inline ValueRows value_rows(const EpilogueTarget& target, const Tile& tile, int64_t row, int64_t o,
                             const float* bias, const float* sums, int64_t width) {
   const ConvShape& shape = target.shape;
   const int64_t at = ((tile.n * shape.oH + tile.cy0 + row) * shape.oW + tile.cx0) * shape.O + o;
@@ -22,7 +22,7 @@ inline ValueRows value_rows(const FinishTarget& target, const Tile& tile, int64_
 
 // Adds the last chunk `part` to `sums` (null when it is the only one: they begin at the bias).
 // `view` is that of the first row; the slots of a row lie side by side.
-inline void write_rows(const FinishTarget& target, const PackedColumns& columns, TileView view,
+inline void write_rows(const EpilogueTarget& target, const PackedColumns& columns, TileView view,
                        const PackedColumns::Part& part, const Tile& tile, int64_t o,
                        const float* bias, const float* sums, bool fetch) {
   const int64_t width = columns.lane_blocks(part.block) * kLanes;

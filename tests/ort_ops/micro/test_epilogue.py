@@ -1,4 +1,4 @@
-"""finish.cc: sums to values."""
+"""epilogue.cc: sums to values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_finish_run(kernels: Micro, with_residual: bool) -> None:
         outputs.sums[:, ::7] = np.nan  # survives
         want = strided(clamped(outputs.added(outputs.sums), clamp), outputs.stride)
         y = memory.room(want.size)
-        kernels.finish_run(outputs.run(memory), clamp, y)
+        kernels.epilogue_run(outputs.run(memory), clamp, y)
         memory.check()
         np.testing.assert_array_equal(y, want)
 
@@ -36,7 +36,7 @@ def test_finish_code_run(kernels: Micro, with_residual: bool) -> None:
         values = np.where(code == 1, clamped(outputs.added(outputs.sums), clamp), np.float32(0))
         want = strided(values, outputs.stride)
         y, codes = memory.room(want.size), memory.put(strided(code, outputs.stride), np.uint8)
-        kernels.finish_code_run(outputs.run(memory), clamp, codes, y)
+        kernels.epilogue_code_run(outputs.run(memory), clamp, codes, y)
         memory.check()
         np.testing.assert_array_equal(y, want)
 
@@ -46,7 +46,7 @@ def test_finish_max(kernels: Micro) -> None:
     for i, (lanes, count, place) in enumerate(product(WIDE_COUNTS, (0, 1, 2, 9), PLACES)):
         memory, window, clamp = Memory(place), Window.random(count, lanes), clamp_of(i)
         y = memory.room(lanes)
-        kernels.finish_max(window.view(memory), clamp, y)
+        kernels.epilogue_max(window.view(memory), clamp, y)
         memory.check()
         best = window.candidates(window.sums).max(0, initial=-np.inf)
         np.testing.assert_array_equal(y, clamped(best, clamp))
@@ -59,7 +59,7 @@ def test_finish_code(kernels: Micro) -> None:
         allowed = np.array([0, *(1 + np.flatnonzero(~window.padding))])
         code = np.random.default_rng(i).choice(allowed, lanes)
         y = memory.room(lanes)
-        kernels.finish_code(window.view(memory), clamp, memory.put(code, np.uint8), y)
+        kernels.epilogue_code(window.view(memory), clamp, memory.put(code, np.uint8), y)
         memory.check()
         values = np.vstack([np.zeros(lanes), window.candidates(window.sums)])[code, np.arange(lanes)]
         np.testing.assert_array_equal(y, np.where(code == 0, 0, clamped(values, clamp)))

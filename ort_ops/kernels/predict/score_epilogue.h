@@ -29,8 +29,8 @@ struct ScoreTarget {
 
 // Writes the selection of outputs [o, o + count), count <= kMaxScores, of the tile; `sums` (float
 // or 32-bit) are those of output `o` and the following ones.
-void finish_scores(const ScoreTarget& target, const Tile& tile, const TileSums& sums, int64_t o,
-                   int64_t count);
+void score_epilogue(const ScoreTarget& target, const Tile& tile, const TileSums& sums, int64_t o,
+                    int64_t count);
 constexpr int64_t kMaxScores = 128;
 
 }  // namespace spl

@@ -1,4 +1,4 @@
-#include "kernels/srmm/finish_tile.h"
+#include "kernels/srmm/epilogue.h"
 
 #include <algorithm>
 
@@ -9,8 +9,8 @@ namespace {
 constexpr int kMostLanes = 128;  // of a block of outputs that become bytes
 
 // The same to bytes: values of one output after the other, through a small buffer.
-void finish_bytes(const FinishTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
-                  int64_t count) {
+void epilogue_to_bytes(const EpilogueTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
+                       int64_t count) {
   float values[kMostLanes];
   const auto put = [&](int64_t at) {
     t.micro.quantize_bytes(values, count, t.y.code, t.y.bytes + at);
@@ -23,9 +23,9 @@ void finish_bytes(const FinishTarget& t, const Tile& tile, const TileSums& sums,
         one.sums = static_cast<const float*>(run.sums) + i * run.sum_stride;
         one.residual = run.residual == nullptr ? nullptr : run.residual + i * run.stride;
         if (t.s != nullptr)
-          t.micro.finish_code_run(one, t.clamp, t.s + at, values);
+          t.micro.epilogue_code_run(one, t.clamp, t.s + at, values);
         else
-          t.micro.finish_run(one, t.clamp, values);
+          t.micro.epilogue_run(one, t.clamp, values);
         put(at);
       }
     });
@@ -34,36 +34,36 @@ void finish_bytes(const FinishTarget& t, const Tile& tile, const TileSums& sums,
   WindowVisitor windows(t.shape, tile, t.residual);
   windows.visit(sums, o, count, [&](const WindowView& window, int64_t at, int64_t) {
     if (t.s != nullptr)
-      t.micro.finish_code(window, t.clamp, t.s + at, values);
+      t.micro.epilogue_code(window, t.clamp, t.s + at, values);
     else
-      t.micro.finish_max(window, t.clamp, values);
+      t.micro.epilogue_max(window, t.clamp, values);
     put(at);
   });
 }
 
 }  // namespace
 
-void finish_tile(const FinishTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
-                 int64_t count) {
+void epilogue(const EpilogueTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
+              int64_t count) {
   if (t.y.bytes != nullptr) {
-    finish_bytes(t, tile, sums, o, count);
+    epilogue_to_bytes(t, tile, sums, o, count);
     return;
   }
   if (!t.shape.pooled() && t.residual.by_rows()) {
     visit_rows(t.shape, tile, t.residual, sums, o, count, [&](const Run& run, int64_t at) {
       if (t.s != nullptr)
-        t.micro.finish_code_run(run, t.clamp, t.s + at, t.y.floats + at);
+        t.micro.epilogue_code_run(run, t.clamp, t.s + at, t.y.floats + at);
       else
-        t.micro.finish_run(run, t.clamp, t.y.floats + at);
+        t.micro.epilogue_run(run, t.clamp, t.y.floats + at);
     });
     return;
   }
   WindowVisitor windows(t.shape, tile, t.residual);
   windows.visit(sums, o, count, [&](const WindowView& window, int64_t at, int64_t) {
     if (t.s != nullptr)
-      t.micro.finish_code(window, t.clamp, t.s + at, t.y.floats + at);
+      t.micro.epilogue_code(window, t.clamp, t.s + at, t.y.floats + at);
     else
-      t.micro.finish_max(window, t.clamp, t.y.floats + at);
+      t.micro.epilogue_max(window, t.clamp, t.y.floats + at);
   });
 }
 

@@ -1,4 +1,4 @@
-#include "kernels/predict/finish_scores.h"
+#include "kernels/predict/score_epilogue.h"
 
 #include <algorithm>
 
@@ -28,8 +28,8 @@ class Scores {
   float scale_[kMaxScores] = {};
 };
 
-void finish_rows(const ScoreTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
-                 int64_t count) {
+void epilogue_rows(const ScoreTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
+                   int64_t count) {
   Scores scores(t.weights, o, count);
   visit_rows(t.shape, tile, t.residual, sums, o, count, [&](const Run& run, int64_t at) {
     if (t.weights.quantized())
@@ -42,10 +42,10 @@ void finish_rows(const ScoreTarget& t, const Tile& tile, const TileSums& sums, i
 
 }  // namespace
 
-void finish_scores(const ScoreTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
-                   int64_t count) {
+void score_epilogue(const ScoreTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
+                    int64_t count) {
   if (!t.shape.pooled() && t.residual.by_rows() && !t.quantization.per_column) {
-    finish_rows(t, tile, sums, o, count);
+    epilogue_rows(t, tile, sums, o, count);
     return;
   }
   WindowVisitor windows(t.shape, tile, t.residual);

@@ -50,18 +50,18 @@ SPL_INLINE void max_vectors(const WindowView& window, const Clamp& clamp, int l,
 
 }  // namespace
 
-void finish_run(const Run& run, const Clamp& clamp, float* y) {
+void epilogue_run(const Run& run, const Clamp& clamp, float* y) {
   for_each_vector(run, y, [&](Vec v, int64_t, int) SPL_LAMBDA { return clamped(v, clamp); });
 }
 
-void finish_code_run(const Run& run, const Clamp& clamp, const uint8_t* code, float* y) {
+void epilogue_code_run(const Run& run, const Clamp& clamp, const uint8_t* code, float* y) {
   for_each_vector(run, y, [&](Vec v, int64_t at, int lanes) SPL_LAMBDA {
     const Mask none = iequal(load_codes(code + at, lanes), isplat(0));
     return pick(none, zero(), clamped(v, clamp));
   });
 }
 
-void finish_max(const WindowView& window, const Clamp& clamp, float* y) {
+void epilogue_max(const WindowView& window, const Clamp& clamp, float* y) {
   int l = 0;
   // Several vectors share the walk over the places, which would take longer than the maxima.
   for (; l + kTogether * W <= window.lanes; l += kTogether * W)
@@ -75,7 +75,7 @@ void finish_max(const WindowView& window, const Clamp& clamp, float* y) {
   }
 }
 
-void finish_code(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y) {
+void epilogue_code(const WindowView& window, const Clamp& clamp, const uint8_t* code, float* y) {
   for (int l = 0; l < window.lanes; l += W) {
     const int lanes = least(W, window.lanes - l);
     const IVec wanted = load_codes(code + l, lanes);

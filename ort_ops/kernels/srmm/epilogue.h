@@ -5,7 +5,7 @@
 
 namespace spl {
 
-struct FinishTarget {
+struct EpilogueTarget {
   const ConvShape& shape;
   const MicroKernels& micro;
   const ResidualReader& residual;
@@ -15,14 +15,14 @@ struct FinishTarget {
 
   // Whether sums of `count` outputs in `width` lanes can become values where they are formed,
   // without a pass of their own: nothing is pooled or selected, and whole lane blocks are written.
-  bool straight(int64_t count, int64_t width) const {
+  bool fused(int64_t count, int64_t width) const {
     return !shape.pooled() && s == nullptr && residual.by_rows() && count == width;
   }
 };
 
 // Writes outputs [o, o + count) of the tile; `sums` are those of output `o`, floats, and of the
 // following ones.
-void finish_tile(const FinishTarget& target, const Tile& tile, const TileSums& sums, int64_t o,
-                 int64_t count);
+void epilogue(const EpilogueTarget& target, const Tile& tile, const TileSums& sums, int64_t o,
+              int64_t count);
 
 }  // namespace spl
