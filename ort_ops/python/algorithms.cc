@@ -21,7 +21,7 @@ class OneImage {
         micro_(micro_for(isa)),
         layer_{shape_,  spl::rows_of_outputs(w.data(), shape.K()),
                nullptr, {0, kInfinity, 0},
-               micro_,  precision_of(precision)} {}
+               micro_,  precision_of(precision, shape_)} {}
 
   std::string chosen(spl::Strategy strategy) const {
     const spl::AlgorithmSet set(spl::conv_algorithms(), layer_, strategy, s_ != nullptr);

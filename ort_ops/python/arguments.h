@@ -16,6 +16,7 @@
 #include "kernels/base/isa.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/srmm/conv_srmm.h"
+#include "kernels/srmm/winograd.h"
 
 namespace spl::python {
 
@@ -160,10 +161,11 @@ inline spl::Quantization code_of(const Floats& given) {
   return {pair[0], 1.0f / pair[0], pair[1]};
 }
 
-inline spl::Precision precision_of(const std::string& name) {
+inline spl::Precision precision_of(const std::string& name, const spl::ConvShape& shape) {
   if (name == "float32") return spl::Precision::kFloat32;
   if (name == "int8") return spl::Precision::kInt8;
   require(name == "int8_winograd", "precision: wanted float32, int8 or int8_winograd, got " + name);
+  require(spl::winograd_suits(shape), "precision: the layer does not suit int8_winograd");
   return spl::Precision::kInt8Winograd;
 }
 

@@ -30,6 +30,7 @@ py::array run_srmm(const spl::ConvShape& shape, const Ints& dims, const py::arra
     require(in.x_scale != nullptr, "X: bytes need an Xscale");
     in.x_bytes = input.bytes.data();
   } else {
+    require(!scales.x || precision == "int8", "Xscale: wanted with precision int8 only");
     in.x = input.floats.data();
   }
   if (r && added.is_bytes) {
@@ -48,7 +49,7 @@ py::array run_srmm(const spl::ConvShape& shape, const Ints& dims, const py::arra
     in.y = static_cast<float*>(y.mutable_data());
   }
   const Kernel kernel(shape, w, bias_of(b, shape), clamp, strategy_of(strategy), in.s != nullptr,
-                      micro_for(isa), precision_of(precision));
+                      micro_for(isa), precision_of(precision, shape));
   Team team(threads);
   const std::string problem = kernel.run(shape, in, team.parallel());
   require(problem.empty(), problem);

@@ -82,7 +82,8 @@ def activated_values(
         check_vector("B", b, w.shape[0])
     with np.errstate(over="ignore", invalid="ignore"):
         total = product(x.astype(np.float64), w.astype(np.float64)) + (0 if b is None else b) + residual
-    return activated(np.asarray(total, np.float32), activation)
+        values = np.asarray(total, np.float32)
+    return activated(values, activation)
 
 
 def quantized_values(

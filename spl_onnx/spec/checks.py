@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
-from spl_onnx.spec.attributes import INT8
+from spl_onnx.spec.attributes import FLOAT32, INT8
 
 #: With more products 255 * 128 * K would not fit a signed 32-bit sum.
 MAX_INT8_PRODUCTS = 65536
@@ -47,21 +47,23 @@ def check_predictor(wp: Array, wscale: Array | None, xscale: Array | None) -> No
         return
     if wp.dtype != np.int8:
         raise ModelError(f"Wp has type {wp.dtype}; wanted float32 or int8")
-    products = int(np.prod(wp.shape[1:]))
-    if products > MAX_INT8_PRODUCTS:
-        raise ModelError(
-            f"int8 Wp {list(wp.shape)} sums {products} products; "
-            f"wanted at most {MAX_INT8_PRODUCTS}, what a 32-bit sum can hold"
-        )
+    _check_products("int8 Wp", wp)
     if wscale is None:
         raise ModelError("Wscale is missing; int8 Wp needs one scale per output")
     check_vector("Wscale", wscale, wp.shape[0])
 
 
-def check_input_scale(xscale: Array | None, precision: str) -> None:
-    """ModelError where an input scale is given to products that are not those of quantised input."""
+def check_precision(w: Array, xscale: Array | None, precision: str) -> None:
+    """ModelError where weights do not suit a precision, or an input scale is given that it has no use for."""
     if xscale is not None and precision != INT8:
         raise ModelError(f"Xscale is given with precision {precision}; wanted it with {INT8} only")
+    if precision == FLOAT32:
+        return
+    _check_products(f"precision {precision} with W", w)
+    if not np.isfinite(w).all():
+        raise ModelError(
+            f"W holds a value that is not finite; wanted finite weights with precision {precision}"
+        )
 
 
 def check_vector(name: str, values: Array, length: int) -> None:
@@ -92,6 +94,15 @@ def refuse_places(s: Array, wrong: NDArray[np.bool_], wanted: str) -> None:
     if wrong.any():
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
         raise ModelError(f"S{list(where)} is {int(s[where])}; wanted {wanted}")
+
+
+def _check_products(what: str, w: Array) -> None:
+    products = int(np.prod(w.shape[1:]))
+    if products > MAX_INT8_PRODUCTS:
+        raise ModelError(
+            f"{what} {list(w.shape)} sums {products} products; "
+            f"wanted at most {MAX_INT8_PRODUCTS}, what a 32-bit sum can hold"
+        )
 
 
 def _check_float(name: str, values: Array) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from spl_onnx.arrays import Array
 from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores, quantized_values
 from spl_onnx.spec.attributes import FLOAT32, INT8, INT8_WINOGRAD, Activation, ConvGeometry, Pooling
-from spl_onnx.spec.checks import check_image, check_input_scale
+from spl_onnx.spec.checks import check_image, check_precision
 from spl_onnx.spec.reference_winograd import winograd_values
 from spl_onnx.spec.shapes import conv_direction
 from spl_onnx.spec.window import select, value_at, window_max
@@ -127,7 +127,7 @@ def conv_srmm(
     """
     shape = _output_shape(x, w, geometry)
     product = _convolution(shape, geometry)
-    check_input_scale(xscale, precision)
+    check_precision(w, xscale, precision)
     if precision == INT8:
         values = quantized_values(
             x,
@@ -143,5 +143,7 @@ def conv_srmm(
     else:
         values = activated_values(x, w, b, r, product=product, shape=shape, activation=activation)
     if precision == INT8_WINOGRAD:
-        values = winograd_values(x, w, b, r, values, geometry=geometry, activation=activation)
+        values = winograd_values(
+            x, w, b, r, values, geometry=geometry, pooling=pooling, activation=activation
+        )
     return np.asarray(window_max(values, pooling) if s is None else value_at(values, s, pooling), np.float32)

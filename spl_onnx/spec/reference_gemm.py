@@ -9,7 +9,7 @@ from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.arithmetic import activated_values, predictor_scores, quantized_values
 from spl_onnx.spec.attributes import FLOAT32, INT8, INT8_WINOGRAD, Activation
-from spl_onnx.spec.checks import check_input_scale, check_matrix, check_selection, refuse_places
+from spl_onnx.spec.checks import check_matrix, check_precision, check_selection, refuse_places
 
 
 def _product(x: Array, w: Array) -> Array:
@@ -95,7 +95,7 @@ def gemm_srmm(
     check_matrix(x, w, transposed)
     w = w.T if transposed else w
     shape = _output_shape(x, w)
-    check_input_scale(xscale, precision)
+    check_precision(w, xscale, precision)
     if precision == INT8_WINOGRAD:
         raise ModelError(f"precision {precision} on a matrix operator; wanted it on images only")
     if precision == INT8:

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.arithmetic import activated
-from spl_onnx.spec.attributes import Activation, ConvGeometry
+from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 from spl_onnx.spec.checks import check_residual
+from spl_onnx.spec.window import seen_places
 
 Float = NDArray[np.float32]
 
@@ -50,6 +51,7 @@ def winograd_values(
     direct: Float,
     *,
     geometry: ConvGeometry,
+    pooling: Pooling,
     activation: Activation,
 ) -> Float:
     """Values of SRMM before selection and pooling.
@@ -60,8 +62,9 @@ def winograd_values(
         b: `[O]` float32, or None.
         r: `[N,oH,oW,O]` or one element, float32, or None.
         direct: `[N,oH,oW,O]`, the values in float32: those of images that hold, or lead to, a value that is
-            not finite.
+            not finite in a square that pooling looks at.
         geometry: The convolution.
+        pooling: The window behind it.
         activation: Clipping and floor.
 
     Raises:
@@ -76,17 +79,26 @@ def winograd_values(
     bias = np.zeros(len(w), np.float32) if b is None else np.asarray(b, np.float32)
     residual = np.float32(0) if r is None else check_residual(r, direct.shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        sums, finite = _sums(x, w, geometry, direct.shape)
-        values = sums + bias
-        finite = finite & np.isfinite(values).all(axis=(1, 2, 3))
-        values = activated(values + residual, activation)
-    return np.where(finite[:, None, None, None], values, direct)
+        squares, finite = _squares_of_values(x, w, bias, geometry, direct.shape)
+        n, down, across, m = squares.shape[:4]
+        values = squares.transpose(0, 1, 3, 2, 4, 5).reshape(n, down * m, across * m, len(w))
+        values = activated(values[:, : direct.shape[1], : direct.shape[2]] + residual, activation)
+    whole = (finite | ~_seen_squares(direct.shape, pooling, m)).all(axis=(1, 2), keepdims=True)
+    return np.where(np.expand_dims(whole, 3), values, direct)
 
 
-def _sums(
-    x: Array, w: Array, geometry: ConvGeometry, shape: tuple[int, ...]
+def _seen_squares(shape: tuple[int, ...], pooling: Pooling, m: int) -> NDArray[np.bool_]:
+    """Which squares `[down,across]` a window reaches into."""
+    rows, columns = (
+        np.pad(seen, (0, -len(seen) % m)).reshape(-1, m).max(axis=1) for seen in seen_places(shape, pooling)
+    )
+    return np.asarray(np.logical_and.outer(rows, columns))
+
+
+def _squares_of_values(
+    x: Array, w: Array, bias: Array, geometry: ConvGeometry, shape: tuple[int, ...]
 ) -> tuple[Float, NDArray[np.bool_]]:
-    """Sums `[N,oH,oW,O]`, and which images are finite."""
+    """Sums and bias `[N,down,across,m,m,O]`, and which squares `[N,down,across]` are finite."""
     m = SIDE + 1 - w.shape[1]
     n, height, width, _ = shape
     down, across = -(-height // m), -(-width // m)
@@ -99,10 +111,9 @@ def _sums(
     exact = np.einsum("nyxijgc,ijgoc->nyxijgo", levels.astype(np.float64), weights, optimize=True)
     scales = wscale.reshape(SIDE, SIDE, group, -1) * scale[..., None]
     products = exact.astype(np.float32) * scales
-    values = _back(products.reshape(n, down, across, SIDE, SIDE, -1), m)
-    image = values.transpose(0, 1, 3, 2, 4, 5).reshape(n, down * m, across * m, -1)
-    finite = np.isfinite(places).reshape(n, -1).all(axis=1)
-    return image[:, :height, :width], np.asarray(finite)
+    values = _back(products.reshape(n, down, across, SIDE, SIDE, len(w)), m) + bias
+    finite = np.isfinite(places).all(axis=(3, 4, 5, 6)) & np.isfinite(values).all(axis=(3, 4, 5))
+    return values, np.asarray(finite)
 
 
 def _squares(x: Array, geometry: ConvGeometry, m: int, down: int, across: int) -> Array:
@@ -119,8 +130,18 @@ def _squares(x: Array, geometry: ConvGeometry, m: int, down: int, across: int) -
 
 
 def _fma(a: Array | float, b: Array, c: Array) -> Float:
-    """The float32 nearest to a * b + c, rounded once: a product of two float32 is exact in float64."""
-    return np.asarray(np.float64(np.float32(a)) * b.astype(np.float64) + c.astype(np.float64), np.float32)
+    """The float32 nearest to a * b + c, rounded once.
+
+    A product of two float32 is exact in float64, the sum is not: what it lost makes its last bit odd, so that
+    the second rounding takes the side of the exact value.
+    """
+    product, addend = np.float64(np.float32(a)) * b.astype(np.float64), c.astype(np.float64)
+    total = product + addend
+    part = total - product
+    lost = (product - (total - part)) + (addend - part)
+    even = (total.view(np.int64) & 1) == 0
+    odd = np.where((abs(lost) > 0) & even, np.nextafter(total, np.copysign(np.inf, lost)), total)
+    return np.asarray(odd, np.float32)
 
 
 def _input_points(x: Array) -> list[Float]:

@@ -44,6 +44,16 @@ def _places(values: Array, pooling: Pooling) -> Iterator[tuple[Array, Mask]]:
             yield values[:, row, column, :], inside[:, :, None]
 
 
+def seen_places(shape: tuple[int, ...], pooling: Pooling) -> tuple[Mask, Mask]:
+    """Rows `[oH]` and columns `[oW]` of values `[N,oH,oW,O]` that lie in a window."""
+    starts = _starts(shape, pooling)
+    rows, columns = (
+        np.isin(np.arange(shape[i + 1]), starts[i].reshape(-1, 1) + np.arange(pooling.kernel[i]))
+        for i in range(2)
+    )
+    return rows, columns
+
+
 def select(scores: Array, pooling: Pooling, select_all: bool) -> NDArray[np.uint8]:
     """The selection of SPLPredict.
 

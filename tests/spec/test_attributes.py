@@ -151,6 +151,24 @@ def test_an_order_of_weights_that_is_none_is_refused(perm):
         at.parse_transposed({"w_perm": perm})
 
 
+@pytest.mark.parametrize("precision", at.PRECISIONS)
+def test_the_precision_is_read_again(precision):
+    written = srmm_attributes(None, None, Activation.relu(), precision=precision)
+    assert at.parse_precision(written) == precision
+    assert at.parse_precision({"precision": precision.encode()}) == precision
+
+
+def test_nodes_without_a_precision_are_float32():
+    assert at.parse_precision({}) == "float32"
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(ModelError, match="precision is 'int4'; wanted one of float32, int8, int8_winograd"):
+        srmm_attributes(None, None, Activation.relu(), precision="int4")
+    with pytest.raises(ModelError, match="precision is 'int4'; wanted one of float32, int8, int8_winograd"):
+        at.parse_precision({"precision": b"int4"})
+
+
 def test_unknown_strategy_and_missing_attribute_are_named():
     with pytest.raises(ModelError, match="fast"):
         srmm_attributes(None, None, Activation.relu(), "fast")

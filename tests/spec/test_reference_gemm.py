@@ -9,14 +9,14 @@ from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import Activation
 from spl_onnx.spec.quantize import dynamic_scale, quantize_input, quantize_weights
 from spl_onnx.spec.reference import gemm_predict, gemm_scores, gemm_srmm
-from tests.spec.cases import gemm_cases
+from tests.spec.cases import EPS, gemm_cases
 from tests.spec.dense import dense_gemm
 
 F = np.float32
 
 
-def srmm(case, s=None, activation=None):
-    return gemm_srmm(case.x, case.w, case.b, s, case.r, activation=activation or case.activation)
+def srmm(case, s=None, activation=None, **options):
+    return gemm_srmm(case.x, case.w, case.b, s, case.r, activation=activation or case.activation, **options)
 
 
 @settings(deadline=None)
@@ -65,6 +65,23 @@ def test_int8_scores_are_the_written_operations_bit_for_bit(case):
     exact = q @ w.T - zero_point.astype(np.int64) * w.sum(axis=1)
     wanted = exact.astype(np.float32) * (scale * wscale) + case.b + case.r
     np.testing.assert_array_equal(gemm_scores(case.x, wp, case.b, wscale, r=case.r), wanted)
+
+
+@given(gemm_cases(), st.sampled_from((None, F([0.05]), F([0.05, 20]))))
+def test_int8_values_are_those_of_an_int8_predictor_of_the_weights(case, xscale):
+    wp, wscale = quantize_weights(case.w)
+    scores = gemm_scores(case.x, wp, case.b, wscale, xscale, case.r)
+    got = srmm(case, activation=Activation.relu(), xscale=xscale, precision="int8")
+    np.testing.assert_array_equal(got, np.maximum(scores, 0))
+
+
+@given(gemm_cases())
+def test_int8_values_are_near_those_of_float32(case):
+    """Inputs are off by a step of 255 at the ends of their range, weights by half of 127; 8 roundings."""
+    x, w = abs(case.x).max(initial=0), abs(case.w).max()
+    inputs, weights = 2 * x / 255, w / 254
+    bound = case.w.shape[1] * (inputs * (w + weights) + x * weights) * (1 + 8 * EPS) + case.tolerance
+    assert abs(srmm(case, precision="int8") - srmm(case)).max(initial=0) <= bound
 
 
 def test_clip_and_floor_by_hand():
@@ -124,3 +141,5 @@ def test_int8_rows_longer_than_a_32_bit_sum_are_refused():
     x, wp = np.ones((1, 65537), np.float32), np.ones((1, 65537), np.int8)
     with pytest.raises(ModelError, match="65537 products"):
         gemm_predict(x, wp, F([0]), F([1]))
+    with pytest.raises(ModelError, match=r"precision int8 with W \[1, 65537\] sums 65537 products"):
+        gemm_srmm(x, x, activation=Activation.none(), precision="int8")

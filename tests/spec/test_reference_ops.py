@@ -13,10 +13,12 @@ from spl_onnx.spec.attributes import (
     GLOBAL_AVERAGE,
     LRN,
     MAX_POOL,
+    Activation,
     Pooling,
     ResponseNorm,
     lrn_attributes,
     pool_attributes,
+    srmm_attributes,
 )
 from spl_onnx.spec.quantize import quantize_weights
 from spl_onnx.spec.reference import (
@@ -107,6 +109,20 @@ def test_mean_node(name):
     evaluator = ReferenceEvaluator(model, new_ops=reference_ops())
     x = np.random.default_rng(0).standard_normal((2, 4, 3, 5)).astype(np.float32)
     np.testing.assert_array_equal(evaluator.run(None, {"x": x})[0], global_average(x))
+
+
+@pytest.mark.parametrize("precision", [{}, {"precision": "float32"}, {"precision": "int8"}])
+def test_the_precision_of_a_node(precision):
+    """Nodes of earlier versions do not say it."""
+    attributes = srmm_attributes(None, None, Activation.relu())
+    del attributes["precision"]
+    inputs = ["x", "w", "", "", "", "", "scale" if precision == {"precision": "int8"} else ""]
+    model = one_node("SRMM", DOMAIN_GEMM, attributes | precision, inputs)
+    x, w, scale = np.float32([[0.6]]), np.float32([[1.0]]), np.float32([0.25])
+    feeds = {"x": x, "w": w, "scale": scale} if inputs[-1] else {"x": x, "w": w}
+    got = ReferenceEvaluator(model, new_ops=reference_ops()).run(None, feeds)[0]
+    want = 2 * 127 * (scale * (np.float32(1) / np.float32(127))) if inputs[-1] else x
+    np.testing.assert_array_equal(got, want.reshape(1, 1))
 
 
 def test_missing_attribute_is_named():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import Pooling
 from spl_onnx.spec.shapes import pool_direction
-from spl_onnx.spec.window import select, value_at, window_max
+from spl_onnx.spec.window import seen_places, select, value_at, window_max
 from tests.spec.cases import poolings
 
 NAN, INF = math.nan, math.inf
@@ -160,3 +160,13 @@ def test_selection_outside_window_or_image_names_its_position(place, pooling, me
 def test_selection_of_wrong_shape_or_type_is_refused(selection):
     with pytest.raises(ModelError, match=r"S is .*wanted uint8 \[1, 1, 1, 1\]"):
         value_at(image([[1, 2], [3, 4]]), selection, Pooling((2, 2)))
+
+
+def test_seen_places_lie_in_a_window():
+    shape = (1, 7, 6, 2)
+    for pooling, rows, columns in (
+        (Pooling.none(), [1] * 7, [1] * 6),
+        (Pooling((2, 1), (4, 2), (1, 0, 0, 0)), [1, 0, 0, 1, 1, 0, 0], [1, 0, 1, 0, 1, 0]),
+    ):
+        seen = seen_places(shape, pooling)
+        assert [places.tolist() for places in seen] == [rows, columns]

@@ -13,9 +13,18 @@ namespace {
 // second-level cache beside the weights.
 constexpr int64_t kMostSquares = 64;
 
+// Whether a square fits between two windows of pooling: what it holds must not matter.
+bool squares_between_windows(const ConvShape& shape) {
+  const ConvAttributes& at = shape.at;
+  const int64_t side = winograd_side(shape);
+  return at.pool_strides[0] - at.pool_kernel[0] >= side ||
+         at.pool_strides[1] - at.pool_kernel[1] >= side;
+}
+
 }  // namespace
 
 Tiling WinogradInt8::tiling(const ConvShape& shape) {
+  if (squares_between_windows(shape)) return Tiling::exactly(shape, 1, 1);
   if (shape.pooled()) return winograd_tiling(shape, kMostSquares);
   const int64_t side = winograd_side(shape);
   const int64_t high = ceil_div(shape.oH, side), wide = ceil_div(shape.oW, side);

@@ -10,31 +10,10 @@ import pytest
 from tests.ort_ops.micro.kernels import FloatsOrBytes, Micro, SquareValues
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
 from tests.ort_ops.micro.values import COUNTS, LANES, clamp_of, clamped, up, whole
-
-A, B = 0.6875, 1.5
-POINTS = (0.0, A, -A, B, -B)
-AA, BB = A * A, B * B
-
-#: Of six values to the points.
-INPUT = np.array(
-    [
-        [AA * BB, 0, -(AA + BB), 0, 1, 0],
-        [0, -A * BB, -BB, A, 1, 0],
-        [0, A * BB, -BB, -A, 1, 0],
-        [0, -B * AA, -AA, B, 1, 0],
-        [0, B * AA, -AA, -B, 1, 0],
-        [0, AA * BB, 0, -(AA + BB), 0, 1],
-    ]
-)
+from tests.winograd import INPUT, output_matrix
 
 #: Roundings of a value on its way: four additions and two constants in each direction, bias, residual.
 TOLERANCE = 16 * 2.0**-24
-
-
-def output_matrix(side: int) -> np.ndarray:
-    """From the points to `side` values."""
-    last = [0.0] * (side - 1) + [1.0]
-    return np.array([[*(point**i for point in POINTS), last[i]] for i in range(side)])
 
 
 def both_ways(matrix: np.ndarray, values: np.ndarray) -> np.ndarray:

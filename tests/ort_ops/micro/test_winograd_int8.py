@@ -13,9 +13,8 @@ import pytest
 from tests.ort_ops.micro.kernels import FloatsOrBytes, Micro, Quantization, SquareValues
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
 from tests.ort_ops.micro.values import COUNTS, LANES, clamp_of, clamped, up, whole
+from tests.winograd import AA, BB, A, B
 
-A, B = 0.6875, 1.5
-AA, BB = A * A, B * B
 LEAST, LEVELS = np.float32(1e-30), np.float32(127)
 
 
