@@ -53,7 +53,8 @@ struct ToValues {
   }
 };
 
-// 32-bit sums that become floats, scaled by output and by slot.
+// 32-bit sums that become floats, scaled by output and by slot; whole positions of Winograd's
+// convolution.
 struct ToScaled {
   ScaledRows rows;
   SPL_MEMBER IVec begin(int, int j) const { return iload(rows.begin + j * W); }

@@ -52,6 +52,11 @@ SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm256_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm256_and_si256(a, b); }
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm256_max_epi32(a, b); }
+SPL_INLINE int32_t largest(IVec v) {
+  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4e));
+  return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
+}
 SPL_INLINE IVec as_int(Vec v) { return _mm256_castps_si256(v); }  // the same bits
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) {
   return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(m));

@@ -50,6 +50,7 @@ SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm512_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm512_and_si512(a, b); }
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm512_max_epi32(a, b); }
+SPL_INLINE int32_t largest(IVec v) { return _mm512_reduce_max_epi32(v); }
 SPL_INLINE IVec as_int(Vec v) { return _mm512_castps_si512(v); }  // the same bits
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) { return _mm512_mask_blend_epi32(m, no, yes); }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm512_cmpeq_epi32_mask(a, b); }

@@ -76,6 +76,10 @@ SPL_INLINE IVec iadd(IVec a, IVec b) { return a + b; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
 SPL_INLINE IVec iand(IVec a, IVec b) { return a & b; }
 SPL_INLINE IVec imax(IVec a, IVec b) { return ipick(a > b, a, b); }
+SPL_INLINE int32_t largest(IVec v) {
+  const int32_t a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
+  return a > b ? a : b;
+}
 SPL_INLINE IVec as_int(Vec v) { return reinterpret_cast<IVec>(v); }  // the same bits
 SPL_INLINE Mask iequal(IVec a, IVec b) { return a == b; }
 SPL_INLINE Mask inonzero(IVec v) { return v != isplat(0); }

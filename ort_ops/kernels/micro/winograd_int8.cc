@@ -10,6 +10,7 @@ namespace {
 // x + kMagic has the integer nearest to x, plus 128, in its last byte, for |x| <= 127.5: one
 // multiply-add rounds, shifts and adds the zero point.
 constexpr float kMagic = 12582912.0f + 128.0f;
+constexpr int kRounded = 48;      // positions, rounded up to whole vectors
 constexpr float kLeast = 1e-30f;  // so that places that are 0 have a scale
 
 SPL_INLINE IVec place_byte(Vec v, Vec inverse) {
@@ -24,12 +25,27 @@ SPL_INLINE void store_place(Vec v, Vec inverse, uint8_t* out) {
     to_halves(byte, reinterpret_cast<uint16_t*>(out));
 }
 
-// Largest magnitude, as bits: those of not-a-number and infinity are larger than any other's.
-SPL_INLINE int32_t largest(IVec v) {
-  int32_t lanes[W], most = 0;
-  istore(lanes, v);
-  for (int i = 0; i < W; i++) most = lanes[i] > most ? lanes[i] : most;
-  return most;
+// Largest magnitude of padded values, as bits: those of not-a-number and infinity are larger than
+// any other's.
+SPL_INLINE int32_t largest_magnitude(const float* values, int padded) {
+  IVec most = isplat(0);
+  for (int c = 0; c < padded; c += W)
+    most = imax(most, iand(iload(values + c), isplat(0x7fffffff)));
+  return largest(most);
+}
+
+// Scales and their inverses of all places from their largest magnitudes; false where one is not
+// finite. Side by side in vectors: divisions take long.
+SPL_INLINE bool scales_of(const float* magnitudes, float unit, float* scales, float* inverses) {
+  constexpr int32_t kInfinite = 0x7f800000;
+  IVec most = isplat(0);
+  for (int p = 0; p < kRounded; p += W) {
+    most = imax(most, iload(magnitudes + p));
+    const Vec m = max_or(load(magnitudes + p), splat(kLeast));
+    store(scales + p, mul(div(m, splat(127.0f)), splat(unit)));
+    store(inverses + p, div(splat(127.0f), m));
+  }
+  return largest(most) < kInfinite;
 }
 
 // As winograd_input_units, pixels read by `load_pixel`, scales times `unit`.
@@ -37,28 +53,22 @@ template <class Load>
 SPL_INLINE bool input_units(Load load_pixel, int channels, float unit, float* room, void* out,
                             int64_t stride, float* scales, int64_t scale_stride) {
   constexpr int kBytes = 4 / kUnitChannels;  // per channel
-  constexpr int32_t kInfinite = 0x7f800000;
   const int padded = (channels + kLanes - 1) / kLanes * kLanes;
-  IVec most[kWinogradPositions];
-  for (int p = 0; p < kWinogradPositions; p++) most[p] = isplat(0);
   for (int c = 0; c < padded; c += W) {
     Vec t[kWinogradPositions];
     input_places<Once>(load_pixel, c, least(W, c < channels ? channels - c : 0), t);
 #pragma GCC unroll 36
-    for (int p = 0; p < kWinogradPositions; p++) {
-      store(room + p * padded + c, t[p]);
-      most[p] = imax(most[p], iand(as_int(t[p]), isplat(0x7fffffff)));
-    }
+    for (int p = 0; p < kWinogradPositions; p++) store(room + p * padded + c, t[p]);
   }
-  bool finite = true;
+  float magnitudes[kRounded] = {}, scale[kRounded], inverses[kRounded];
   for (int p = 0; p < kWinogradPositions; p++) {
-    const int32_t bits = largest(most[p]);
-    finite &= bits < kInfinite;
-    float magnitude;
-    std::memcpy(&magnitude, &bits, sizeof magnitude);
-    if (!(magnitude > kLeast)) magnitude = kLeast;
-    scales[p * scale_stride] = magnitude / 127.0f * unit;
-    const Vec inverse = splat(127.0f / magnitude);
+    const int32_t bits = largest_magnitude(room + p * padded, padded);
+    std::memcpy(magnitudes + p, &bits, sizeof bits);
+  }
+  const bool finite = scales_of(magnitudes, unit, scale, inverses);
+  for (int p = 0; p < kWinogradPositions; p++) {
+    scales[p * scale_stride] = scale[p];
+    const Vec inverse = splat(inverses[p]);
     uint8_t* to = static_cast<uint8_t*>(out) + p * stride;
     const float* from = room + p * padded;
     int c = 0;
