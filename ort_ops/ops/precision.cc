@@ -3,7 +3,7 @@
 #include <cmath>
 #include <string>
 
-#include "kernels/srmm/winograd.h"
+#include "kernels/srmm/winograd/winograd.h"
 #include "ops/operands.h"
 
 namespace spl {

@@ -16,7 +16,7 @@
 #include "kernels/base/isa.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/srmm/conv_srmm.h"
-#include "kernels/srmm/winograd.h"
+#include "kernels/srmm/winograd/winograd.h"
 
 namespace spl::python {
 

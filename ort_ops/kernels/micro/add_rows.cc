@@ -2,7 +2,7 @@
 // added to the outputs. Bound by reading the weights, so rows are read from end to end, once for
 // all vectors, and several at a time: each output is then loaded and stored once for all of them.
 #include "kernels/micro/entry.h"
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 namespace spl {
 namespace SPL_ISA {

@@ -1,7 +1,7 @@
 // The activation of a vector of values.
 #pragma once
 
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 namespace spl {
 namespace SPL_ISA {

@@ -1,7 +1,7 @@
 // Sums over lanes of several vectors at once, for the dot product kernels.
 #pragma once
 
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 namespace spl {
 namespace SPL_ISA {

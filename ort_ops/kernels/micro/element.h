@@ -2,7 +2,7 @@
 // of element take 4 bytes and differ in the type of the sums and in the multiply-add.
 #pragma once
 
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 namespace spl {
 namespace SPL_ISA {

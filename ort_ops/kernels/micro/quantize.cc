@@ -1,7 +1,7 @@
 // Quantisation of the input and the packing of int8 weights.
 #include "kernels/micro/bytes.h"
 #include "kernels/micro/entry.h"
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 namespace spl {
 namespace SPL_ISA {

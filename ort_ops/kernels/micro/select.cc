@@ -1,6 +1,6 @@
 // From the selection tensor to lists of slots.
 #include "kernels/micro/entry.h"
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 namespace spl {
 namespace SPL_ISA {

@@ -1,6 +1,6 @@
 // The table of this instruction set.
 #include "kernels/micro/entry.h"
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 #define SPL_NAME_2(isa) #isa
 #define SPL_NAME(isa) SPL_NAME_2(isa)

@@ -1,7 +1,7 @@
 // Reading the operands of the epilogue and argmax kernels, whole vectors or their first lanes.
 #pragma once
 
-#include "kernels/micro/simd.h"
+#include "kernels/micro/simd/simd.h"
 
 namespace spl {
 namespace SPL_ISA {

@@ -1,8 +1,8 @@
 #include "kernels/srmm/algorithms.h"
 
 #include "kernels/sparse/sparse_image.h"
-#include "kernels/srmm/space_to_depth.h"
-#include "kernels/srmm/winograd.h"
+#include "kernels/srmm/winograd/space_to_depth.h"
+#include "kernels/srmm/winograd/winograd.h"
 
 namespace spl {
 namespace {

@@ -12,8 +12,8 @@
 #include "kernels/base/ceil_div.h"
 #include "kernels/sparse/sampling.h"
 #include "kernels/sparse/zero_skip.h"
-#include "kernels/srmm/space_to_depth.h"
-#include "kernels/srmm/winograd.h"
+#include "kernels/srmm/winograd/space_to_depth.h"
+#include "kernels/srmm/winograd/winograd.h"
 
 namespace spl {
 namespace {

@@ -16,7 +16,7 @@
 #include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
-#include "kernels/srmm/winograd.h"
+#include "kernels/srmm/winograd/winograd.h"
 
 namespace spl {
 

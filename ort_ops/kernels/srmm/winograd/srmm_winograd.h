@@ -1,7 +1,7 @@
 // Products of Winograd's convolution in float32.
 #pragma once
 
-#include "kernels/srmm/winograd_driver.h"
+#include "kernels/srmm/winograd/winograd_driver.h"
 
 namespace spl {
 

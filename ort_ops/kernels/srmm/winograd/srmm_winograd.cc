@@ -1,5 +1,5 @@
 // SRMM with all outputs computed by Winograd's convolution in float32.
-#include "kernels/srmm/srmm_winograd.h"
+#include "kernels/srmm/winograd/srmm_winograd.h"
 
 namespace spl {
 

@@ -1,8 +1,8 @@
 // SRMM with all outputs of a convolution with a stride computed by Winograd's convolution, squares
 // of pixels seen as channels.
 #include "kernels/base/scratch.h"
-#include "kernels/srmm/space_to_depth.h"
-#include "kernels/srmm/srmm_winograd.h"
+#include "kernels/srmm/winograd/space_to_depth.h"
+#include "kernels/srmm/winograd/srmm_winograd.h"
 
 namespace spl {
 namespace {

@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "kernels/srmm/winograd_driver.h"
+#include "kernels/srmm/winograd/winograd_driver.h"
 
 namespace spl {
 

@@ -1,4 +1,4 @@
-#include "kernels/srmm/space_to_depth.h"
+#include "kernels/srmm/winograd/space_to_depth.h"
 
 #include <algorithm>
 #include <cstring>

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "kernels/base/ceil_div.h"
-#include "kernels/srmm/winograd_int8.h"
+#include "kernels/srmm/winograd/winograd_int8.h"
 
 namespace spl {
 namespace {

@@ -1,4 +1,4 @@
-#include "kernels/srmm/winograd.h"
+#include "kernels/srmm/winograd/winograd.h"
 
 #include <algorithm>
 #include <cstring>
