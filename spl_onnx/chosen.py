@@ -16,6 +16,7 @@ from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.result import RewriteResult
 from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.attempts import attempts
+from spl_onnx.search.ranges import with_ranges
 from spl_onnx.search.sound import note_left_out, sound_options
 from spl_onnx.search.time.by_time import choose_by_time
 from spl_onnx.steps import carry_out, carry_out_found, check_original, make_plan
@@ -35,13 +36,18 @@ def choose(
     Raises:
         DataError: the data does not fit the model.
     """
-    parts = split_data(original.model, options, reading) if options.spends_accuracy else None
+    splits = options.spends_accuracy or (options.is_in_8_bits and options.data is not None)
+    parts = split_data(original.model, options, reading) if splits else None
     check_original(original, options)
     left_out: dict[str, str] = {}
     weights = SiteWeights()
-    if isinstance(parts, Parts) or options.chooses_by_time:
+    if options.weighs_8_bits and not isinstance(parts, Parts):
+        options = replace(options, precision="float32")  # nothing is left to judge a loss on
+    if options.spends_accuracy or options.chooses_by_time:
         options, left_out = sound_options(original, options, weights)
-    if isinstance(parts, Parts):
+    if isinstance(parts, Parts) and options.is_in_8_bits:
+        result, measured = _in_8_bits(original, options, parts, stages, weights)
+    elif isinstance(parts, Parts):
         result, measured = _within_budget(original, options, parts, stages, weights)
     else:
         options = options if parts is None else replace(options, data=parts)
@@ -49,6 +55,19 @@ def choose(
         with stages("measuring", None) as progress:
             measured = measure(original.model, result.model, options, reading, progress)
     note_left_out(result, left_out)
+    return result, measured
+
+
+def _in_8_bits(
+    original: LoadedModel, options: RewriteOptions, parts: Parts, stages: Stages, weights: SiteWeights
+) -> tuple[RewriteResult, Measured]:
+    """Every site in 8 bits, with the ranges of one part of the samples, measured on the other."""
+    plan = make_plan(original, options, weights)
+    with stages("ranges of inputs", None):
+        plan = with_ranges(original, plan, parts.search.batches, weights)
+    result = carry_out(original, plan, options, weights)
+    with stages("measuring", None) as progress:
+        measured = measure_on(original.model, result.model, options, parts.specs, parts.report, progress)
     return result, measured
 
 

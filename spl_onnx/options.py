@@ -30,7 +30,7 @@ class Choice(str, Enum):
 
 
 #: What times are compared for; lossless sites are truncated where a search spends accuracy.
-TIMED_CHOICES = (Choice.DENSE, Choice.LOSSLESS, Choice.PREDICT)
+TIMED_CHOICES = (Choice.DENSE, Choice.LOSSLESS, Choice.PREDICT, Choice.INT8)
 DEFAULT_KEEP = 0.25
 #: Samples that are needed to choose settings on: below, a drop of 3 % is less than one decision.
 LEAST_SAMPLES = 32
@@ -202,14 +202,22 @@ class RewriteOptions:
         return self.precision == "int8" and self.plan is None
 
     @property
+    def weighs_8_bits(self) -> bool:
+        """Whether a search may let sites multiply in 8 bits, instead of truncating and predicting.
+
+        It does where nobody asked for something else: a predictor, operations instead of time, or CUDA.
+        """
+        is_free = self.precision == "auto" and self.predictor == "auto" and self.keep is None
+        runs = self.objective == "time" and self.provider == "cpu"
+        return self.spends_accuracy and is_free and runs and Choice.INT8 in name_list(self.choices)
+
+    @property
     def converting_choices(self) -> tuple[Choice, ...]:
-        """Choices other than dense that times are compared for: of lossless and predict, in this order."""
+        """Choices other than dense that times are compared for: lossless, and predict or int8."""
+        inexact = Choice.INT8 if self.weighs_8_bits else Choice.PREDICT
+        possible = (Choice.LOSSLESS,) if self.lossless else (Choice.LOSSLESS, inexact)
         wanted = name_list(self.choices)
-        return tuple(
-            choice
-            for choice in (Choice.LOSSLESS, Choice.PREDICT)
-            if choice in wanted and not (choice == Choice.PREDICT and self.lossless)
-        )
+        return tuple(choice for choice in possible if choice in wanted)
 
     @property
     def effective_predictor(self) -> str:

@@ -22,10 +22,11 @@ from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.search.budget.tries import tries
 from tests import datasets
 from tests.rewrite.builders import Net, ops
-from tests.search.network.networks import SAME, no_site, relu_conv
-from tests.search.watches import FakeWatch
+from tests.search.network.networks import SAME, no_site, relu_conv, wide
+from tests.search.watches import FakeWatch, PrecisionWatch
 from tests.small_models import small_cnn, small_images
 
+FLOAT32 = {"precision": "float32", "no_verify": True}
 FLOPS = {"objective": "flops", "predictor": "int8", "no_verify": True}
 
 
@@ -158,7 +159,7 @@ def test_nothing_found_is_the_original(plugin_path, watch, options, tmp_path):
 
 def test_a_budget_buys_time(plugin_path, watch):
     """Floors make predicted sites quicker; all of it is in the plan and in the report."""
-    result = rewrite_and_measure(small_cnn(), Samples(128), {"max_drop": 0.1, "no_verify": True})
+    result = rewrite_and_measure(small_cnn(), Samples(128), {**FLOAT32, "max_drop": 0.1})
     search = result.report["search"]
     assert search["scheme"] == "lagrange" and search["faster"] and search["cost_unit"] == "time"
     assert search["images"] == {"search": 64, "report": 64}
@@ -306,3 +307,64 @@ def test_a_layer_that_fails_is_left_out_before_the_search(plugin_path, monkeypat
     assert reasons["conv2"] == "failed verification: no"
     assert result.report["rewritten"] > 0
     assert "left out of the search after a failed check: conv2" in " ".join(result.report["notes"])
+
+
+@pytest.fixture
+def quick_bytes(monkeypatch):
+    """A watch without a clock, for which 8 bits are quickest."""
+    made = PrecisionWatch()
+    monkeypatch.setattr("spl_onnx.search.budget.attempts.SessionStopwatch", lambda *args: made)
+    return made
+
+
+def test_a_budget_buys_8_bits(plugin_path, quick_bytes, tmp_path):
+    """By default; the plan gives the same model again, and the report names the precision of each site."""
+    files = {"plan_out": str(tmp_path / "plan.json"), "html": str(tmp_path / "r.html")}
+    result = rewrite_and_measure(wide(), Samples(128), {"max_drop": 0.1, "no_verify": True, **files})
+    report = json.loads(json.dumps(plain_report(result.report)))
+    assert report["search"]["images"] == {"search": 64, "report": 64} and report["search"]["faster"]
+    found = {site["name"]: site["settings"].get("precision") for site in report["sites"]}
+    assert found == {"one": "int8", "two": "int8_winograd", "three": "int8_winograd", "logits": None}
+    assert report["accuracy"]["drop"] <= 0.1 and report["flops"]["in_8_bits"] > 0
+    assert "int8_winograd" in (tmp_path / "r.html").read_text(encoding="utf-8")
+    again = rewrite_and_measure(wide(), None, {"plan": files["plan_out"]})
+    assert again.model.SerializeToString() == result.model.SerializeToString()
+    assert again.report["verification"]["library"]["difference"] > 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"precision": "float32"}, {"lossless": True}, {"max_drop": 0.0}, {"choices": "dense,lossless"}],
+)
+def test_who_wants_float32_gets_it(plugin_path, watch, options):
+    result = rewrite_and_measure(
+        wide(), Samples(80), {"max_drop": 0.1, "search_seconds": 1.0, "no_verify": True, **options}
+    )
+    assert "int8" not in {site.choice for site in result.plan.sites}
+    assert any(site.is_rewritten for site in result.plan.sites)
+
+
+def test_few_samples_are_no_reason_for_8_bits(plugin_path, watch):
+    result = rewrite_and_measure(wide(), Samples(20), {"max_drop": 0.5, "no_verify": True})
+    assert {site.choice for site in result.plan.sites} == {"lossless", "dense"}
+    assert result.plan.sites[0].reason == "dense 10 ms, lossless 3 ms, predict 4 ms"
+
+
+def test_every_site_in_8_bits_has_ranges_from_one_part_of_the_data(plugin_path):
+    options = {"precision": "int8", "max_drop": 0.5, "no_verify": True}
+    result = rewrite_and_measure(wide(), Samples(80), options)
+    images, report = Samples(80).x, result.report
+    assert report["accuracy"]["images"] == 40 and "search" not in report
+    assert not any("not measured" in note for note in report["notes"])
+    known = result.plan.find("one", "conv_relu").settings
+    seen = images[spread(80, 40)]
+    assert known.xscale[0] == pytest.approx((seen.max() - seen.min()) / 255, rel=1e-6)
+    few = rewrite_and_measure(wide(), Samples(20), options)
+    assert few.plan.find("one", "conv_relu").settings.xscale is None
+
+
+def test_8_bits_that_lose_too_much_are_an_error(plugin_path):
+    """Who asks for them gets no less; the limit stays the limit."""
+    options = {"precision": "int8", "max_drop": 0.0, "no_verify": True, "metric": "mse"}
+    with pytest.raises(VerificationError, match=r"accuracy: mse on .* wanted at most 0"):
+        rewrite_and_measure(wide(), Samples(80), options)

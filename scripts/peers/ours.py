@@ -34,7 +34,7 @@ class Variant:
 
 VARIANTS = {
     "lossless": Variant({"lossless": True, "rules": "all"}),
-    "point": Variant({"max_drop": 0.01}, searches=True),
+    "point": Variant({"max_drop": 0.01, "precision": "float32"}, searches=True),
     "auto": Variant({"max_drop": 0.01, "precision": "auto"}, searches=True),
 }
 

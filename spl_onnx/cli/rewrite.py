@@ -93,9 +93,10 @@ def _add_time_flags(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--choices",
-        default="dense,lossless,predict",
+        default="dense,lossless,predict,int8",
         metavar="NAMES",
-        help="what a site may become (default dense,lossless,predict; --lossless leaves predict out)",
+        help="what a site may become (default dense,lossless,predict,int8; "
+        "--lossless and --precision leave some out)",
     )
     _add_clock_flags(group)
 

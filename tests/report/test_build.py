@@ -112,4 +112,4 @@ def test_settings_name_what_decides():
     entry = settings_entry(RewriteOptions(data="d", json="r", html="h", plan_out="p", max_drop=0.5))
     assert entry["max_drop"] == 0.5 and entry["rules"] == "default"
     assert not {"data", "json", "html", "plan_out", "dry_run"} & set(entry)
-    assert plain_report(entry)["choices"] == ["dense", "lossless", "predict"]
+    assert plain_report(entry)["choices"] == ["dense", "lossless", "predict", "int8"]

@@ -44,7 +44,7 @@ ROOMS: dict[str, Rows] = {
         ("verification",),
         ("result",),
     ),
-    "spl_onnx/search": (("settings", "trials"), ("network", "sound"), ("time",), ("budget",)),
+    "spl_onnx/search": (("ranges", "settings", "trials"), ("network", "sound"), ("time",), ("budget",)),
 }
 
 KERNELS = PROJECT / "ort_ops" / "kernels"

@@ -40,6 +40,24 @@ class FakeWatch:
         return [NodeTime(node.name, node.op_type, self.cost(node)) for node in model.graph.node]
 
 
+class PrecisionWatch(FakeWatch):
+    """Every convolution takes 10 ms, and as SRMM what its precision takes.
+
+    Args:
+        float32, int8, int8_winograd: milliseconds.
+    """
+
+    def __init__(self, float32: float = 6.0, int8: float = 3.0, int8_winograd: float = 2.0) -> None:
+        times = {"float32": float32, "int8": int8, "int8_winograd": int8_winograd}
+
+        def cost(node):
+            if node.op_type == SRMM:
+                return times[next(a.s.decode() for a in node.attribute if a.name == "precision")]
+            return 10.0 if node.op_type == "Conv" else 0.0
+
+        super().__init__(cost)
+
+
 def costs(dense: dict[str, float], srmm: dict[str, float], predict: dict[str, float], transpose: float = 0.0):
     """Cost of the nodes with weights by first output (dense) or site; of others nothing.
 

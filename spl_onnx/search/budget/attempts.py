@@ -16,6 +16,7 @@ from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.sites.plan import Plan
 from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.flops_search import FlopsSearch, flops_plan
+from spl_onnx.search.budget.precision_search import PrecisionSearch
 from spl_onnx.search.budget.search import BudgetSearch, Found
 from spl_onnx.search.budget.time_search import TimeSearch
 from spl_onnx.search.budget.tries import SHARES, tries
@@ -71,6 +72,10 @@ def attempts(
     begin = time.monotonic()
     if options.objective == "flops":
         tried = _by_operations(original, options, search, shapes, weights)
+    elif options.weighs_8_bits:
+        watch = SessionStopwatch(timed, options.threads, options.provider)
+        found = PrecisionSearch(original, options, search, data, timed, watch, stages, weights)
+        tried = _in_8_bits(found, options.max_drop, check)
     else:
         tried = _by_clock(original, options, search, timed, check, stages, weights)
     for number, attempt in enumerate(tried, start=1):
@@ -130,6 +135,16 @@ def _by_clock(
     for allowed in (options, replace(options, choices=exact)):
         choice = choose_by_time(original, allowed, timed, stages, watch, weights=weights)
         yield _timed(choice, summary)
+
+
+def _in_8_bits(search: PrecisionSearch, budget: float, check: Check) -> Iterator[Attempt]:
+    """Sites in 8 bits that stay within the budget, then those with a half and a quarter of their loss."""
+    first = search.within(budget)
+    for share in SHARES if first.chosen else ():
+        found = first if share == 1.0 else search.less(first, share)
+        if found.chosen and check(search.everywhere(found)):
+            yield _timed(search.choice(found), _entry(found, "time"))
+    yield _timed(search.choice(Found()), _entry(_nothing(first), "time"))
 
 
 def _timed(choice: TimeChoice, spent: dict[str, object]) -> Attempt:

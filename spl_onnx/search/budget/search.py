@@ -79,9 +79,11 @@ class BudgetSearch:
         weights: SiteWeights | None = None,
     ) -> None:
         self._options, self._stages, self._data = options, stages, data
+        # Products in 8 bits are off by chance, not in one direction: there is nothing to shift back.
+        self._shifted = not options.weighs_8_bits
         self.base = predicted_everywhere(original, options, weights)
         self._network = SegmentSessions(self.base, threads)
-        self._runner = NetworkRunner(self._network, data.batches)
+        self._runner = NetworkRunner(self._network, data.batches, shifted=self._shifted)
         reference = self._runner.outputs({})
         self._thorough = options.objective == "flops"
         self.judge = self._judge(reference, data.labels)
@@ -99,12 +101,17 @@ class BudgetSearch:
         return fingerprint(["v2", judged, self._runner.sites, sizes], reference, *labels)
 
     def _evaluator_of(self, data: SearchData, journal: Journal, part: str) -> Evaluator:
-        runner = NetworkRunner(self._network, data.batches)
+        runner = NetworkRunner(self._network, data.batches, shifted=self._shifted)
         return Evaluator(runner, self._judge(runner.outputs({}), data.labels), journal, part)
 
     def _judge(self, reference: Array, labels: Array | None) -> Judge:
         """A long search finds more luck, so there gains do not count."""
         return Judge(reference, labels, self._options.metric, gains=not self._thorough)
+
+    @property
+    def sites(self) -> list[str]:
+        """All sites that can be set, in order."""
+        return self._runner.sites
 
     def layers(self, keeps: Sequence[float] = ()) -> Iterator[SiteLayer]:
         """Every site with samples of its input in the exact network, one at a time in memory.
@@ -135,6 +142,12 @@ class BudgetSearch:
             chosen = self._run(problem, scheme)
         except KeyboardInterrupt:
             stopped, chosen = "stopped by Ctrl-C: the best so far", problem.best
+        return self.found(problem, chosen, scheme, stopped)
+
+    def found(
+        self, problem: Problem, chosen: dict[str, Option], scheme: str, stopped: str | None = None
+    ) -> Found:
+        """What a search chose, with all that is told of it."""
         quality = self.evaluator(config_of(chosen))
         shifts, cost = self._shifts(chosen), problem.cost(chosen)
         summary = BudgetSummary(
@@ -163,6 +176,13 @@ class BudgetSearch:
             total = sum(bool(site.options) for site in problem.sites)
             with self._stages("deciding sites", total) as progress:
                 return algorithm_1(problem, scheme, progress)
+        losses = self.losses(problem)
+        with self._stages("combining sites", None) as progress:
+            combine = thorough if self._thorough and scheme == "lagrange" else lagrange
+            return combine(problem, losses, progress)
+
+    def losses(self, problem: Problem) -> Losses:
+        """What each site loses alone; measured once."""
         if self._losses is None:
             total = sum(len(measured_options(site)) for site in problem.sites)
             with self._stages("trying sites alone", total) as progress:
@@ -170,9 +190,7 @@ class BudgetSearch:
                     problem.sites, self._alone, lambda site: self._alone.hold({}, site), progress
                 )
         self._alone.release()
-        with self._stages("combining sites", None) as progress:
-            combine = thorough if self._thorough and scheme == "lagrange" else lagrange
-            return combine(problem, self._losses, progress)
+        return self._losses
 
     def shifts_of(self, config: Config, converted: Collection[str]) -> dict[str, Shift]:
         """Shifts of the bias where only some sites are converted; the others keep theirs.

@@ -10,11 +10,11 @@ from onnx import numpy_helper
 from spl_onnx.arrays import Array
 from spl_onnx.measure.sites import constants, is_operator
 from spl_onnx.options import Choice
-from spl_onnx.predictors.build import predictor_weights
+from spl_onnx.predictors.build import fixed_range, predictor_weights
 from spl_onnx.search.settings import Setting
-from spl_onnx.spec.attributes import PREDICT, SRMM
+from spl_onnx.spec.attributes import FLOAT32, PREDICT, SRMM
 
-_W, _B, _SELECTION, _R = 1, 2, 3, 4
+_W, _B, _SELECTION, _R, _XSCALE = 1, 2, 3, 4, 6
 
 
 def variant(
@@ -34,6 +34,9 @@ def variant(
     made.CopyFrom(model)
     node = next(n for n in made.graph.node if is_operator(n, SRMM))
     _set_floor(node, float(setting.settings.floor or 0.0))
+    if setting.choice == Choice.INT8:
+        _set_precision(node, setting.settings.precision or FLOAT32)
+        _give(made, node, _XSCALE, fixed_range(setting.settings.xscale))
     w, b = site_weights(model)
     if shift is not None:
         b = (np.zeros(len(shift), np.float32) if b is None else b) + shift
@@ -72,6 +75,12 @@ def _set_floor(node: onnx.NodeProto, floor: float) -> None:
     for attribute in node.attribute:
         if attribute.name == "floor":
             attribute.f = floor
+
+
+def _set_precision(node: onnx.NodeProto, precision: str) -> None:
+    for attribute in node.attribute:
+        if attribute.name == "precision":
+            attribute.s = precision.encode()
 
 
 def _give(model: onnx.ModelProto, node: onnx.NodeProto, index: int, values: Array | None) -> None:

@@ -1,6 +1,6 @@
-"""Choosing dense, lossless or predicted for every site by measured time.
+"""Choosing dense, lossless, predicted or in 8 bits for every site by measured time.
 
-1. Three models run in turn under the profiler: the original, all sites lossless, all predicted.
+1. The original and a model with all sites converted in each way run in turn under the profiler.
 2. Every site takes the choice whose nodes are quickest.
 3. Layout conversions depend on neighbours, so changes are tried on the whole network and kept where it gains.
 4. A result that is not quicker than the original beyond the noise is dropped.
@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,7 +22,7 @@ from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.progress import Progress, Stages, silent_stages
 from spl_onnx.rewrite.edit.apply import Applied, apply
 from spl_onnx.rewrite.model.model_io import LoadedModel
-from spl_onnx.rewrite.sites.plan import Plan, SitePlan
+from spl_onnx.rewrite.sites.plan import Key, Plan, SitePlan
 from spl_onnx.rewrite.sites.planner import plan_sites
 from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.time.choose import (
@@ -60,13 +61,28 @@ class TimeChoice:
 
 
 @dataclass(frozen=True)
-class _SiteTimings:
-    """Times of all sites, and what is needed to build models from choices."""
+class TimedSites:
+    """Times of all sites, and what is needed to build models from choices.
+
+    Attributes:
+        plan: every site converted in one way.
+        times: of the sites, in each way.
+        settings: of each site for each choice.
+        layout_ms: of all conversions between layouts in a run.
+    """
 
     plan: Plan
     times: list[SiteTimes]
     settings: ChoiceSettings
     layout_ms: float
+
+    def only(self, choice: Choice, sites: Collection[Key]) -> TimedSites:
+        """The same where no sites but these may take a choice."""
+        kept = [
+            site if (site.site, site.rule) in sites else replace(site, ms=_without(site.ms, choice))
+            for site in self.times
+        ]
+        return replace(self, times=kept)
 
 
 def choose_by_time(
@@ -92,13 +108,40 @@ def choose_by_time(
     Raises:
         PluginError: the operator library cannot be used.
     """
-    options, weights = trial_options(options), weights or SiteWeights()
-    timed = _timed(options, batches)
+    weights = weights or SiteWeights()
     watch = watch or SessionStopwatch(batches, options.threads, options.provider)
+    measured = time_sites(original, options, batches, watch, weights, stages, settings or {})
+    return choose_timed(original, options, measured, batches, watch, weights, stages)
+
+
+def time_sites(
+    original: LoadedModel,
+    options: RewriteOptions,
+    batches: Sequence[Feeds],
+    watch: Stopwatch,
+    weights: SiteWeights,
+    stages: Stages = silent_stages,
+    *settings: ChoiceSettings,
+) -> TimedSites:
+    """Time every site in each way.
+
+    Args:
+        original: the model; it is as before afterwards.
+        options: what to do.
+        batches: samples that times are measured on.
+        watch: times models.
+        weights: of the sites of the model.
+        stages: shows the progress.
+        settings: of the sites for each choice; where there are two, the second are other ones for int8, and
+            the quicker ones count.
+
+    Raises:
+        PluginError: the operator library cannot be used.
+    """
+    options = trial_options(options)
     sites = site_nodes(original.model, options)
     if not sites or not options.converting_choices:
-        plan = plan_sites(original.model, options, weights)
-        return _nothing(plan, [], "no site can be converted", timed)
+        return TimedSites(plan_sites(original.model, options, weights), [], {}, 0.0)
     fallback = partial(
         isolated_ms,
         original.model,
@@ -107,10 +150,17 @@ def choose_by_time(
         provider=options.provider,
     )
     with stages("timing sites", len(batches) + 1) as progress:
-        made = converted_alike(original, options, settings or {}, weights)
-        measured = _measure(original, made, sites, watch, progress, fallback)
-    runs = max(len(batches), _LEAST_RUNS)
-    return _search(original, options, measured, weights, watch, timed, runs, stages)
+        made = converted_alike(original, options, settings[0] if settings else {}, weights)
+        other = None
+        if len(settings) > 1:
+            in_8_bits = replace(options, choices=Choice.INT8)
+            every = {**settings[0], **settings[1]}
+            other = converted_alike(original, in_8_bits, every, weights)[Choice.INT8]
+        return _measure(original, made, other, sites, watch, progress, fallback)
+
+
+def _without(ms: Mapping[Choice, float], choice: Choice) -> dict[Choice, float]:
+    return {other: time for other, time in ms.items() if other != choice}
 
 
 def _timed(options: RewriteOptions, batches: Sequence[Feeds]) -> TimeSummary:
@@ -137,24 +187,50 @@ def converted_alike(
 def _measure(
     original: LoadedModel,
     made: dict[Choice, Applied],
+    other: Applied | None,
     sites: list[SiteNodes],
     watch: Stopwatch,
     progress: Progress,
     fallback: Fallback,
-) -> _SiteTimings:
+) -> TimedSites:
+    results = [*made.values()] if other is None else [*made.values(), other]
     with named_nodes(original.model):
-        models = [original.model, *(result.model for result in made.values())]
-        runs = dict(zip((Choice.DENSE, *made), watch.profiles(models, progress), strict=True))
+        models = [original.model, *(result.model for result in results)]
+        profiles = watch.profiles(models, progress)
         names = NodeNames.of(original.model)
+    runs = dict(zip((Choice.DENSE, *made), profiles, strict=False))
     times = site_times(sites, names, runs, fallback)
+    settings = _settings_of(made)
+    _drop_impossible(times, {choice: result.plan for choice, result in made.items()})
+    if other is not None:
+        second = {Choice.DENSE: profiles[0], Choice.INT8: profiles[-1]}
+        again = site_times(sites, names, second, lambda site: None)
+        _drop_impossible(again, {Choice.INT8: other.plan})
+        _take_quicker(times, settings, again, _settings_of({Choice.INT8: other}))
+    plan = next(iter(made.values())).plan
+    return TimedSites(plan, times, settings, max(map(layout_ms, profiles)))
+
+
+def _settings_of(made: dict[Choice, Applied]) -> ChoiceSettings:
+    """Settings of the sites that were made in each way."""
     settings: ChoiceSettings = {}
     for choice, result in made.items():
         for entry in result.plan.sites:
             if _is(entry, choice):
                 settings.setdefault((entry.site, entry.rule), {})[choice] = entry.settings
-    _drop_impossible(times, {choice: result.plan for choice, result in made.items()})
-    plan = next(iter(made.values())).plan
-    return _SiteTimings(plan, times, settings, max(layout_ms(found) for found in runs.values()))
+    return settings
+
+
+def _take_quicker(
+    times: list[SiteTimes], settings: ChoiceSettings, others: list[SiteTimes], other: ChoiceSettings
+) -> None:
+    """Give each site the other settings for int8 where these are quicker."""
+    for site, second in zip(times, others, strict=True):
+        time = second.ms.get(Choice.INT8)
+        if time is not None and time < site.ms.get(Choice.INT8, math.inf):
+            key = site.site, site.rule
+            site.ms[Choice.INT8] = time
+            settings.setdefault(key, {})[Choice.INT8] = other[key][Choice.INT8]
 
 
 def _drop_impossible(times: list[SiteTimes], plans: dict[Choice, Plan]) -> None:
@@ -171,18 +247,20 @@ def _is(entry: SitePlan, choice: Choice) -> bool:
     return entry.choice == choice or (entry.choice, choice) == (Choice.TRUNCATE, Choice.LOSSLESS)
 
 
-def _search(
+def choose_timed(
     original: LoadedModel,
     options: RewriteOptions,
-    measured: _SiteTimings,
-    weights: SiteWeights,
+    measured: TimedSites,
+    batches: Sequence[Feeds],
     watch: Stopwatch,
-    timed: TimeSummary,
-    runs: int,
-    stages: Stages,
+    weights: SiteWeights,
+    stages: Stages = silent_stages,
 ) -> TimeChoice:
-    """From node times to a choice for the whole network."""
-    times = measured.times
+    """From the times of the sites to a choice for the whole network; arguments as for `choose_by_time`."""
+    times, timed = measured.times, _timed(options, batches)
+    runs = max(len(batches), _LEAST_RUNS)
+    if not times:
+        return _nothing(measured.plan, [], "no site can be converted", timed)
 
     def made(choices: Choices) -> onnx.ModelProto:
         if all(choice == Choice.DENSE for choice in choices):

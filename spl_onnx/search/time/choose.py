@@ -50,14 +50,16 @@ def converted_plan(plan: Plan, choice: Choice, settings: ChoiceSettings) -> Plan
 
     Args:
         plan: every site predicted where it can be, else lossless.
-        choice: lossless or predict; what cannot be predicted stays lossless.
+        choice: lossless, predict or int8; what cannot be predicted, or has no settings for int8, stays
+            lossless.
         settings: settings of the sites.
     """
     made = Plan([replace(entry) for entry in plan.sites])
     for entry in made.sites:
         if entry.is_rewritten:
-            wanted = choice if entry.choice == Choice.PREDICT else Choice.LOSSLESS
             known = settings.get((entry.site, entry.rule), {})
+            possible = choice in known if choice == Choice.INT8 else entry.choice == Choice.PREDICT
+            wanted = choice if possible else Choice.LOSSLESS
             own = entry.settings if wanted == entry.choice else NOTHING_SET
             _set(entry, wanted, known.get(wanted, own))
     return made

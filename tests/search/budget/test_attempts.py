@@ -19,7 +19,8 @@ from spl_onnx.search.budget.tries import SHARES, tries
 from spl_onnx.steps import carry_out_found
 from tests.rewrite.builders import TOLERANCE
 from tests.search.budget.test_time_search import FloorWatch
-from tests.search.network.networks import feeds, no_site, residual
+from tests.search.network.networks import feeds, no_site, residual, wide
+from tests.search.watches import PrecisionWatch
 
 SHAPES = {"input": (1, 3, 8, 8)}
 
@@ -43,7 +44,14 @@ def tried(check=lambda result: True, model=None, most=None, **changes):
         return check(result)
 
     options = RewriteOptions(
-        **{"data": "x", "no_verify": True, "max_drop": 0.05, "search_seconds": 1.0, **changes}
+        **{
+            "data": "x",
+            "precision": "float32",
+            "no_verify": True,
+            "max_drop": 0.05,
+            "search_seconds": 1.0,
+            **changes,
+        }
     )
     single = [{"input": batches[0]["input"][:1]}]
     original, weights = read_model(model), SiteWeights()
@@ -148,3 +156,34 @@ def test_predictions_only(plugin_path, watch):
     model, _, results, _ = tried(choices="predict")
     assert {e.choice for e in results[0].plan.sites} <= {"dense", "predict"}
     assert results[-1].model.SerializeToString() == model.SerializeToString()
+
+
+@pytest.fixture
+def quick_bytes(monkeypatch):
+    """A watch without a clock, for which 8 bits are quickest."""
+    made = PrecisionWatch()
+    monkeypatch.setattr("spl_onnx.search.budget.attempts.SessionStopwatch", lambda *args: made)
+    return made
+
+
+def in_8_bits(result):
+    return sum(entry.choice == "int8" for entry in result.plan.sites)
+
+
+def test_8_bits_lose_less_and_less_down_to_exact_layers(plugin_path, quick_bytes):
+    model, batches, results, checked = tried(model=wide(), precision="auto")
+    reports = [result.report["search"] for result in results]
+    counts = [in_8_bits(result) for result in results]
+    assert counts[0] == 3 and counts[-1] == 0 and counts == sorted(counts, reverse=True)
+    assert all(count < counts[0] for count in counts[1:]), "a half of the loss is not the whole"
+    assert len(checked) == len(results) - 1, "every network is checked before it is made quick"
+    assert reports[0]["budget"] == 0.05 and reports[0]["scheme"] == "lagrange" and reports[0]["faster"]
+    assert reports[-1]["cost"] == 1.0 and reports[-1]["search_drop"] == 0.0
+    exact = outputs(model, batches)
+    assert np.abs(outputs(results[-1].model, batches) - exact).max() <= TOLERANCE * np.abs(exact).max()
+
+
+def test_8_bits_that_the_report_refuses_are_not_made_quick(plugin_path, quick_bytes):
+    _, _, results, checked = tried(lambda result: False, wide(), precision="auto")
+    assert 1 < len(checked) <= len(SHARES) and len(results) == 1
+    assert in_8_bits(results[0]) == 0 < in_8_bits(checked[0])

@@ -78,7 +78,7 @@ def _floor(node):
 def prepared(**changes):
     model = residual()
     batches = feeds(model, 24, 24)
-    options = RewriteOptions(**{"data": "x", "no_verify": True, **changes})
+    options = RewriteOptions(**{"data": "x", "precision": "float32", "no_verify": True, **changes})
     search = BudgetSearch(read_model(model), options, SearchData(batches))
     watch = FloorWatch()
     return model, batches, search, watch, TimeSearch(read_model(model), options, search, watch)

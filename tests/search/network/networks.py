@@ -46,6 +46,15 @@ def sequential() -> onnx.ModelProto:
     return small_cnn()
 
 
+def wide() -> onnx.ModelProto:
+    """Sites `one`, `two`, `three`; the last two suit Winograd's convolution in 8 bits."""
+    net = Net()
+    relu_conv(net, net.input("input", IMAGE), "one", 8, 3, **SAME)
+    relu_conv(net, "one", "two", 8, 8, **SAME)
+    relu_conv(net, "two", "three", 8, 8, **SAME)
+    return head(net, "three", 8)
+
+
 def residual() -> onnx.ModelProto:
     """Sites `a`, `b`, `sum` (adds a) and `last`; `a` is read twice."""
     net = Net()

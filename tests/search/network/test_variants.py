@@ -10,12 +10,15 @@ from onnx import ModelProto, numpy_helper
 
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import constants
+from spl_onnx.measure.statistics import extra_outputs
+from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.search.network.segments import cut
 from spl_onnx.search.network.variants import site_residual, site_weights, variant
 from spl_onnx.search.settings import EXACT, Setting
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import TOLERANCE, images, rewritten
-from tests.search.network.networks import base, itself_added, matrices, residual, sequential
+from tests.search.network.networks import base, itself_added, matrices, residual, sequential, wide
 
 FULL = SiteSettings(
     predictor="int8",
@@ -157,3 +160,27 @@ def test_residuals(make, site, is_input):
     found = site_residual(model)
     x = next(node for node in model.graph.node if node.op_type == "SRMM").input[0]
     assert (None if found is None else found == x) == is_input
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SiteSettings(precision="int8"),
+        SiteSettings(precision="int8", xscale=(0.01, 3)),
+        SiteSettings(precision="int8_winograd"),
+    ],
+)
+def test_8_bits_are_those_of_the_rewritten_model(plugin_path, settings):
+    model = segment(base(wide()), "two")
+    made = variant(model, Setting("int8", settings))
+    assert [node.op_type for node in made.graph.node] == ["SRMM"]
+    plan = rewritten(wide(), no_verify=True, lossless=True).plan
+    plan.find("two", "conv_relu").become("int8", settings)
+    whole = rewrite_model(wide(), RewriteOptions(no_verify=True), plan).model
+    node = next(node for node in whole.graph.node if node.name == "two/srmm")
+    with extra_outputs(whole, [node.input[0], node.output[0]], set()):
+        session = create_session(whole)
+    x, expected = run(session, {"input": images(2, 3, 8, 8)}, [node.input[0], node.output[0]])
+    np.testing.assert_array_equal(outputs(made, **{node.input[0]: x}), expected)
+    exact = outputs(variant(model, EXACT), **{node.input[0]: x})
+    assert np.abs(exact - expected).max() > TOLERANCE * np.abs(exact).max(), "8 bits give something away"

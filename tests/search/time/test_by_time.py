@@ -23,7 +23,7 @@ SLOW = {"pooled": 9.0, "second": 9.0, "hidden": 9.0}
 
 
 def choose(watch, **options):
-    settings = RewriteOptions(**{"data": "x", "search_seconds": 5.0, **options})
+    settings = RewriteOptions(**{"data": "x", "precision": "float32", "search_seconds": 5.0, **options})
     return choose_by_time(read_model(small_cnn()), settings, BATCHES, watch=watch)
 
 

@@ -6,7 +6,14 @@ import pytest
 
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
 from spl_onnx.rewrite.sites.plan import Plan, SitePlan
-from spl_onnx.search.time.choose import all_converted, apply_choices, by_node_times, fastest, reason_of
+from spl_onnx.search.time.choose import (
+    all_converted,
+    apply_choices,
+    by_node_times,
+    converted_plan,
+    fastest,
+    reason_of,
+)
 from spl_onnx.search.time.site_times import SiteTimes
 
 
@@ -21,6 +28,8 @@ def times(**ms):
         ({"dense": 1.9, "lossless": 1.2, "predict": 1.1}, "predict"),
         ({"dense": 1.0, "lossless": 1.0, "predict": 1.0}, "dense"),
         ({"dense": 2.0, "lossless": 1.0, "predict": 1.0}, "lossless"),
+        ({"dense": 1.0, "lossless": 0.9, "int8": 0.5}, "int8"),
+        ({"dense": 1.0, "lossless": 0.5, "int8": 0.5}, "lossless"),
         ({"dense": 1.0}, "dense"),
         ({"lossless": 0.1}, "dense"),
     ],
@@ -58,4 +67,14 @@ def test_a_plan_with_choices_and_times():
     assert (entry.layer, entry.macs_per_output) == ("conv", 9) and predicted.sites[1] is other
     kept = apply_choices(plan, [site], ("dense",), settings).sites[0]
     assert (kept.choice, kept.settings, kept.now_ms) == ("dense", NOTHING_SET, 2.0)
+    assert plan.sites[0].choice == "lossless", "the plan that is passed in stays as it is"
+
+
+def test_a_plan_in_8_bits_where_settings_say_how():
+    """Sites without weights, and those that no algorithm suits, have no settings and stay exact."""
+    plan = Plan([SitePlan(name, "conv_relu", "lossless") for name in ("a", "b")])
+    settings = {("a", "conv_relu"): {"int8": SiteSettings(precision="int8")}, ("b", "conv_relu"): {}}
+    made = converted_plan(plan, "int8", settings)
+    assert [entry.choice for entry in made.sites] == ["int8", "lossless"]
+    assert [entry.settings for entry in made.sites] == [SiteSettings(precision="int8"), NOTHING_SET]
     assert plan.sites[0].choice == "lossless", "the plan that is passed in stays as it is"

@@ -1,0 +1,73 @@
+"""Ranges of inputs, against those of the tensors themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spl_onnx.options import RewriteOptions
+from spl_onnx.predictors.site_settings import SiteSettings
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
+from spl_onnx.search.ranges import input_scales, with_ranges
+from spl_onnx.steps import rewrite_model
+from tests.rewrite.builders import Net, run
+from tests.search.network.networks import feeds, no_site, relu_conv, wide
+
+BATCHES = feeds(wide(), 3, 2)
+
+
+def lossless(model):
+    return rewrite_model(model, RewriteOptions(rules="all", lossless=True, no_verify=True)).model
+
+
+def test_scales_hold_all_values_and_0(plugin_path):
+    """Images have values below 0, outputs of a ReLU have none: their zero point is 0."""
+    model = lossless(wide())
+    before = model.SerializeToString()
+    found = input_scales(model, BATCHES)
+    assert model.SerializeToString() == before
+    assert list(found) == ["one", "two", "three"]
+    x = np.concatenate([fed["input"] for fed in BATCHES])
+    scale, zero_point = found["one"]
+    assert scale == pytest.approx((x.max() - x.min()) / 255, rel=1e-6) and x.min() < 0
+    assert zero_point == np.rint(-x.min() / np.float32(scale))
+    made = wide()
+    made.graph.output[0].name = "one"
+    largest = max(run(made, fed)[0].max() for fed in BATCHES)
+    assert found["two"] == (pytest.approx(largest / 255, rel=1e-5), 0.0)
+
+
+def test_a_range_that_is_not_finite_is_none(plugin_path):
+    broken = [
+        {"input": np.where(fed["input"] == fed["input"].max(), np.inf, fed["input"])} for fed in BATCHES
+    ]
+    assert "one" not in input_scales(lossless(wide()), broken)
+
+
+def test_without_sites_there_are_no_ranges(plugin_path):
+    assert input_scales(no_site(), BATCHES) == {}
+
+
+def test_a_plan_gets_ranges_where_they_are_fixed(plugin_path):
+    """Winograd's convolution has none; sites that are not in 8 bits stay what they are."""
+    model = read_model(wide())
+    plan = plan_sites(model.model, RewriteOptions(precision="int8"))
+    plan.find("two", "conv_relu").settings = SiteSettings(precision="int8_winograd")
+    plan.find("three", "conv_relu").become("lossless")
+    made = with_ranges(model, plan, BATCHES, SiteWeights())
+    assert [entry.settings.xscale is not None for entry in made.sites] == [True, False, False, False]
+    assert [entry.choice for entry in made.sites] == ["int8", "int8", "lossless", "dense"]
+    assert made.sites[0].reason.endswith("products in 8 bits (int8, inputs of a fixed range)")
+    assert plan.sites[0].settings.xscale is None, "the plan that is passed in stays as it is"
+
+
+def test_sites_in_inner_graphs_keep_ranges_of_their_own(plugin_path):
+    net = Net()
+    relu_conv(net, net.input("x", [1, 3, 6, 6]), "z", 4, 3)
+    model = read_model(net.in_if("z"))
+    plan = plan_sites(model.model, RewriteOptions(precision="int8"))
+    fed = {"x": np.ones((1, 3, 6, 6), np.float32), "cond": np.array(True)}
+    made = with_ranges(model, plan, [fed], SiteWeights())
+    assert [e.settings for e in made.sites if e.choice == "int8"] == [SiteSettings(precision="int8")]
