@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from spl_onnx.spec.attributes import PREDICT, VERSION
+from spl_onnx.spec.attributes import PREDICT, Q_MAX_POOL, QSRMM, VERSION
 
 Dims = Sequence[int | str | None] | None
 
@@ -49,4 +49,4 @@ def one_node(
 
 
 def _output_type(op_type: str) -> int:
-    return int(TensorProto.UINT8 if op_type == PREDICT else TensorProto.FLOAT)
+    return int(TensorProto.UINT8 if op_type in (PREDICT, QSRMM, Q_MAX_POOL) else TensorProto.FLOAT)

@@ -14,7 +14,13 @@ from numpy.typing import NDArray
 from spl_onnx.arrays import Array
 from spl_onnx.spec.attributes import Activation
 from spl_onnx.spec.checks import check_predictor, check_residual, check_vector
-from spl_onnx.spec.quantize import dynamic_scale, quantize_input, quantize_weights, static_scale
+from spl_onnx.spec.quantize import (
+    dynamic_scale,
+    quantize_input,
+    quantize_weights,
+    static_scale,
+    steps_from_zero,
+)
 
 #: (input, weights), both float64 -> their products summed, float64 [..., O].
 Product = Callable[[Array, Array], Array]
@@ -35,7 +41,7 @@ def predictor_scores(
     """Scores of SPLPredict before selection.
 
     Args:
-        x: float32 input.
+        x: float32 input; with `xscale` also uint8, which are its levels.
         wp: float32 or int8 weights `[O,...]`.
         bp: float32 `[O]`.
         wscale: float32 `[O]` with int8 weights, else None.
@@ -56,9 +62,9 @@ def predictor_scores(
             total = product(x.astype(np.float64), wp.astype(np.float64)) + bp + residual
             return np.asarray(total, np.float32)
         scale, zero_point = dynamic_scale(x, sample_axes) if xscale is None else static_scale(xscale)
+        q = x if x.dtype == np.uint8 else quantize_input(x, scale, zero_point)
         # (q - z) * w summed is sum(q * w) - z * sum(w), and spatial padding (value z) becomes 0.
-        levels = quantize_input(x, scale, zero_point).astype(np.float64) - zero_point
-        exact = product(levels, wp.astype(np.float64))
+        exact = product(steps_from_zero(q, zero_point).astype(np.float64), wp.astype(np.float64))
         scores = exact.astype(np.float32) * (scale * wscale) + bp + residual
     return np.asarray(scores, np.float32)
 

@@ -18,18 +18,23 @@ SRMM = "SRMM"
 LRN = "ChannelsLastLRN"
 MAX_POOL = "ChannelsLastMaxPool"
 GLOBAL_AVERAGE = "ChannelsLastGlobalAveragePool"
+#: SRMM and pooling of bytes.
+QSRMM = "QSRMM"
+Q_MAX_POOL = "QChannelsLastMaxPool"
 #: What these operators were called at first, by the name they have now: as in ONNX, so that tools which go by
 #: names alone took one for the other. Models that have these names stay valid.
 FORMER_NAMES = {LRN: "LRN", MAX_POOL: "MaxPool", GLOBAL_AVERAGE: "GlobalAveragePool"}
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
 SRMM_INPUTS = ("X", "W", "B", "S", "R", "Bs", "Xscale")
+QSRMM_INPUTS = (*SRMM_INPUTS, "Rscale", "Yscale")
 
 #: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
 ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)
 
 #: What SRMM multiplies in: float32, bytes, or bytes behind the transform of Winograd's convolution.
 FLOAT32, INT8, INT8_WINOGRAD = PRECISIONS = ("float32", "int8", "int8_winograd")
+IN_8_BITS = (INT8, INT8_WINOGRAD)
 ALGORITHMS = ("auto", "select", "zero_skip", "dense")
 #: A selection is one byte, 0 means "nothing selected" and 255 is kept free: at most 254 places per window.
 MAX_WINDOW = 254

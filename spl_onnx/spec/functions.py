@@ -24,6 +24,9 @@ from spl_onnx.spec.attributes import (
     MAX_POOL,
     PREDICT,
     PREDICT_INPUTS,
+    Q_MAX_POOL,
+    QSRMM,
+    QSRMM_INPUTS,
     SRMM,
     SRMM_INPUTS,
     Activation,
@@ -38,6 +41,9 @@ from spl_onnx.spec.attributes import (
 
 #: Older Conv, Add and BatchNormalization mean something else, and models of that age are rare.
 OLDEST_OPSET = 7
+
+#: From here on ONNX has QuantizeLinear, and from there on a MaxPool of bytes.
+OLDEST_BYTE_OPSET, _OLDEST_BYTE_POOL = 10, 12
 
 _TO_NCHW = (0, 3, 1, 2)
 _TO_NHWC = (0, 2, 3, 1)
@@ -61,7 +67,7 @@ def fallback_functions(opset: int) -> list[FunctionProto]:
             f"the model has opset {opset}; wanted {OLDEST_OPSET} or newer; "
             "convert it first, for example with onnx.version_converter"
         )
-    return [
+    functions = [
         _function(DOMAIN_CONV, PREDICT, opset, _predict_nodes(rank=4)),
         _function(DOMAIN_CONV, SRMM, opset, _conv_nodes(opset)),
         _function(DOMAIN_GEMM, PREDICT, opset, _predict_nodes(rank=1)),
@@ -70,6 +76,14 @@ def fallback_functions(opset: int) -> list[FunctionProto]:
         _function(DOMAIN_CONV, MAX_POOL, opset, _max_pool_nodes(opset)),
         _function(DOMAIN_CONV, GLOBAL_AVERAGE, opset, _global_average_nodes()),
     ]
+    if opset >= OLDEST_BYTE_OPSET:
+        functions += [
+            _function(DOMAIN_CONV, QSRMM, opset, _byte_nodes(_conv_nodes(opset))),
+            _function(DOMAIN_GEMM, QSRMM, opset, _byte_nodes(_gemm_nodes(opset))),
+        ]
+    if opset >= _OLDEST_BYTE_POOL:
+        functions.append(_function(DOMAIN_CONV, Q_MAX_POOL, opset, _max_pool_nodes(opset)))
+    return functions
 
 
 def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) -> FunctionProto:
@@ -78,12 +92,13 @@ def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) ->
         attributes, inputs, output = predict_attributes(geometry), [*PREDICT_INPUTS], "S"
     elif name == LRN:
         attributes, inputs, output = lrn_attributes(ResponseNorm(1)), ["X"], "Y"
-    elif name == MAX_POOL:
+    elif name in (MAX_POOL, Q_MAX_POOL):
         attributes, inputs, output = pool_attributes(Pooling.none()), ["X"], "Y"
     elif name == GLOBAL_AVERAGE:
         attributes, inputs, output = {}, ["X"], "Y"
     else:
-        attributes, inputs, output = srmm_attributes(geometry, None, Activation.none()), [*SRMM_INPUTS], "Y"
+        attributes, output = srmm_attributes(geometry, None, Activation.none()), "Y"
+        inputs = [*(QSRMM_INPUTS if name == QSRMM else SRMM_INPUTS)]
     function = helper.make_function(
         domain, name, inputs, [output], nodes, [helper.make_opsetid("", opset)], list(attributes)
     )
@@ -146,6 +161,38 @@ def _gemm_nodes(opset: int) -> list[NodeProto]:
         _node("Add", ["product", "B"], "biased"),
         _node("Add", ["biased", "R"], "total"),
         *_clip_nodes(opset, "total", "Y"),
+    ]
+
+
+def _byte_nodes(layer: Sequence[NodeProto]) -> list[NodeProto]:
+    """A layer, whose nodes read X and R and write Y, between bytes of these names."""
+    inner = {"X": "float_x", "R": "float_r", "Y": "float_y"}
+    for node in layer:
+        for names in (node.input, node.output):
+            names[:] = [inner.get(name, name) for name in names]
+    indices = (np.array(i, np.int64) for i in range(2))
+    places = [
+        _node("Constant", [], name, value=numpy_helper.from_array(index))
+        for name, index in zip(("place_of_scale", "place_of_zero"), indices, strict=True)
+    ]
+    return [
+        *places,
+        *_code_nodes("X"),
+        *_code_nodes("R"),
+        *_code_nodes("Y"),
+        _node("DequantizeLinear", ["X", "X_scale", "X_zero"], inner["X"]),
+        _node("DequantizeLinear", ["R", "R_scale", "R_zero"], inner["R"]),
+        *layer,
+        _node("QuantizeLinear", [inner["Y"], "Y_scale", "Y_zero"], "Y"),
+    ]
+
+
+def _code_nodes(name: str) -> list[NodeProto]:
+    """Scale and zero point, two numbers, of the bytes of an input or output."""
+    return [
+        _node("Gather", [f"{name}scale", "place_of_scale"], f"{name}_scale"),
+        _node("Gather", [f"{name}scale", "place_of_zero"], f"{name}_float_zero"),
+        _node("Cast", [f"{name}_float_zero"], f"{name}_zero", to=TensorProto.UINT8),
     ]
 
 

@@ -66,11 +66,12 @@ def dynamic_scale(x: Array, axes: tuple[int, ...]) -> tuple[Float, Float]:
     return scale.astype(np.float32), zero_point.astype(np.float32)
 
 
-def static_scale(xscale: Array) -> tuple[Float, Float]:
+def static_scale(xscale: Array, name: str = "Xscale") -> tuple[Float, Float]:
     """Scale and zero point from the input `Xscale`.
 
     Args:
         xscale: `[1]` scale, or `[2]` scale and zero point; float32.
+        name: What messages call it.
 
     Returns:
         Two float32 scalars.
@@ -82,14 +83,14 @@ def static_scale(xscale: Array) -> tuple[Float, Float]:
     xscale = np.asarray(xscale, np.float32)
     if xscale.shape not in ((1,), (2,)):
         raise ModelError(
-            f"Xscale has shape {list(xscale.shape)}; wanted [1] (scale) or [2] (scale, zero point)"
+            f"{name} has shape {list(xscale.shape)}; wanted [1] (scale) or [2] (scale, zero point)"
         )
     scale = xscale[0]
     zero_point = xscale[1] if xscale.size == 2 else np.float32(0)
     if not (np.isfinite(scale) and scale >= SMALLEST_SCALE):
-        raise ModelError(f"Xscale holds the scale {scale}; wanted a positive normal number")
+        raise ModelError(f"{name} holds the scale {scale}; wanted a positive normal number")
     if not (0 <= zero_point <= INPUT_LEVELS and zero_point == np.rint(zero_point)):
-        raise ModelError(f"Xscale holds the zero point {zero_point}; wanted an integer 0..{INPUT_LEVELS}")
+        raise ModelError(f"{name} holds the zero point {zero_point}; wanted an integer 0..{INPUT_LEVELS}")
     return np.asarray(scale), np.asarray(zero_point)
 
 
@@ -108,3 +109,13 @@ def quantize_input(x: Array, scale: Array, zero_point: Array) -> NDArray[np.uint
         levels = np.rint(x * (np.float32(1) / scale)) + zero_point
         levels = np.fmin(np.fmax(levels, np.float32(0)), np.float32(INPUT_LEVELS))
     return np.asarray(levels, np.uint8)
+
+
+def steps_from_zero(q: NDArray[np.uint8], zero_point: Array) -> Float:
+    """The whole numbers that bytes stand for, before the scale: q - zero_point; float32, exact."""
+    return np.asarray(q.astype(np.float32) - zero_point, np.float32)
+
+
+def dequantize(q: NDArray[np.uint8], scale: Array, zero_point: Array) -> Float:
+    """The values that bytes stand for: (q - zero_point) * scale, one float32 operation each."""
+    return np.asarray(steps_from_zero(q, zero_point) * np.asarray(scale, np.float32), np.float32)

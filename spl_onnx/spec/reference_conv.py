@@ -9,6 +9,7 @@ from spl_onnx.arrays import Array
 from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores, quantized_values
 from spl_onnx.spec.attributes import FLOAT32, INT8, INT8_WINOGRAD, Activation, ConvGeometry, Pooling
 from spl_onnx.spec.checks import check_image, check_precision
+from spl_onnx.spec.codes import Code, check_byte_precision, checked_bytes, residual_values
 from spl_onnx.spec.reference_winograd import winograd_values
 from spl_onnx.spec.shapes import conv_direction
 from spl_onnx.spec.window import select, value_at, window_max
@@ -126,8 +127,8 @@ def conv_srmm(
         ModelError: Inputs that do not fit each other, or a selection outside window or image.
     """
     shape = _output_shape(x, w, geometry)
-    product = _convolution(shape, geometry)
     check_precision(w, xscale, precision)
+    product = _convolution(shape, geometry)
     if precision == INT8:
         values = quantized_values(
             x,
@@ -144,6 +145,82 @@ def conv_srmm(
         values = activated_values(x, w, b, r, product=product, shape=shape, activation=activation)
     if precision == INT8_WINOGRAD:
         values = winograd_values(
-            x, w, b, r, values, geometry=geometry, pooling=pooling, activation=activation
+            x, w, b, r, values, shape=shape, geometry=geometry, pooling=pooling, activation=activation
         )
+    return _chosen(values, s, pooling)
+
+
+def _chosen(values: Array, s: Array | None, pooling: Pooling) -> NDArray[np.float32]:
+    """The largest value of every window, or the one that `s` selects."""
     return np.asarray(window_max(values, pooling) if s is None else value_at(values, s, pooling), np.float32)
+
+
+def conv_qsrmm(
+    x: Array,
+    w: Array,
+    b: Array | None = None,
+    s: Array | None = None,
+    r: Array | None = None,
+    xscale: Array | None = None,
+    rscale: Array | None = None,
+    yscale: Array | None = None,
+    *,
+    geometry: ConvGeometry,
+    pooling: Pooling,
+    activation: Activation,
+    precision: str,
+) -> NDArray[np.uint8]:
+    """QSRMM on images.
+
+    Args:
+        x: `[N,H,W,C]` uint8.
+        w: `[O,kH,kW,C/group]` float32.
+        b: `[O]` float32; None is 0.
+        s: `[N,pH,pW,O]` uint8; None selects everything.
+        r: `[N,oH,oW,O]` or one element, uint8; None is 0.
+        xscale: `[1]` or `[2]` float32, scale and zero point of `x`; it is needed.
+        rscale: The same of `r`, needed with it.
+        yscale: The same of what is returned; it is needed.
+        geometry: The convolution.
+        pooling: The window behind it.
+        activation: Clipping and floor.
+        precision: int8 or int8_winograd.
+
+    Returns:
+        `[N,pH,pW,O]` uint8.
+
+    Raises:
+        ModelError: Inputs that do not fit each other, or a selection outside window or image.
+    """
+    check_byte_precision(precision)
+    code = Code.read("Xscale", xscale)
+    steps = code.steps(checked_bytes("X", x))
+    shape = _output_shape(steps, w, geometry)
+    check_precision(w, None, precision)
+    residual = residual_values(r, rscale)
+    if precision == INT8:
+        values = quantized_values(
+            x,
+            w,
+            b,
+            residual,
+            xscale,
+            product=_convolution(shape, geometry),
+            shape=shape,
+            sample_axes=(1, 2, 3),
+            activation=activation,
+        )
+    else:
+        values = winograd_values(
+            steps,
+            w,
+            b,
+            residual,
+            None,
+            shape=shape,
+            scale=code.scale,
+            geometry=geometry,
+            pooling=pooling,
+            activation=activation,
+        )
+    return Code.read("Yscale", yscale).levels(_chosen(values, s, pooling))

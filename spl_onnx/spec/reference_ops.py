@@ -16,6 +16,8 @@ from spl_onnx.spec.attributes import (
     LRN,
     MAX_POOL,
     PREDICT,
+    Q_MAX_POOL,
+    QSRMM,
     SRMM,
     parse_activation,
     parse_geometry,
@@ -24,10 +26,10 @@ from spl_onnx.spec.attributes import (
     parse_precision,
     parse_transposed,
 )
-from spl_onnx.spec.reference_conv import conv_predict, conv_srmm
-from spl_onnx.spec.reference_gemm import gemm_predict, gemm_srmm
+from spl_onnx.spec.reference_conv import conv_predict, conv_qsrmm, conv_srmm
+from spl_onnx.spec.reference_gemm import gemm_predict, gemm_qsrmm, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
-from spl_onnx.spec.reference_pool import global_average, max_pool
+from spl_onnx.spec.reference_pool import byte_max_pool, global_average, max_pool
 
 #: (inputs, attributes) -> output.
 #: Arrays; None, or nothing at the end, where an optional one is absent.
@@ -43,35 +45,50 @@ def _conv_predict(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
 
 
 def _with_its_bias(inputs: Inputs) -> list[Any]:
-    """Inputs of SRMM with Bs, where it is there, in the place of B."""
+    """Inputs of SRMM and QSRMM with Bs, where it is there, in the place of B."""
     x, w, *rest = inputs
-    b, s, r, bs, xscale = [*rest, None, None, None, None, None][:5]
-    return [x, w, b if bs is None else bs, s, r, xscale]
+    missing: list[Any] = [None] * (4 - len(rest))
+    b, s, r, bs, *scales = rest + missing
+    return [x, w, b if bs is None else bs, s, r, *scales]
+
+
+def _layer_of(attributes: Mapping[str, object]) -> dict[str, Any]:
+    """What SRMM and QSRMM on images do with their products."""
+    return {
+        "geometry": parse_geometry(attributes),
+        "pooling": parse_pooling(attributes),
+        "activation": parse_activation(attributes),
+        "precision": parse_precision(attributes),
+    }
 
 
 def _conv_srmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
-    geometry, pooling = parse_geometry(attributes), parse_pooling(attributes)
-    inputs = _with_its_bias(inputs)
-    return conv_srmm(
-        *inputs,
-        geometry=geometry,
-        pooling=pooling,
-        activation=parse_activation(attributes),
-        precision=parse_precision(attributes),
-    )
+    return conv_srmm(*_with_its_bias(inputs), **_layer_of(attributes))
+
+
+def _conv_qsrmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
+    return conv_qsrmm(*_with_its_bias(inputs), **_layer_of(attributes))
 
 
 def _gemm_predict(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     return gemm_predict(*inputs)
 
 
+def _matrix_layer_of(attributes: Mapping[str, object]) -> dict[str, Any]:
+    """What SRMM and QSRMM on matrices do with their products."""
+    return {
+        "activation": parse_activation(attributes),
+        "transposed": parse_transposed(attributes),
+        "precision": parse_precision(attributes),
+    }
+
+
 def _gemm_srmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
-    return gemm_srmm(
-        *_with_its_bias(inputs),
-        activation=parse_activation(attributes),
-        transposed=parse_transposed(attributes),
-        precision=parse_precision(attributes),
-    )
+    return gemm_srmm(*_with_its_bias(inputs), **_matrix_layer_of(attributes))
+
+
+def _gemm_qsrmm(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
+    return gemm_qsrmm(*_with_its_bias(inputs), **_matrix_layer_of(attributes))
 
 
 def _lrn(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
@@ -82,6 +99,11 @@ def _lrn(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
 def _max_pool(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     (x,) = inputs
     return max_pool(x, parse_pooling(attributes))
+
+
+def _byte_max_pool(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
+    (x,) = inputs
+    return byte_max_pool(x, parse_pooling(attributes))
 
 
 def _global_average(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
@@ -104,8 +126,11 @@ _AUXILIARY = {LRN: _lrn, MAX_POOL: _max_pool, GLOBAL_AVERAGE: _global_average}
 _OPS = (
     _op_class(DOMAIN_CONV, PREDICT, _conv_predict),
     _op_class(DOMAIN_CONV, SRMM, _conv_srmm),
+    _op_class(DOMAIN_CONV, QSRMM, _conv_qsrmm),
     _op_class(DOMAIN_GEMM, PREDICT, _gemm_predict),
     _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
+    _op_class(DOMAIN_GEMM, QSRMM, _gemm_qsrmm),
+    _op_class(DOMAIN_CONV, Q_MAX_POOL, _byte_max_pool),
     *(_op_class(DOMAIN_CONV, name, compute) for name, compute in _AUXILIARY.items()),
     *(_op_class(DOMAIN_CONV, FORMER_NAMES[name], compute) for name, compute in _AUXILIARY.items()),
 )

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import Pooling
+from spl_onnx.spec.codes import checked_bytes
 from spl_onnx.spec.shapes import pool_direction
 from spl_onnx.spec.window import window_max
 
@@ -32,6 +33,23 @@ def max_pool(x: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32]:
     return np.asarray(
         np.nan_to_num(window_max(x, pooling), nan=-np.inf, posinf=np.inf, neginf=-np.inf), np.float32
     )
+
+
+def byte_max_pool(x: NDArray[np.uint8], pooling: Pooling) -> NDArray[np.uint8]:
+    """QChannelsLastMaxPool: the largest byte of every window, 0 where it has none.
+
+    Args:
+        x: Images, uint8 `[N,H,W,C]`.
+        pooling: The window.
+
+    Returns:
+        uint8 `[N,pH,pW,C]`.
+
+    Raises:
+        ModelError: As `max_pool`; `x` is not uint8.
+    """
+    largest = max_pool(np.asarray(checked_bytes("X", x), np.float32), pooling)
+    return np.asarray(np.maximum(largest, 0), np.uint8)
 
 
 def global_average(x: NDArray[np.float32]) -> NDArray[np.float32]:

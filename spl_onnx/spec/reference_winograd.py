@@ -48,8 +48,10 @@ def winograd_values(
     w: Array,
     b: Array | None,
     r: Array | None,
-    direct: Float,
+    direct: Float | None,
     *,
+    shape: tuple[int, ...],
+    scale: Array | None = None,
     geometry: ConvGeometry,
     pooling: Pooling,
     activation: Activation,
@@ -57,12 +59,14 @@ def winograd_values(
     """Values of SRMM before selection and pooling.
 
     Args:
-        x: `[N,H,W,C]` float32.
+        x: `[N,H,W,C]` float32; with `scale` whole numbers, how many steps a byte is from its zero point.
         w: `[O,k,k,C/group]` float32.
         b: `[O]` float32, or None.
         r: `[N,oH,oW,O]` or one element, float32, or None.
         direct: `[N,oH,oW,O]`, the values in float32: those of images that hold, or lead to, a value that is
-            not finite in a square that pooling looks at.
+            not finite in a square that pooling looks at. None for bytes, which are always finite.
+        shape: `[N,oH,oW,O]`.
+        scale: One step of bytes; None for float32.
         geometry: The convolution.
         pooling: The window behind it.
         activation: Clipping and floor.
@@ -77,13 +81,15 @@ def winograd_values(
             "least 8 channels and outputs in a group"
         )
     bias = np.zeros(len(w), np.float32) if b is None else np.asarray(b, np.float32)
-    residual = np.float32(0) if r is None else check_residual(r, direct.shape)
+    residual = np.float32(0) if r is None else check_residual(r, shape)
     with np.errstate(over="ignore", invalid="ignore"):
-        squares, finite = _squares_of_values(x, w, bias, geometry, direct.shape)
+        squares, finite = _squares_of_values(x, w, bias, geometry, shape, scale)
         n, down, across, m = squares.shape[:4]
         values = squares.transpose(0, 1, 3, 2, 4, 5).reshape(n, down * m, across * m, len(w))
-        values = activated(values[:, : direct.shape[1], : direct.shape[2]] + residual, activation)
-    whole = (finite | ~_seen_squares(direct.shape, pooling, m)).all(axis=(1, 2), keepdims=True)
+        values = activated(values[:, : shape[1], : shape[2]] + residual, activation)
+    if direct is None:
+        return values
+    whole = (finite | ~_seen_squares(shape, pooling, m)).all(axis=(1, 2), keepdims=True)
     return np.where(np.expand_dims(whole, 3), values, direct)
 
 
@@ -96,7 +102,7 @@ def _seen_squares(shape: tuple[int, ...], pooling: Pooling, m: int) -> NDArray[n
 
 
 def _squares_of_values(
-    x: Array, w: Array, bias: Array, geometry: ConvGeometry, shape: tuple[int, ...]
+    x: Array, w: Array, bias: Array, geometry: ConvGeometry, shape: tuple[int, ...], step: Array | None
 ) -> tuple[Float, NDArray[np.bool_]]:
     """Sums and bias `[N,down,across,m,m,O]`, and which squares `[N,down,across]` are finite."""
     m = SIDE + 1 - w.shape[1]
@@ -106,6 +112,7 @@ def _squares_of_values(
     group, channels = geometry.group, w.shape[3]
     places = _transformed(pixels).reshape(n, down, across, SIDE, SIDE, group, channels)
     levels, scale = _quantised(places)
+    scale = scale if step is None else scale * np.asarray(step, np.float32)
     weights, wscale = _quantised_weights(w)
     weights = weights.reshape(SIDE, SIDE, group, -1, channels)
     exact = np.einsum("nyxijgc,ijgoc->nyxijgo", levels.astype(np.float64), weights, optimize=True)

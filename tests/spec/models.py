@@ -81,6 +81,6 @@ class Layer:
         return helper.make_model(
             graph,
             opset_imports=opsets,
-            functions=fallback_functions(opset),
+            functions=[f for f in fallback_functions(opset) if f.name in (PREDICT, SRMM)],
             ir_version=8 if opset < 21 else 10,
         )

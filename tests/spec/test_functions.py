@@ -159,8 +159,10 @@ def test_functions_declare_the_operators():
     assert (list(mean.attribute), list(mean.input)) == ([], ["X"])
     norm = functions.pop((spec.DOMAIN_CONV, spec.LRN))
     assert (set(norm.attribute), list(norm.input)) == (set(spec.lrn_attributes(spec.ResponseNorm(1))), ["X"])
+    bytes_pool = functions.pop((spec.DOMAIN_CONV, spec.Q_MAX_POOL))
+    assert (bytes_pool.attribute, bytes_pool.input) == (pool.attribute, pool.input)
     assert set(functions) == {
-        (d, n) for d in (spec.DOMAIN_CONV, spec.DOMAIN_GEMM) for n in (spec.PREDICT, spec.SRMM)
+        (d, n) for d in (spec.DOMAIN_CONV, spec.DOMAIN_GEMM) for n in (spec.PREDICT, spec.SRMM, spec.QSRMM)
     }
     for (domain, name), function in functions.items():
         geometry = spec.ConvGeometry() if domain == spec.DOMAIN_CONV else None
@@ -171,6 +173,7 @@ def test_functions_declare_the_operators():
                 spec.srmm_attributes(geometry, None, spec.Activation.none()),
                 ["X", "W", "B", "S", "R", "Bs", "Xscale"],
             )
+            inputs += ["Rscale", "Yscale"] if name == spec.QSRMM else []
         assert list(function.attribute) == list(attributes)
         assert list(function.input) == inputs
         assert [(o.domain, o.version) for o in function.opset_import] == [("", 17)]
