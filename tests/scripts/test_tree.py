@@ -39,7 +39,7 @@ ROOMS: dict[str, Rows] = {
         ("process",),
         ("graph",),
         ("model", "rules"),
-        ("layout", "sites"),
+        ("bytes", "layout", "sites"),
         ("edit",),
         ("verification",),
         ("result",),
