@@ -35,12 +35,22 @@ def test_default_converts_pooled_sites_and_gemms(call, model, tmp_path):
         (["--rules", "conv_relu"], 2, 2),
         (["--rules", "all", "--skip-rules", "gemm_relu,conv_relu"], 1, 1),
         (["--predictor", "pruned", "--keep", "0.5"], 2, 2),
+        (["--precision", "float32"], 2, 2),
+        (["--precision", "int8"], 3, 0),
+        (["--precision", "int8", "--rules", "conv_relu"], 2, 0),
     ],
 )
 def test_flags_choose_sites(call, model, tmp_path, flags, sites, predictors):
     assert call("rewrite", model, tmp_path / "out.onnx", *flags, "-q") == (0, "", "")
     made = operators(tmp_path / "out.onnx")
     assert (made.count("SRMM"), made.count("SPLPredict")) == (sites, predictors)
+
+
+def test_8_bits_without_data_say_what_that_risks(call, model, tmp_path):
+    code, out, _ = call("rewrite", model, tmp_path / "out.onnx", "--precision", "int8")
+    assert code == 0 and out.count("int8 products") == 3
+    assert "note: 3 sites multiply in 8 bits" in out and "what that loses was not measured" in out
+    assert "of the selected work, multiplied in 8 bits" in out
 
 
 QUICK, SLOW = (
@@ -186,6 +196,8 @@ def test_rules_are_listed(call):
         (("{model}", "{out}", "--plan", "{out}"), "output"),
         (("{model}", "{out}", "--data", "{out}"), "output"),
         (("{model}", "{out}", "--metric", "bleu"), "--metric"),
+        (("{model}", "{out}", "--precision", "int4"), "--precision"),
+        (("{model}", "{out}", "--precision", "int8", "--lossless"), "leave out --lossless"),
         (("{model}", "{out}", "--objective", "bytes"), "--objective"),
         (("{model}", "{out}", "--choices", "sparse"), "--choices"),
         (("{model}", "{out}", "--time-images", "0"), "--time-images"),
