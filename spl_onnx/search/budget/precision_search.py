@@ -82,6 +82,7 @@ class PrecisionSearch:
         What a site loses alone is measured as divergence; small ones add up.
         """
         problem = self._problem(share * self._options.max_drop)
+        problem.path += found.summary.path if found.summary else ()
         losses = {name: sum(values) for name, values in self._search.losses(problem).items()}
         gains = {site.site: site.exact - site.options[0].cost for site in self._sites}
         left = share * sum(losses[name] for name in found.chosen)
@@ -91,6 +92,7 @@ class PrecisionSearch:
             if left < 0.0:
                 break
             kept[name] = found.chosen[name]
+        problem.look(f"{share:g} of the loss", kept)
         return self._search.found(problem, kept, self._options.scheme)
 
     def everywhere(self, found: Found) -> Applied:

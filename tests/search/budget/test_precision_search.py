@@ -116,7 +116,9 @@ def test_less_keeps_what_gains_most_for_its_loss(plugin_path, monkeypatch):
     assert set(made.less(everything, 0.5).chosen) == {"one", "three"}
     assert set(made.less(everything, 0.25).chosen) == {"one"}
     assert not made.less(everything, 0.05).chosen
-    assert made.less(everything, 0.5).summary.budget == pytest.approx(0.025)
+    summary = made.less(everything, 0.5).summary
+    assert summary.budget == pytest.approx(0.025)
+    assert [step.label for step in summary.path] == ["every site that gains", "0.5 of the loss"]
 
 
 def test_losses_of_single_sites_are_measured(plugin_path):
