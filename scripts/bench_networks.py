@@ -1,8 +1,8 @@
 """Time of whole networks with sites chosen by measured time, against ONNX Runtime's dense kernels.
 
 Every network is rewritten on the same images: lossless only, with int8 prediction where it is quicker, and
-("point") with one point of top-1 given away for time. Then original and result run in turn on other images,
-and their decisions are compared on more of them. See `networks.py` for where networks and images come from.
+with one point of top-1 given away for time, in float32 ("point") or in 8 bits ("auto"). Then original and
+result run in turn on other images, and their decisions are compared on more of them. See `networks.py` for where networks and images come from.
 
     python -m scripts.bench_networks                                      # the table of docs/benchmarks.md
     python -m scripts.bench_networks --networks resnet18 vgg16 --threads 1 --json out.json
@@ -37,8 +37,15 @@ from spl_onnx.search.time.by_time import choose_by_time
 from spl_onnx.search.time.stopwatch import gain
 from spl_onnx.steps import carry_out_found
 
-#: Choices for a site; "point" takes part where the images have labels.
-MODES = {"lossless": "dense,lossless", "int8": "dense,lossless,predict", "point": "dense,lossless,predict"}
+#: Choices for a site.
+MODES = {
+    "lossless": "dense,lossless",
+    "int8": "dense,lossless,predict",
+    "point": "dense,lossless,predict",
+    "auto": "dense,lossless,int8",
+}
+#: Those that give a point away, with their precision; they take part where the images have labels.
+PRECISIONS = {"point": "float32", "auto": "auto"}
 #: Images for timing in the search, for timing here, and for decisions come from one list, in this order.
 TIME_IMAGES = 32
 _BATCH = 16
@@ -76,7 +83,12 @@ def rewrite(
 
 
 def rewrite_for_a_point(
-    model: onnx.ModelProto, images: Array, labels: Labels, threads: int, args: argparse.Namespace
+    model: onnx.ModelProto,
+    images: Array,
+    labels: Labels,
+    mode: str,
+    threads: int,
+    args: argparse.Namespace,
 ) -> RewriteResult:
     """Up to one point of top-1 given away; the drop is measured on images that the search has not seen."""
     with tempfile.TemporaryDirectory(prefix="spl-onnx-") as folder:
@@ -84,6 +96,7 @@ def rewrite_for_a_point(
         np.savez(path, x=images, y=labels)
         options = RewriteOptions(
             data=path,
+            precision=PRECISIONS[mode],
             threads=threads,
             time_batch=args.batch,
             search_seconds=args.search_seconds,
@@ -103,10 +116,11 @@ def measure(name: str, root: Path, args: argparse.Namespace) -> Iterator[dict[st
     model = load(name, root, images)
     for threads in args.threads:
         for mode in args.modes:
-            if mode != "point":
+            if mode not in PRECISIONS:
                 result = rewrite(model, images[:searched], mode, threads, args)
             elif source.labels is not None:
-                result = rewrite_for_a_point(model, images, source.labels(root, count), threads, args)
+                labels = source.labels(root, count)
+                result = rewrite_for_a_point(model, images, labels, mode, threads, args)
             else:
                 continue
             yield {
@@ -133,6 +147,7 @@ def compared(
         "original_ms": before.median,
         "rewritten_ms": after.median,
         "lossless": len(counts) - counts.count("predict"),
+        "in_8_bits": counts.count("int8"),
         "predicted": counts.count("predict"),
         "sites": sum(site.rule != "none" for site in result.plan.sites),
         "agreement": agreement(model, result.model, images[: args.agreement]),
@@ -190,7 +205,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--agreement", type=int, default=200, help="images for decisions")
     parser.add_argument("--search-seconds", type=float, default=120.0)
     parser.add_argument(
-        "--search-images", type=int, default=256, help="of mode point, and as many for the drop"
+        "--search-images", type=int, default=256, help="of the modes point and auto, and as many for the drop"
     )
     parser.add_argument("--data", type=Path, help="folder with models/ and images (default SPL_ONNX_DATA)")
     parser.add_argument("--json", help="write all rows, with the choice and times of every site")

@@ -67,7 +67,8 @@ def test_one_network(plugin_path: str, tmp_path: Path, capsys: pytest.CaptureFix
         == 0
     )
     rows = json.loads(out.read_text())["rows"]
-    assert [row["mode"] for row in rows] == ["lossless", "int8", "point"]
+    assert [row["mode"] for row in rows] == ["lossless", "int8", "point", "auto"]
     assert {row["search"]["time_batch"] for row in rows} == {3}
     assert all(row["agreement"] >= 0.95 and row["ratio"] > 0 for row in rows)
+    assert [row["in_8_bits"] for row in rows[:3]] == [0, 0, 0]
     assert rows[0]["predicted"] == 0 and "| mnist_lenet | int8 | 3 | 1 |" in capsys.readouterr().out
