@@ -2,7 +2,8 @@
 
 Every network is rewritten on the same images: lossless only, with int8 prediction where it is quicker, and
 with one point of top-1 given away for time, in float32 ("point") or in 8 bits ("auto"). Then original and
-result run in turn on other images, and their decisions are compared on more of them. See `networks.py` for where networks and images come from.
+result run in turn on other images, and their decisions are compared on more of them. See `networks.py` for
+where networks and images come from.
 
     python -m scripts.bench_networks                                      # the table of docs/benchmarks.md
     python -m scripts.bench_networks --networks resnet18 vgg16 --threads 1 --json out.json

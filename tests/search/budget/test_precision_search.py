@@ -165,3 +165,14 @@ def test_sites_that_cannot_be_set_stay_exact(plugin_path, monkeypatch):
     """Those in bodies of If and Loop: a segment has the whole node."""
     monkeypatch.setattr(precision_search.BudgetSearch, "sites", ["one"])
     assert set(prepared().within(1.0).chosen) == {"one"}
+
+
+@pytest.mark.parametrize("choices", ["int8", "dense,int8"])
+def test_8_bits_or_nothing(plugin_path, choices):
+    """What is not allowed them stays dense."""
+    made = prepared(choices=choices)
+    made._search.evaluator = Told(lambda sites: 0.5 if "two" in sites else 0.0)
+    found = made.within(0.05)
+    assert set(found.chosen) == {"one", "three"}
+    for plan in (made.everywhere(found).plan, made.choice(found).plan):
+        assert [entry.choice for entry in plan.sites] == ["int8", "dense", "int8", "dense"]
