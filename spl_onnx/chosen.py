@@ -16,7 +16,7 @@ from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.result import RewriteResult
 from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.attempts import attempts
-from spl_onnx.search.ranges import with_ranges
+from spl_onnx.search.ranges import with_bytes, with_ranges
 from spl_onnx.search.sound import note_left_out, sound_options
 from spl_onnx.search.time.by_time import choose_by_time
 from spl_onnx.steps import carry_out, carry_out_found, check_original, make_plan
@@ -65,6 +65,7 @@ def _in_8_bits(
     plan = make_plan(original, options, weights)
     with stages("ranges of inputs", None):
         plan = with_ranges(original, plan, parts.search.batches, weights)
+        plan = with_bytes(original, plan, parts.search.batches, weights)
     result = carry_out(original, plan, options, weights)
     with stages("measuring", None) as progress:
         measured = measure_on(original.model, result.model, options, parts.specs, parts.report, progress)

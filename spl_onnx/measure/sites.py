@@ -15,6 +15,8 @@ from spl_onnx.spec.attributes import (
     DOMAIN_GEMM,
     FLOAT32,
     PREDICT,
+    QSRMM,
+    QSRMM_INPUTS,
     SRMM,
     ConvGeometry,
     Pooling,
@@ -31,7 +33,7 @@ _SUFFIX = "/srmm"
 
 @dataclass(frozen=True)
 class ConvertedSite:
-    """An SRMM node and the SPLPredict node that feeds it.
+    """An SRMM or QSRMM node and the SPLPredict node that feeds it.
 
     Attributes:
         name: name of the site.
@@ -43,6 +45,7 @@ class ConvertedSite:
         pooling: window behind the convolution.
         transposed: whether the weights of a matrix are [K, O].
         precision: what it multiplies in.
+        zero_byte: what stands for 0 where the input is bytes; None where it is float32.
     """
 
     name: str
@@ -54,6 +57,7 @@ class ConvertedSite:
     pooling: Pooling
     transposed: bool = False
     precision: str = FLOAT32
+    zero_byte: int | None = None
 
     def macs_per_output(self, w_shape: tuple[int, ...]) -> int:
         """Multiply-accumulates of one output value before pooling."""
@@ -83,7 +87,12 @@ def converted_sites(model: onnx.ModelProto) -> list[ConvertedSite]:
         ModelError: a node of the operators lacks inputs or attributes, or they mean nothing.
     """
     makers = {name: node for node in model.graph.node for name in node.output}
-    return [_site(node, makers) for node in model.graph.node if is_operator(node, SRMM)]
+    initializers = constants(model)
+    return [
+        _site(node, makers, initializers)
+        for node in model.graph.node
+        if is_operator(node, SRMM) or is_operator(node, QSRMM)
+    ]
 
 
 def is_operator(node: onnx.NodeProto, op_type: str) -> bool:
@@ -91,9 +100,11 @@ def is_operator(node: onnx.NodeProto, op_type: str) -> bool:
     return node.op_type == op_type and node.domain in (DOMAIN_CONV, DOMAIN_GEMM)
 
 
-def _site(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> ConvertedSite:
+def _site(
+    node: onnx.NodeProto, makers: dict[str, onnx.NodeProto], initializers: dict[str, onnx.TensorProto]
+) -> ConvertedSite:
     if len(node.input) < 2 or not node.output:
-        raise ModelError(f"node {node.name!r} is no SRMM, wanted inputs X and W and an output")
+        raise ModelError(f"node {node.name!r} is no {node.op_type}, wanted inputs X and W and an output")
     attributes = Attributes.of(node).values
     image = node.domain == DOMAIN_CONV
     selection = node.input[3] if len(node.input) > 3 and node.input[3] else None
@@ -109,7 +120,20 @@ def _site(node: onnx.NodeProto, makers: dict[str, onnx.NodeProto]) -> ConvertedS
         pooling=parse_pooling(attributes) if image else Pooling.none(),
         transposed=not image and parse_transposed(attributes),
         precision=parse_precision(attributes),
+        zero_byte=_zero_byte(node, initializers) if is_operator(node, QSRMM) else None,
     )
+
+
+def _zero_byte(node: onnx.NodeProto, initializers: dict[str, onnx.TensorProto]) -> int:
+    """The zero point of the input of a QSRMM node."""
+    place = QSRMM_INPUTS.index("Xscale")
+    scale = initializers.get(node.input[place]) if len(node.input) > place else None
+    values = None if scale is None else array_of(scale)
+    if values is None or values.shape not in ((1,), (2,)):
+        raise ModelError(
+            f"node {node.name!r} is no QSRMM, wanted scale and zero point of its input as constants"
+        )
+    return int(values[1]) if len(values) == 2 else 0
 
 
 def computed_outputs(selection: NDArray[np.uint8], pooling: Pooling, places: tuple[int, ...]) -> int:

@@ -64,7 +64,9 @@ class CountingModel:
         self._watched = list(dict.fromkeys(name for site in self._sites for name in _tensors(site, inputs)))
         self.counts = {site.name: SiteCounts() for site in self._sites}
         self.seen: dict[str, tuple[int, ...]] = {}
-        with extra_outputs(model, self._watched, {site.selection for site in self._sites if site.selection}):
+        uint8 = {site.selection for site in self._sites if site.selection}
+        uint8 |= {site.x for site in self._sites if site.zero_byte is not None}
+        with extra_outputs(model, self._watched, uint8):
             self._session = create_session(model, threads=threads)
 
     def __call__(self, feeds: Feeds) -> list[Array]:
@@ -82,7 +84,7 @@ class CountingModel:
         counts, total = self.counts[site.name], int(np.prod(places, dtype=np.int64))
         counts.outputs += total
         counts.inputs += x.size
-        counts.zeros += x.size - int(np.count_nonzero(x))
+        counts.zeros += x.size - int(np.count_nonzero(x if site.zero_byte is None else x != site.zero_byte))
         if site.selection is None:
             counts.computed += total
         else:
@@ -103,13 +105,13 @@ def _tensors(site: ConvertedSite, inputs: set[str]) -> list[str]:
 
 
 @contextmanager
-def extra_outputs(model: onnx.ModelProto, names: list[str], selections: set[str]) -> Iterator[None]:
+def extra_outputs(model: onnx.ModelProto, names: list[str], uint8: set[str]) -> Iterator[None]:
     """Add outputs to a model for as long as a session is made of it; its weights are not copied.
 
     Args:
         model: the model; it is as before afterwards.
         names: tensors to add; those that are outputs already are skipped.
-        selections: which of them are uint8; the others are float32.
+        uint8: which of them are uint8; the others are float32.
     """
     before = len(model.graph.output)
     present = {value.name for value in model.graph.output}
@@ -117,7 +119,7 @@ def extra_outputs(model: onnx.ModelProto, names: list[str], selections: set[str]
     known = {value.name: value for value in model.graph.value_info}
     for name in names:
         if name not in present:
-            kind = TensorProto.UINT8 if name in selections else TensorProto.FLOAT
+            kind = TensorProto.UINT8 if name in uint8 else TensorProto.FLOAT
             model.graph.output.append(known.get(name) or helper.make_tensor_value_info(name, kind, None))
     try:
         yield

@@ -11,13 +11,13 @@ import numpy as np
 
 from spl_onnx.errors import ModelError, UsageError
 from spl_onnx.options import PREDICTORS, Choice
-from spl_onnx.spec.attributes import INT8, INT8_WINOGRAD
+from spl_onnx.spec.attributes import IN_8_BITS, INT8
 from spl_onnx.spec.quantize import static_scale
 
 Numbers = tuple[float, ...]
 
-#: What a layer in 8 bits multiplies in.
-_IN_8_BITS = (INT8, INT8_WINOGRAD)
+#: Of the input, the output and the residual of a layer in 8 bits.
+_SCALES = ("xscale", "yscale", "rscale")
 _LARGEST = 1 << 53  # whole numbers above it are no float64 any more
 #: Lists of numbers, one per channel; a threshold may be one number too.
 _LISTS = {"threshold": "output", "correction": "output", "input_rms": "input", "shift": "output"}
@@ -40,6 +40,8 @@ class SiteSettings:
         floor: Outputs up to it become 0.
         shift: One per output channel, added to the bias for what earlier sites leave out.
         precision: "int8" or "int8_winograd", what a layer in 8 bits multiplies in; None is float32.
+        yscale: Scale and zero point of the bytes that a layer in 8 bits gives; it takes bytes too, by xscale.
+        rscale: The same of its residual, where it has one.
     """
 
     predictor: str | None = None
@@ -52,6 +54,8 @@ class SiteSettings:
     floor: float | None = None
     shift: Numbers | None = None
     precision: str | None = None
+    yscale: Numbers | None = None
+    rscale: Numbers | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -93,6 +97,11 @@ class SiteSettings:
         return [name for name in ("floor", "shift") if getattr(self, name)]
 
     @property
+    def passes_bytes(self) -> bool:
+        """Whether a layer in 8 bits takes and gives bytes."""
+        return self.yscale is not None
+
+    @property
     def kept(self) -> float:
         """The kept share of the weights."""
         return 1.0 if self.keep is None else self.keep
@@ -101,6 +110,7 @@ class SiteSettings:
         """In words, for the reason of an accepted site."""
         if self.precision is not None:
             ranges = "" if self.xscale is None else ", inputs of a fixed range"
+            ranges = ", bytes in and out" if self.passes_bytes else ranges
             return f"products in 8 bits ({self.precision}{ranges})"
         if not self.predictor:
             changes = [f"outputs up to {self.floor:.4g} become 0"] if self.floor else []
@@ -134,7 +144,7 @@ class SiteSettings:
             self._check_list(name, channels, where)
         if not isinstance(self.weights, str | None):
             raise UsageError(f"{where}: weights is {_short(self.weights)}, wanted text of --plan-out")
-        self._check_static_scale(where)
+        self._check_scales(where)
 
     def _check_choice(self, choice: Choice, where: str) -> None:
         """Lossless is exact, truncate has a floor or a shift and nothing else, predict has a predictor."""
@@ -157,8 +167,8 @@ class SiteSettings:
     def _check_precision(self, choice: Choice, where: str) -> None:
         """A layer in 8 bits says how it multiplies, perhaps the range of its input, and nothing else."""
         given = self.precision
-        known = ", ".join(_IN_8_BITS)
-        if given is not None and given not in _IN_8_BITS:
+        known = ", ".join(IN_8_BITS)
+        if given is not None and given not in IN_8_BITS:
             raise UsageError(f"{where}: precision is {_short(given)}, wanted one of {known}")
         if choice != Choice.INT8:
             if given is not None:
@@ -168,9 +178,10 @@ class SiteSettings:
             return
         if given is None:
             raise UsageError(f"{where}: choice int8 needs a precision, one of {known}")
-        if others := sorted(set(self.names) - {"precision", "xscale"}):
+        if others := sorted(set(self.names) - {"precision", *_SCALES}):
             raise UsageError(
-                f"{where}: choice int8 has settings {', '.join(others)}; wanted precision and xscale only"
+                f"{where}: choice int8 has settings {', '.join(others)}; "
+                f"wanted precision, {', '.join(_SCALES)} only"
             )
 
     def _check_list(self, name: str, channels: str, where: str) -> None:
@@ -184,20 +195,31 @@ class SiteSettings:
         if name == "input_rms" and any(value < 0 for value in values):
             raise UsageError(f"{where}: input_rms holds {min(values)}, wanted numbers >= 0")
 
-    def _check_static_scale(self, where: str) -> None:
-        values = self.xscale
-        if values is None:
-            return
-        if self.predictor != "int8" and self.precision != INT8:
+    def _check_scales(self, where: str) -> None:
+        """Bytes have a scale on both sides; without them there is one of inputs that are quantised."""
+        is_quantised = self.predictor == "int8" or self.precision == INT8
+        if self.xscale is not None and not is_quantised and not self.passes_bytes:
             raise UsageError(
                 f"{where}: xscale belongs to the int8 predictor and to precision int8; leave it out"
             )
-        if not (isinstance(values, tuple) and len(values) == 2 and all(map(_is_number, values))):
-            raise UsageError(f"{where}: xscale is {_short(values)}, wanted [scale, zero point]")
-        try:
-            static_scale(np.array(values))
-        except ModelError as error:
-            raise UsageError(f"{where}: {error}") from error
+        beyond = [name for name in _SCALES[1:] if getattr(self, name) is not None]
+        if beyond and (self.precision is None or self.xscale is None or not self.passes_bytes):
+            raise UsageError(
+                f"{where}: {beyond[0]} belongs to bytes, which have xscale and yscale and choice int8"
+            )
+        for name in _SCALES:
+            _check_scale(name, getattr(self, name), where)
+
+
+def _check_scale(name: str, values: object, where: str) -> None:
+    if values is None:
+        return
+    if not (isinstance(values, tuple) and len(values) == 2 and all(map(_is_number, values))):
+        raise UsageError(f"{where}: {name} is {_short(values)}, wanted [scale, zero point]")
+    try:
+        static_scale(np.array(values), name[0].upper() + name[1:])
+    except ModelError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 #: Exact, or left as it is.

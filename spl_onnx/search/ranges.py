@@ -1,4 +1,4 @@
-"""Ranges of the inputs of sites over samples, for products in 8 bits whose scale is fixed beforehand."""
+"""Ranges of the tensors of sites over samples, for 8 bits whose scales are fixed beforehand."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from spl_onnx.data.reader import Feeds
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.measure.sites import converted_sites
 from spl_onnx.options import Choice
-from spl_onnx.predictors.site_settings import Numbers, numbers
+from spl_onnx.predictors.site_settings import Numbers
+from spl_onnx.rewrite.bytes.choose import choose_codes, code_of, tensors_in_8_bits
+from spl_onnx.rewrite.bytes.pass_bytes import OLDEST_OPSET
+from spl_onnx.rewrite.bytes.sites import byte_sites
 from spl_onnx.rewrite.edit.apply import apply
 from spl_onnx.rewrite.model.model_io import LoadedModel
-from spl_onnx.rewrite.sites.plan import Plan, lossless_plan
+from spl_onnx.rewrite.sites.plan import Plan, SitePlan, lossless_plan
 from spl_onnx.rewrite.sites.weights import SiteWeights
-from spl_onnx.spec.attributes import INT8
-from spl_onnx.spec.quantize import dynamic_scale
+from spl_onnx.spec.attributes import FLOAT32, INT8, SRMM_INPUTS
 
 _PARTS = ("ReduceMin", "ReduceMax")
 
@@ -44,10 +46,83 @@ def with_ranges(
     made = Plan([replace(entry) for entry in plan.sites])
     for entry in made.sites:
         if entry.choice == Choice.INT8 and entry.settings.precision == INT8:
-            settings = replace(entry.settings, xscale=found.get(entry.site))
-            reason = entry.reason.replace(entry.settings.describe(), settings.describe())
-            entry.become(Choice.INT8, settings, reason)
+            _set_scales(entry, found.get(entry.site))
     return made
+
+
+def with_bytes(
+    original: LoadedModel, plan: Plan, batches: Sequence[Feeds], weights: SiteWeights, threads: int = 0
+) -> Plan:
+    """A plan whose sites in 8 bits hand each other bytes, where they are neighbours.
+
+    Their codes are those of the ranges that tensors have where products are float32.
+
+    Args: as of `with_ranges`.
+    """
+    made = Plan([replace(entry) for entry in plan.sites])
+    in_8_bits = [entry for entry in made.sites if entry.choice == Choice.INT8]
+    for entry in in_8_bits:
+        _set_scales(entry, entry.settings.xscale if entry.settings.precision == INT8 else None)
+    model = apply(original.model, made, weights).model if in_8_bits else original.model
+    tensors = tensors_in_8_bits(model.graph)
+    if not tensors or _opset(model) < OLDEST_OPSET:
+        return made
+    with _in_float32(model):
+        ranges = tensor_ranges(model, tensors, batches, threads)
+    codes = choose_codes(model.graph, ranges)
+    for entry in in_8_bits:
+        if (code := codes.get(entry.site)) is not None:
+            _set_scales(entry, code.x, code.y, code.r)
+    return made
+
+
+def _set_scales(
+    entry: SitePlan, x: Numbers | None, y: Numbers | None = None, r: Numbers | None = None
+) -> None:
+    """Give a site scales of input, output and residual, and say so in its reason."""
+    settings = replace(entry.settings, xscale=x, yscale=y, rscale=r)
+    reason = entry.reason.replace(entry.settings.describe(), settings.describe())
+    entry.become(Choice.INT8, settings, reason)
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    return next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 1)
+
+
+@contextmanager
+def _in_float32(model: onnx.ModelProto) -> Iterator[None]:
+    """Let sites multiply in float32 for as long as a session is made."""
+    nodes = [site.node for site in byte_sites(model.graph)]
+    before = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.name == "precision":
+                attribute.s = FLOAT32.encode()
+        del node.input[SRMM_INPUTS.index("Xscale") :]
+    try:
+        yield
+    finally:
+        for node, was in zip(nodes, before, strict=True):
+            node.CopyFrom(was)
+
+
+def tensor_ranges(
+    model: onnx.ModelProto, tensors: Sequence[str], batches: Sequence[Feeds], threads: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Least and largest value of some float32 tensors over samples, by name.
+
+    Args:
+        model: a model, which is as before afterwards.
+        tensors: of its main graph.
+        batches: the samples.
+        threads: inside an operator; 0 = all.
+    """
+    outputs = [f"{name}/{part}" for name in tensors for part in _PARTS]
+    with _reduced(model, tensors):
+        session = create_session(model, threads=threads)
+    limits = np.array([run(session, feeds, outputs) for feeds in batches], np.float32)
+    lows, highs = limits[:, 0::2].min(axis=0), limits[:, 1::2].max(axis=0)
+    return {name: (float(a), float(b)) for name, a, b in zip(tensors, lows, highs, strict=True)}
 
 
 def input_scales(model: onnx.ModelProto, batches: Sequence[Feeds], threads: int = 0) -> dict[str, Numbers]:
@@ -60,23 +135,9 @@ def input_scales(model: onnx.ModelProto, batches: Sequence[Feeds], threads: int 
     """
     sites = converted_sites(model)
     tensors = list(dict.fromkeys(site.x for site in sites))
-    if not tensors:
-        return {}
-    outputs = [f"{name}/{part}" for name in tensors for part in _PARTS]
-    with _reduced(model, tensors):
-        session = create_session(model, threads=threads)
-    limits = np.array([run(session, feeds, outputs) for feeds in batches], np.float32)
-    lows, highs = limits[:, 0::2].min(axis=0), limits[:, 1::2].max(axis=0)
-    scales = {name: _scale(*pair) for name, *pair in zip(tensors, lows, highs, strict=True)}
-    return {site.name: scale for site in sites if (scale := scales[site.x]) is not None}
-
-
-def _scale(low: np.float32, high: np.float32) -> Numbers | None:
-    values = np.array([low, high], np.float32)
-    if not np.isfinite(values).all():
-        return None
-    scale, zero_point = dynamic_scale(values, (0,))
-    return numbers((scale[0], zero_point[0]))
+    ranges = tensor_ranges(model, tensors, batches, threads) if tensors else {}
+    finite = {name for name, limits in ranges.items() if np.isfinite(limits).all()}
+    return {site.name: code_of([ranges[site.x]]) for site in sites if site.x in finite}
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from spl_onnx.spec.attributes import ConvGeometry, Pooling
 from spl_onnx.spec.reference import conv_predict
 from spl_onnx.spec.shapes import pool_direction
 from spl_onnx.steps import rewrite_model
+from tests.rewrite.bytes.layers import Layers, images, passing
 from tests.small_models import small_cnn
 
 
@@ -34,6 +35,19 @@ def test_sites_of_a_model():
     assert sites["hidden"].geometry is None
     assert sites["pooled"].places((2, 8, 8, 3), (8, 3, 3, 3)) == (2, 8, 8, 8)
     assert sites["hidden"].places((2, 16), (12, 16)) == (2, 12)
+
+
+def test_sites_of_bytes_know_what_stands_for_0():
+    net = Layers()
+    made = passing(net.model(net.site(net.site("x", "a"), "b")), images())
+    first, last = converted_sites(made)
+    assert (first.name, last.name, last.zero_byte) == ("a", "b", 0)
+    assert first.zero_byte == round(-images().min() * 255 / np.ptp(images()))
+    del made.graph.initializer[:]
+    with pytest.raises(
+        ModelError, match="is no QSRMM, wanted scale and zero point of its input as constants"
+    ):
+        converted_sites(made)
 
 
 def test_lossless_sites_have_no_selection():

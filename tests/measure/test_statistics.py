@@ -14,6 +14,7 @@ from spl_onnx.spec.attributes import SRMM
 from spl_onnx.spec.reference_ops import reference_ops
 from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net
+from tests.rewrite.bytes.layers import Layers, images, passing, precise
 from tests.small_models import small_cnn, small_images
 
 
@@ -51,6 +52,19 @@ def test_a_watched_site_keeps_its_rank_for_those_who_read_its_sizes(plugin_path)
         with extra_outputs(model, [name], set()):
             session = create_session(model)
         assert run(session, {"x": small_images(2)}, ["y"])[0].shape == (2, 4, 6, 6)
+
+
+def test_zeros_among_bytes_are_those_of_the_zero_point(plugin_path):
+    """A ReLU gives the same zeros as bytes; an input of both signs has some where values are small."""
+    net = Layers()
+    model = net.model(net.site(net.site("x", "a"), "b"))
+    counting = CountingModel(passing(model, images()))
+    counting({"x": images()})
+    x = images()
+    assert counting.counts["a"].zeros == np.count_nonzero(np.rint(x / np.float32(np.ptp(x) / 255)) == 0)
+    zeros = counting.counts["b"].zeros
+    model.graph.output[0].name = "a"
+    assert zeros >= np.count_nonzero(run(create_session(precise(model)), {"x": x})[0] == 0) > 0
 
 
 def test_counts_are_those_of_the_reference(plugin_path):

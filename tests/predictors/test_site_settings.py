@@ -13,6 +13,7 @@ from spl_onnx.options import Choice
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings, numbers
 
 INT8, PRUNED = {"predictor": "int8"}, {"predictor": "pruned"}
+BYTES = {"xscale": [0.1, 3], "yscale": [0.2, 0]}
 DIRECT, WINOGRAD = {"precision": "int8"}, {"precision": "int8_winograd"}
 
 
@@ -36,6 +37,8 @@ DIRECT, WINOGRAD = {"precision": "int8"}, {"precision": "int8_winograd"}
         ("int8", DIRECT),
         ("int8", {**DIRECT, "xscale": [0.1, 3]}),
         ("int8", WINOGRAD),
+        ("int8", {**DIRECT, **BYTES}),
+        ("int8", {**WINOGRAD, **BYTES, "rscale": [0.5, 255]}),
         ("predict", {**PRUNED, "keep": 0.5, "weights": "any text: the layer says what fits it"}),
     ],
 )
@@ -81,14 +84,19 @@ def test_good_settings(choice, settings):
         (
             "int8",
             {**DIRECT, "floor": 0.5, "shift": [1]},
-            "has settings floor, shift; wanted precision and xscale",
+            "has settings floor, shift; wanted precision, xscale",
         ),
-        ("int8", {**DIRECT, **INT8}, "has settings predictor; wanted precision and xscale only"),
+        ("int8", {**DIRECT, **INT8}, "has settings predictor; wanted precision, xscale, yscale, rscale only"),
         (
             "int8",
             {**WINOGRAD, "xscale": [1, 0]},
             "xscale belongs to the int8 predictor and to precision int8",
         ),
+        ("int8", {**DIRECT, "yscale": [1, 0]}, "yscale belongs to bytes, which have xscale and yscale"),
+        ("int8", {**DIRECT, "xscale": [1, 0], "rscale": [1, 0]}, "rscale belongs to bytes"),
+        ("int8", {**WINOGRAD, **BYTES, "yscale": [1, 0.5]}, "Yscale holds the zero point 0.5"),
+        ("int8", {**WINOGRAD, **BYTES, "rscale": 7}, r"rscale is 7, wanted \[scale, zero point\]"),
+        ("predict", {**INT8, **BYTES}, "yscale belongs to bytes"),
         ("int8", {**DIRECT, "xscale": [1, 300]}, "zero point 300"),
         ("lossless", DIRECT, "precision belongs to choice int8, got choice lossless; leave it out"),
         ("predict", {**INT8, **DIRECT}, "precision belongs to choice int8, got choice predict"),
@@ -138,6 +146,7 @@ def test_numbers_of_an_array_are_those_of_json():
         (DIRECT, "products in 8 bits (int8)"),
         ({**DIRECT, "xscale": [0.1, 3]}, "products in 8 bits (int8, inputs of a fixed range)"),
         (WINOGRAD, "products in 8 bits (int8_winograd)"),
+        ({**WINOGRAD, **BYTES}, "products in 8 bits (int8_winograd, bytes in and out)"),
         ({"predictor": "int8", "keep": 0.5}, "int8 predictor keeping 0.5 of the weights"),
         (
             {"predictor": "pruned", "keep": 0.2, "correction": [0.0]},

@@ -8,12 +8,13 @@ import pytest
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.plan import Plan
 from spl_onnx.rewrite.sites.planner import plan_sites
 from spl_onnx.rewrite.sites.weights import SiteWeights
-from spl_onnx.search.ranges import input_scales, with_ranges
+from spl_onnx.search.ranges import input_scales, tensor_ranges, with_bytes, with_ranges
 from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, run
-from tests.search.network.networks import feeds, no_site, relu_conv, wide
+from tests.search.network.networks import feeds, no_site, relu_conv, residual, wide
 
 BATCHES = feeds(wide(), 3, 2)
 
@@ -71,3 +72,69 @@ def test_sites_in_inner_graphs_keep_ranges_of_their_own(plugin_path):
     fed = {"x": np.ones((1, 3, 6, 6), np.float32), "cond": np.array(True)}
     made = with_ranges(model, plan, [fed], SiteWeights())
     assert [e.settings for e in made.sites if e.choice == "int8"] == [SiteSettings(precision="int8")]
+
+
+def in_8_bits(model):
+    return plan_sites(model.model, RewriteOptions(precision="int8"))
+
+
+def test_a_plan_gets_codes_where_sites_are_neighbours(plugin_path):
+    """One code for a tensor, from the ranges in float32; the plan says all that the model needs."""
+    model = read_model(wide())
+    plan = in_8_bits(model)
+    plan.find("two", "conv_relu").settings = SiteSettings(precision="int8_winograd")
+    made = with_bytes(model, with_ranges(model, plan, BATCHES, SiteWeights()), BATCHES, SiteWeights())
+    one, two, three, _ = (entry.settings for entry in made.sites)
+    assert one.yscale == two.xscale and two.yscale == three.xscale
+    assert all(entry.passes_bytes and entry.rscale is None for entry in (one, two, three))
+    scales = input_scales(lossless(wide()), BATCHES)
+    assert (one.xscale, two.xscale, three.xscale) == tuple(scales[name] for name in ("one", "two", "three"))
+    assert made.sites[0].reason.endswith("products in 8 bits (int8, bytes in and out)")
+    rewritten = rewrite_model(model, RewriteOptions(no_verify=True), Plan.from_json(made.to_json()))
+    found = [node.op_type for node in rewritten.model.graph.node]
+    assert found.count("QSRMM") == 3 and found.count("QuantizeLinear") == found.count("DequantizeLinear") == 1
+
+
+def test_residuals_have_codes(plugin_path):
+    model = read_model(residual())
+    made = with_bytes(model, in_8_bits(model), feeds(residual(), 3, 2), SiteWeights())
+    settings = {entry.site: entry.settings for entry in made.sites}
+    assert settings["sum"].rscale == settings["a"].yscale == settings["b"].xscale
+    assert settings["b"].rscale is None
+
+
+def test_sites_that_float_sites_part_have_no_codes(plugin_path):
+    """What they had is taken from them; ranges of their inputs stay."""
+    model = read_model(wide())
+    plan = with_bytes(
+        model, with_ranges(model, in_8_bits(model), BATCHES, SiteWeights()), BATCHES, SiteWeights()
+    )
+    plan.find("two", "conv_relu").become("lossless")
+    made = with_bytes(model, plan, BATCHES, SiteWeights())
+    assert [entry.settings.passes_bytes for entry in made.sites] == [False] * 4
+    assert [entry.settings.xscale is None for entry in made.sites] == [False, True, False, True]
+    assert plan.sites[0].settings.passes_bytes, "the plan that is passed in stays as it is"
+
+
+def test_old_opsets_have_no_bytes(plugin_path):
+    made = Net(opset=11)
+    relu_conv(made, made.input("input", [1, 3, 8, 8]), "one", 8, 3)
+    relu_conv(made, "one", "two", 8, 8)
+    model = read_model(made.model("two"))
+    plan = with_bytes(model, in_8_bits(model), feeds(model.model, 1, 1), SiteWeights())
+    assert [entry.settings.passes_bytes for entry in plan.sites] == [False] * 2
+
+
+def test_a_model_without_sites_has_no_bytes(plugin_path):
+    model = read_model(no_site())
+    plan = in_8_bits(model)
+    assert with_bytes(model, plan, BATCHES, SiteWeights()) == plan
+
+
+def test_ranges_of_tensors(plugin_path):
+    model = lossless(wide())
+    before = model.SerializeToString()
+    found = tensor_ranges(model, ["input"], BATCHES)
+    assert model.SerializeToString() == before
+    x = np.concatenate([fed["input"] for fed in BATCHES])
+    assert found == {"input": (x.min(), x.max())}

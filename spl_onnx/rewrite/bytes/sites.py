@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,17 @@ class SiteCodes:
     x: CodePair
     y: CodePair
     r: CodePair | None = None
+
+    @classmethod
+    def of(cls, x: Sequence[float] | None, y: Sequence[float] | None, r: Sequence[float] | None) -> SiteCodes:
+        """From the numbers of a plan; x and y are given.
+
+        Raises:
+            TypeError: They are not.
+        """
+        if x is None or y is None:
+            raise TypeError("bytes need codes of input and output")
+        return cls((x[0], x[1]), (y[0], y[1]), None if r is None else (r[0], r[1]))
 
 
 @dataclass(frozen=True)

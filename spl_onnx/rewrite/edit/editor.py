@@ -5,6 +5,8 @@ from __future__ import annotations
 import onnx
 import onnx_graphsurgeon as gs
 
+from spl_onnx.rewrite.bytes.pass_bytes import OLDEST_OPSET, pass_bytes
+from spl_onnx.rewrite.bytes.sites import SiteCodes
 from spl_onnx.rewrite.edit.concat import join_pooled
 from spl_onnx.rewrite.edit.finish import finish_model
 from spl_onnx.rewrite.edit.site_maker import MadeSite, make_site
@@ -50,6 +52,8 @@ class Editor:
         self.notes = describe_moves(moves)
         self._drop_loose_nodes()
         model = export_model(self._context.graph, self._context.source, frozenset(self._loose))
+        if self._context.opset >= OLDEST_OPSET:
+            pass_bytes(model.graph, _codes(candidates))
         return finish_model(model, self._context.source)
 
     def _made_sites(self, candidates: list[Candidate]) -> list[tuple[Match, MadeSite]]:
@@ -107,3 +111,13 @@ class Editor:
         for scope, node in self._loose_nodes:
             if node.outputs and not node.outputs[0].outputs and not scope.is_output(node.outputs[0]):
                 scope.graph.nodes[:] = [other for other in scope.graph.nodes if other is not node]
+
+
+def _codes(candidates: list[Candidate]) -> dict[str, SiteCodes]:
+    """Codes of the chosen sites that pass bytes, by name."""
+    found = {}
+    for candidate in candidates:
+        settings = candidate.entry.settings
+        if candidate.match is not None and candidate.entry.is_rewritten and settings.passes_bytes:
+            found[candidate.match.name] = SiteCodes.of(settings.xscale, settings.yscale, settings.rscale)
+    return found

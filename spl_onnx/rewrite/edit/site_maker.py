@@ -14,7 +14,7 @@ from spl_onnx.rewrite.rules.site import Match
 from spl_onnx.rewrite.sites.plan import SitePlan
 from spl_onnx.rewrite.sites.predict import shifted
 from spl_onnx.rewrite.sites.weights import SiteWeights
-from spl_onnx.spec.attributes import FLOAT32
+from spl_onnx.spec.attributes import FLOAT32, INT8
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def make_site(rule: Rule, match: Match, entry: SitePlan, weights: SiteWeights) -
     floor = float(entry.settings.floor or 0.0)
     bias = None if moved is site else moved.b
     precision = entry.settings.precision or FLOAT32
-    xscale = fixed_range(entry.settings.xscale) if entry.choice == Choice.INT8 else None
+    # Where bytes are passed, `pass_bytes` gives it scales; the other algorithm alone has one for floats.
+    xscale = fixed_range(entry.settings.xscale) if precision == INT8 else None
     emitter = SiteEmitter(site, match.name, output, predictor, floor, bias, precision, xscale)
     try:
         return MadeSite(emitter.emit(), output)

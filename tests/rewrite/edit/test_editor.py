@@ -85,3 +85,18 @@ def test_a_layer_without_activation_may_be_shifted_and_no_more(choice, settings)
     plan.sites[0].choice, plan.sites[0].settings = choice, settings
     with pytest.raises(UsageError, match="rule conv predicts nothing"):
         rewrite_model(model, plan=plan)
+
+
+@pytest.mark.parametrize(("opset", "made"), [(12, ["QSRMM", "QSRMM"]), (11, ["SRMM", "SRMM"])])
+def test_sites_with_codes_pass_bytes_where_the_opset_has_them(opset, made):
+    built = Net(opset=opset)
+    built.node("Relu", [built.conv(built.input("x", [1, 8, 8, 8]), "c", 8, 8)], "a")
+    built.node("Relu", [built.conv("a", "d", 8, 8)], "b")
+    options = RewriteOptions(precision="int8", no_verify=True)
+    plan = rewrite_model(built.model("b"), options).plan
+    for entry, precision in zip(plan.sites, ("int8", "int8_winograd"), strict=True):
+        entry.settings = SiteSettings(precision=precision, xscale=(0.2, 100.0), yscale=(0.2, 100.0))
+    result = rewrite_model(built.model("b"), options, plan)
+    assert [node.op_type for node in result.model.graph.node if node.domain] == made
+    assert {function.name for function in result.model.functions} == set(made)
+    assert np.isfinite(run(create_session(result.model, plugin=False), {"x": images(1, 8, 8, 8)})[0]).all()

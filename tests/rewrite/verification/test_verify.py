@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -12,10 +13,12 @@ from onnx import TensorProto
 from spl_onnx.errors import UsageError, VerificationError
 from spl_onnx.options import RewriteOptions
 from spl_onnx.plugin import get_library_path
+from spl_onnx.predictors.site_settings import SiteSettings
 from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.model.trial import trial_inputs
 from spl_onnx.rewrite.verification.original import Original
 from spl_onnx.rewrite.verification.verify import LEAST_TOLERANCE, difference, verify
+from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import TOLERANCE, Net, images, rewritten, run
 from tests.rewrite.verification.networks import magnified, places, plain, saturated
 
@@ -153,6 +156,23 @@ def test_sites_in_8_bits_are_compared_as_exact_ones_too():
     assert report["library"]["difference"] > 1e-4, "8 bits give something away"
     assert report["library"]["lossless_difference"] <= report["tolerance"]
     assert report["fallback_difference"] <= report["tolerance"] and report["sites"]["compared"] == 2
+
+
+def test_bytes_between_sites_are_inexact_without_the_library_too():
+    """The bodies round to bytes; the sites themselves are compared as exact ones."""
+    library()
+    net = Net()
+    net.node("Relu", [net.conv(net.input("x", [1, 8, 8, 8]), "c", 8, 8)], "a")
+    net.node("Relu", [net.conv("a", "d", 8, 8)], "b")
+    options = RewriteOptions(precision="int8")
+    plan = rewrite_model(net.model("b"), replace(options, no_verify=True)).plan
+    for entry in plan.sites:
+        entry.settings = SiteSettings(precision="int8", xscale=(0.2, 100.0), yscale=(0.2, 100.0))
+    result = rewrite_model(net.model("b"), options, plan)
+    assert [node.op_type for node in result.model.graph.node].count("QSRMM") == 2
+    report = result.report["verification"]
+    assert report["fallback_difference"] > 1e-4 and report["library"]["difference"] > 1e-4
+    assert report["library"]["lossless_difference"] <= report["tolerance"]
 
 
 def test_a_wrong_kernel_is_found_behind_a_prediction(monkeypatch):
