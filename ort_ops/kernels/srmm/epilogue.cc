@@ -43,6 +43,28 @@ void epilogue_to_bytes(const EpilogueTarget& t, const Tile& tile, const TileSums
 
 }  // namespace
 
+void epilogue_of_bytes(const EpilogueTarget& t, const Tile& tile, const TileBytes& bytes, int64_t o,
+                       int64_t count) {
+  const ConvShape& shape = t.shape;
+  const auto at = [&](int64_t y, int64_t x) {
+    return bytes.base + ((y - tile.cy0) * bytes.row_slots + x - tile.cx0) * bytes.width;
+  };
+  const int64_t* strides = shape.at.pool_strides;
+  for (int64_t py = tile.py0; py < tile.py1; py++)
+    for (int64_t px = tile.px0; px < tile.px1; px++) {
+      const int64_t y0 = py * strides[0] - shape.at.pool_pads[0];
+      const int64_t x0 = px * strides[1] - shape.at.pool_pads[1];
+      const int64_t y1 = std::min(y0 + shape.at.pool_kernel[0], shape.oH);
+      const int64_t x1 = std::min(x0 + shape.at.pool_kernel[1], shape.oW);
+      const uint8_t* places[kMaxWindow];
+      int inside = 0;
+      for (int64_t y = std::max<int64_t>(y0, 0); y < y1; y++)
+        for (int64_t x = std::max<int64_t>(x0, 0); x < x1; x++) places[inside++] = at(y, x);
+      const int64_t to = ((tile.n * shape.pH + py) * shape.pW + px) * shape.O + o;
+      t.micro.max_bytes(places, inside, count, t.y.bytes + to);
+    }
+}
+
 void epilogue(const EpilogueTarget& t, const Tile& tile, const TileSums& sums, int64_t o,
               int64_t count) {
   if (t.y.bytes != nullptr) {

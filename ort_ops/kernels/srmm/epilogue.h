@@ -18,7 +18,21 @@ struct EpilogueTarget {
   bool fused(int64_t count, int64_t width) const {
     return !shape.pooled() && s == nullptr && residual.by_rows() && count == width;
   }
+  // Whether sums may become bytes where they are formed, and be pooled as such: the larger of two
+  // numbers has the larger byte, and there is a quarter to read and write.
+  bool bytes_first() const { return y.bytes != nullptr && s == nullptr && !residual.active(); }
 };
+
+// Outputs of a tile as bytes before they are pooled: that of row r, column c and channel o + i is
+// base[(r * row_slots + c) * width + i].
+struct TileBytes {
+  const uint8_t* base;
+  int64_t width, row_slots;
+};
+
+// The same from bytes: the largest of each window, or all of them (EpilogueTarget::bytes_first).
+void epilogue_of_bytes(const EpilogueTarget& target, const Tile& tile, const TileBytes& bytes,
+                       int64_t o, int64_t count);
 
 // Writes outputs [o, o + count) of the tile; `sums` are those of output `o`, floats, and of the
 // following ones.

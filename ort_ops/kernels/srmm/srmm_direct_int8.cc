@@ -150,6 +150,10 @@ class DirectInt8 final : public SrmmAlgorithm {
       write_values(call, view, tile, part, o, sums);
       return;
     }
+    if (last && !rows_ && target.bytes_first()) {
+      write_bytes(call, view, tile, part, o, count, sums);
+      return;
+    }
     columns_.add_units(micro_, view, part, static_cast<int>(tile.slots()), sums);
     if (!last) return;
     to_floats(call, tile, blocks, o, sums);
@@ -186,6 +190,25 @@ class DirectInt8 final : public SrmmAlgorithm {
                             shape.O, clamp_, clipped_by_bytes(target.y, clamp_)},
                            false);
     }
+  }
+
+  // Through bytes of the tile, which are pooled, or of which `count` of a vector's lanes are
+  // wanted.
+  void write_bytes(const Call& call, const TileView& view, const Tile& tile,
+                   const PackedColumns::Part& part, int64_t o, int64_t count,
+                   const int32_t* sums) const {
+    const EpilogueTarget& target = call.target;
+    const int64_t width = static_cast<int64_t>(columns_.lane_blocks(part.block)) * kLanes;
+    Scores room;
+    const ScoreView score = under(call.quantization.of(tile.n, 0), o, width, &room);
+    uint8_t* bytes =
+        thread_scratch().values.get<uint8_t>(static_cast<size_t>(tile.slots() * width));
+    const Target to{nullptr, bytes, target.y.code};
+    columns_.unit_values(micro_, view, part, static_cast<int>(tile.slots()),
+                         {part.chunk == 0 ? nullptr : sums, width, score, Addend(), to, width,
+                          clamp_, clipped_by_bytes(to, clamp_)},
+                         false);
+    epilogue_of_bytes(target, tile, {bytes, width, tile.columns}, o, count);
   }
 
   void to_floats(const Call& call, const Tile& tile, int blocks, int64_t o, int32_t* sums) const {

@@ -224,7 +224,7 @@ Status WinogradDriver<Products>::run_block(const Image& image, const Tile& tile,
   float* sums = thread_scratch().accumulators.get<float>(
       static_cast<size_t>(kWinogradPositions * stride + (fused ? 0 : slots * width)));
   products_.multiply(micro_, input, group, part, sums, stride);
-  const PositionSums places{sums, stride, static_cast<int>(width) / kLanes};
+  const PositionSums positions{sums, stride, static_cast<int>(width) / kLanes};
   const bool whole = part.rows == input.high();
   const Tile rows = whole ? tile : rows_of_squares(tile, side, part.row, part.row + part.rows);
   const float* bias = bias_.data() + o;
@@ -232,14 +232,23 @@ Status WinogradDriver<Products>::run_block(const Image& image, const Tile& tile,
     const int64_t at = ((tile.n * shape.oH + rows.cy0) * shape.oW + rows.cx0) * shape.O + o;
     const SquareValues to{bias,    residual.addend(at), target.y.from(at), shape.oW * shape.O,
                           shape.O, rows.rows,           rows.columns,      clamp_};
-    if (!transform_back(input, part, side, places, to)) image.finite = false;
+    if (!transform_back(input, part, side, positions, to)) image.finite = false;
     return "";
   }
   float* values = sums + kWinogradPositions * stride;
   const int64_t pitch = input.wide() * side;
+  if (target.bytes_first()) {
+    uint8_t* bytes = reinterpret_cast<uint8_t*>(values);
+    const SquareValues to{bias,          {},    {nullptr, bytes, target.y.code},
+                          pitch * width, width, rows.rows,
+                          rows.columns,  clamp_};
+    if (!transform_back(input, part, side, positions, to)) image.finite = false;
+    epilogue_of_bytes(target, rows, {bytes, width, pitch}, o, count);
+    return "";
+  }
   const SquareValues to{bias,  {},        {values},     pitch * width,
                         width, rows.rows, rows.columns, kNoClamp};
-  if (!transform_back(input, part, side, places, to)) image.finite = false;
+  if (!transform_back(input, part, side, positions, to)) image.finite = false;
   epilogue(target, rows, {reinterpret_cast<const char*>(values), width * 4, pitch}, o, count);
   return "";
 }
