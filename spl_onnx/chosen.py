@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from spl_onnx.data import DataOptions
@@ -15,7 +16,7 @@ from spl_onnx.rewrite.edit.apply import Applied
 from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.result import RewriteResult
 from spl_onnx.rewrite.sites.weights import SiteWeights
-from spl_onnx.search.budget.attempts import attempts
+from spl_onnx.search.budget.attempts import Attempt, attempts
 from spl_onnx.search.ranges import with_bytes, with_ranges
 from spl_onnx.search.sound import note_left_out, sound_options
 from spl_onnx.search.time.by_time import choose_by_time
@@ -100,10 +101,22 @@ def _within_budget(
     def check(made: Applied) -> bool:
         return is_within(measured(made))
 
-    for attempt in attempts(original, options, parts.search, parts.timed, shapes, check, stages, weights):
+    tried = attempts(original, options, parts.search, parts.timed, shapes, check, stages, weights)
+    for attempt in _bytes_first(original, tried, parts, weights):
         result = carry_out_found(original, attempt.plan, attempt.found, options, weights)
         last = result, measured(result)
         if is_within(last[1]):
             break
     last[0].report["search"] |= {"images": {"search": parts.search.samples, "report": len(parts.report)}}
     return last
+
+
+def _bytes_first(
+    original: LoadedModel, tried: Iterable[Attempt], parts: Parts, weights: SiteWeights
+) -> Iterator[Attempt]:
+    """Every attempt; before it the same with bytes between sites, where neighbours are in 8 bits."""
+    for attempt in tried:
+        plan = with_bytes(original, attempt.plan, parts.search.batches, weights)
+        if plan != attempt.plan:
+            yield replace(attempt, plan=plan)
+        yield attempt

@@ -330,6 +330,34 @@ def test_a_budget_buys_8_bits(plugin_path, quick_bytes, tmp_path):
     again = rewrite_and_measure(wide(), None, {"plan": files["plan_out"]})
     assert again.model.SerializeToString() == result.model.SerializeToString()
     assert again.report["verification"]["library"]["difference"] > 0
+    assert ops(again.model).count("QSRMM") == 3, "neighbours in 8 bits hand each other bytes"
+
+
+def test_bytes_that_lose_too_much_are_given_up_first(plugin_path, quick_bytes, monkeypatch):
+    """The sites themselves stay in 8 bits."""
+    real, seen = chosen.measure_on, []
+
+    def measure_on(original, model, *rest):
+        found = real(original, model, *rest)
+        seen.append(ops(model).count("QSRMM"))
+        if seen[-1]:
+            worse = replace(found.comparison.confidence, drop=1.0)
+            return replace(found, comparison=replace(found.comparison, confidence=worse))
+        return found
+
+    monkeypatch.setattr(chosen, "measure_on", measure_on)
+    result = rewrite_and_measure(wide(), Samples(128), {"max_drop": 0.1, "no_verify": True})
+    assert seen[-2:] == [3, 0] and ops(result.model).count("SRMM") == 3
+    assert [site.choice for site in result.plan.sites][:3] == ["int8"] * 3
+
+
+def test_every_site_in_8_bits_hands_on_bytes(plugin_path, tmp_path):
+    """With data; the plan gives the same model without."""
+    options = {"precision": "int8", "max_drop": 1.0, "plan_out": str(tmp_path / "plan.json")}
+    result = rewrite_and_measure(wide(), Samples(80), options)
+    assert ops(result.model).count("QSRMM") == 3 and "accuracy" in result.report
+    again = rewrite_and_measure(wide(), None, {"plan": options["plan_out"]})
+    assert again.model.SerializeToString() == result.model.SerializeToString()
 
 
 @pytest.mark.parametrize(
