@@ -7,6 +7,7 @@ from collections.abc import Collection
 import onnx
 
 from spl_onnx.rewrite.bytes.sites import ByteSite
+from spl_onnx.rewrite.graph.tensors import reads
 from spl_onnx.spec.attributes import DOMAIN_CONV, MAX_POOL
 
 
@@ -48,7 +49,9 @@ class Groups:
         return found
 
     def as_bytes(self, sites: Collection[ByteSite]) -> set[str]:
-        """Groups that are passed as bytes: sites both write and read them, or nothing but sites writes them.
+        """Groups that are passed as bytes.
+
+        Sites both write and read them, or nothing but sites writes them, or nothing but sites reads them.
 
         Args:
             sites: Those that give and take bytes.
@@ -56,18 +59,27 @@ class Groups:
         own = {site.y for site in sites}
         written = {self.of(name) for name in own}
         read = {self.of(name) for site in sites for name in site.reads}
-        return (written & read) | (written - self._written_by_others(own))
+        alone = (written - self._written_by_others(own)) | (read - self._read_by_others(own))
+        return (written & read) | alone
 
     def _unite(self, one: str, other: str) -> None:
         first, second = self.of(one), self.of(other)
         if first != second:
             self._parents[first] = second
 
-    def _written_by_others(self, own: Collection[str]) -> set[str]:
+    def _written_by_others(self, own: set[str]) -> set[str]:
         """Groups of what other nodes, and callers of the model, give; `own`: what sites write."""
         made = [value.name for value in self._graph.input]
         made += [name for node in self._graph.node for name in node.output]
         return {self.of(name) for name in made if name not in own and name not in self._joins}
+
+    def _read_by_others(self, own: set[str]) -> set[str]:
+        """Groups that other nodes, and callers of the model, take; `own`: what sites write."""
+        taken = [value.name for value in self._graph.output]
+        for node in self._graph.node:
+            if not self.joins(node) and own.isdisjoint(node.output):
+                taken += reads(node)
+        return {self.of(name) for name in taken}
 
 
 def _joins(node: onnx.NodeProto) -> bool:

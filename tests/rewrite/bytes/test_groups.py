@@ -28,6 +28,21 @@ def test_joined_tensors_are_one_group():
     ]
 
 
+def test_groups_that_nothing_but_sites_reads():
+    """Floats become bytes before they are pooled, where pooled ones and they themselves are read as bytes."""
+    net = Layers()
+    net.node("Tanh", ["x"], "t")
+    net.pool("t", "p")
+    net.site("t", "a")
+    net.site("p", "b")
+    graph = net.model("a", "b").graph
+    groups, sites = Groups(graph), byte_sites(graph)
+    assert groups.of("t") in groups.as_bytes(sites)
+    assert groups.of("t") not in groups.as_bytes(sites[:1])
+    graph.output.add(name="p")
+    assert groups.of("t") not in Groups(graph).as_bytes(sites)
+
+
 def test_groups_that_are_bytes():
     """Sites write and read the first one, nothing but sites writes the second."""
     graph = two_groups().model("s").graph
@@ -35,7 +50,7 @@ def test_groups_that_are_bytes():
     assert groups.as_bytes(sites) == {groups.of("a"), groups.of("b")}
     assert groups.as_bytes(sites[:1]) == set(), "nobody reads it"
     assert groups.as_bytes(sites[1:2]) == set(), "c writes floats into the second one"
-    assert groups.as_bytes(sites[1:]) == {groups.of("b")}
+    assert groups.as_bytes(sites[1:]) == {groups.of("a"), groups.of("b")}, "b and c read the first one"
 
 
 def test_a_concat_with_constants_joins_nothing():

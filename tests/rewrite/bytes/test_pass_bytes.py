@@ -65,6 +65,15 @@ def float_concat() -> onnx.ModelProto:
     return net.model(net.node("Sigmoid", ["all"], "s"))
 
 
+def pooled_floats() -> onnx.ModelProto:
+    """Floats that sites read as they are and pooled."""
+    net = Layers()
+    net.pool(net.node("Tanh", ["x"], "t"), "p")
+    net.site("t", "a")
+    net.site("p", "b")
+    return net.model(net.site("a", "c", r="b"))
+
+
 def residual() -> onnx.ModelProto:
     net = Layers()
     net.site("x", "a")
@@ -79,6 +88,7 @@ CASES = {
     inception: {Q: 1, QSRMM: 4, "Concat": 1, Q_MAX_POOL: 1, DQ: 1},
     mixed_concat: {"Tanh": 1, Q: 2, QSRMM: 2, "Concat": 1, DQ: 1},
     float_concat: {Q: 1, QSRMM: 3, "Concat": 1, DQ: 1, "Sigmoid": 1},
+    pooled_floats: {"Tanh": 1, Q: 1, Q_MAX_POOL: 1, QSRMM: 3, DQ: 1},
     residual: {Q: 1, QSRMM: 4, DQ: 1},
 }
 

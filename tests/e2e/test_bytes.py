@@ -1,0 +1,51 @@
+"""Real networks whose layers in 8 bits hand each other bytes: what stays floats, and what they decide."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+
+import onnx
+import pytest
+
+from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
+from spl_onnx.search.ranges import with_bytes
+from spl_onnx.steps import rewrite_model
+from tests import datasets
+from tests.e2e import networks
+
+IMAGES, SAMPLES = 50, 16
+#: QSRMM, SRMM, QuantizeLinear and DequantizeLinear. In googlenet two LRN stand between floats.
+LEFT = {"googlenet": (56, 1, 2, 2), "resnet18": (20, 0, 1, 1), "squeezenet1.1": (26, 0, 1, 1)}
+
+
+@functools.cache
+def passing(name: str) -> onnx.ModelProto:
+    """The network with every site in 8 bits; codes come from images that no test looks at."""
+    model = read_model(datasets.load_network(name))
+    options = RewriteOptions(rules="all", precision="int8", no_verify=True)
+    samples = networks.inputs(name, IMAGES + SAMPLES)[IMAGES:]
+    feeds = [{model.model.graph.input[0].name: x[None]} for x in samples]
+    plan = with_bytes(model, plan_sites(model.model, options), feeds, SiteWeights())
+    return rewrite_model(model, options, plan).model
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_nearly_all_is_bytes(plugin_path, name):
+    found = Counter(node.op_type for node in passing(name).graph.node)
+    kinds = ("QSRMM", "SRMM", "QuantizeLinear", "DequantizeLinear")
+    assert tuple(found[kind] for kind in kinds) == LEFT[name]
+
+
+@pytest.mark.parametrize("plugin", [True, False])
+@pytest.mark.parametrize("name", LEFT)
+def test_decisions_agree_with_the_original(plugin_path, name, plugin):
+    """All but 3 of 50; also without the library, where bytes alone are rounded."""
+    got = networks.outputs(passing(name), networks.inputs(name, IMAGES), plugin=plugin)
+    original = networks.original_outputs(name, IMAGES)
+    assert networks.share_of_equal_decisions(got, original) >= 0.94
+    with pytest.raises(AssertionError):
+        networks.assert_close_to_dense(got, original, rounding=1e-3)
