@@ -18,7 +18,7 @@ void winograd_input(const float* const* pixels, int channels, float* out, int64_
 
 bool winograd_output(const float* sums, int64_t stride, int blocks, int side,
                      const SquareValues& to) {
-  return output_of_side<Quick>(sums, stride, blocks, side, to);
+  return output_of_side<Quick, false>(sums, stride, blocks, side, to);
 }
 
 }  // namespace SPL_ISA

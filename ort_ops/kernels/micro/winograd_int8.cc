@@ -115,7 +115,9 @@ void winograd_input_bytes(const uint8_t* const* pixels, const Quantization& code
 
 bool winograd_output_once(const float* sums, int64_t stride, int blocks, int side,
                           const SquareValues& to) {
-  return output_of_side<Once>(sums, stride, blocks, side, to);
+  if (to.y.bytes == nullptr && to.residual.bytes == nullptr)
+    return output_of_side<Once, false>(sums, stride, blocks, side, to);
+  return output_of_side<Once, true>(sums, stride, blocks, side, to);
 }
 
 }  // namespace SPL_ISA

@@ -66,7 +66,8 @@ SPL_INLINE void from_points(const Vec* m, int step, Vec* y) {
   y[kOut - 1] = add(y[kOut - 1], m[5 * step]);
 }
 
-template <class A, int kOut>
+// kBytes: residual or values may be bytes; floats alone are a tenth faster without the question.
+template <class A, bool kBytes, int kOut>
 SPL_INLINE bool output_values(const float* sums, int64_t stride, int lanes,
                               const SquareValues& to) {
   Vec check = zero();
@@ -89,7 +90,12 @@ SPL_INLINE bool output_values(const float* sums, int64_t stride, int lanes,
         check = fma(v, zero(), check);  // not-a-number once a value is not finite
         if (i >= to.rows || x >= to.columns) continue;
         const int64_t at = i * to.row_stride + x * to.pixel_stride + l;
-        put(to.y, at, clamped(plus(v, to.residual, at), to.clamp));
+        if constexpr (kBytes) {
+          put(to.y, at, clamped(plus(v, to.residual, at), to.clamp));
+        } else {
+          if (to.residual.floats != nullptr) v = add(v, load(to.residual.floats + at));
+          store(to.y.floats + at, clamped(v, to.clamp));
+        }
       }
     }
   }
@@ -97,19 +103,19 @@ SPL_INLINE bool output_values(const float* sums, int64_t stride, int lanes,
 }
 
 // The values of a tile of `side` x `side` (2 to 5) outputs.
-template <class A>
+template <class A, bool kBytes>
 SPL_INLINE bool output_of_side(const float* sums, int64_t stride, int blocks, int side,
                                const SquareValues& to) {
   const int lanes = blocks * kLanes;
   switch (side) {
     case 2:
-      return output_values<A, 2>(sums, stride, lanes, to);
+      return output_values<A, kBytes, 2>(sums, stride, lanes, to);
     case 3:
-      return output_values<A, 3>(sums, stride, lanes, to);
+      return output_values<A, kBytes, 3>(sums, stride, lanes, to);
     case 4:
-      return output_values<A, 4>(sums, stride, lanes, to);
+      return output_values<A, kBytes, 4>(sums, stride, lanes, to);
     default:
-      return output_values<A, 5>(sums, stride, lanes, to);
+      return output_values<A, kBytes, 5>(sums, stride, lanes, to);
   }
 }
 
