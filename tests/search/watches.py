@@ -8,7 +8,7 @@ import numpy as np
 
 from spl_onnx.measure.bench import Timing
 from spl_onnx.measure.profile import NodeTime
-from spl_onnx.spec.attributes import PREDICT, SRMM
+from spl_onnx.spec.attributes import PREDICT, QSRMM, SRMM
 
 
 class FakeWatch:
@@ -51,7 +51,7 @@ class PrecisionWatch(FakeWatch):
         times = {"float32": float32, "int8": int8, "int8_winograd": int8_winograd}
 
         def cost(node):
-            if node.op_type == SRMM:
+            if node.op_type in (SRMM, QSRMM):
                 return times[next(a.s.decode() for a in node.attribute if a.name == "precision")]
             return 10.0 if node.op_type == "Conv" else 0.0
 
@@ -72,7 +72,7 @@ def costs(dense: dict[str, float], srmm: dict[str, float], predict: dict[str, fl
         site = node.name.rpartition("/")[0]
         if node.op_type == PREDICT:
             return predict[site] / 2
-        if node.op_type == SRMM:
+        if node.op_type in (SRMM, QSRMM):
             return predict[site] / 2 if node.input[3] else srmm[site]
         if node.op_type == "Transpose":
             return transpose

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from spl_onnx.data.parts import SearchData
@@ -17,7 +17,7 @@ from spl_onnx.rewrite.sites.planner import complete_plan, plan_sites
 from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.budget.problem import Option, Problem, SiteOptions
 from spl_onnx.search.budget.search import BudgetSearch, Found
-from spl_onnx.search.ranges import with_ranges
+from spl_onnx.search.ranges import with_bytes, with_ranges
 from spl_onnx.search.settings import Setting
 from spl_onnx.search.time.by_time import TimeChoice, choose_timed, time_sites
 from spl_onnx.search.time.choose import ChoiceSettings, apply_choices
@@ -60,7 +60,10 @@ class PrecisionSearch:
         self._weights = weights or SiteWeights()
         search.release()
         direct, winograd = self._ways(data)
+        # With bytes between them, as the result has it: with floats 1 x 1 kernels spend half of their time
+        # on making bytes of them.
         self._times = time_sites(original, options, timed, watch, self._weights, stages, direct, winograd)
+        self._with_floats = {key: _with_floats(settings) for key, settings in self._times.settings.items()}
         self._sites = [made for site in self._times.times if (made := self._option(site)) is not None]
 
     def within(self, budget: float) -> Found:
@@ -98,7 +101,7 @@ class PrecisionSearch:
     def everywhere(self, found: Found) -> Applied:
         """The model with 8 bits wherever the search allows them, and all other sites exact."""
         choices = tuple(self._exact_or(site, found.chosen) for site in self._times.times)
-        plan = apply_choices(self._times.plan, self._times.times, choices, self._times.settings)
+        plan = apply_choices(self._times.plan, self._times.times, choices, self._with_floats)
         return apply(self._original.model, plan, self._weights)
 
     def choice(self, found: Found) -> TimeChoice:
@@ -114,6 +117,10 @@ class PrecisionSearch:
             self._weights,
             self._stages,
         )
+        for entry in choice.plan.sites:
+            if entry.choice == Choice.INT8:
+                was, now = entry.settings, without_bytes(entry.settings)
+                entry.become(Choice.INT8, now, entry.reason.replace(was.describe(), now.describe()))
         self._note_times(choice.plan, allowed)
         return choice
 
@@ -127,18 +134,23 @@ class PrecisionSearch:
         exact, now = _exact_ms(site), site.ms.get(Choice.INT8)
         if exact is None or now is None or now >= exact or site.site not in self._search.sites:
             return None
-        settings = self._times.settings[site.site, site.rule][Choice.INT8]
+        settings = self._with_floats[site.site, site.rule][Choice.INT8]
         setting = Setting(Choice.INT8, settings, str(settings.precision))
         return SiteOptions(site.site, exact, (Option(setting, now),), exact)
 
     def _ways(self, data: SearchData) -> tuple[ChoiceSettings, ChoiceSettings]:
-        """Settings of the sites in both algorithms; a site that an algorithm does not suit has none."""
+        """Settings of the sites in both algorithms, with bytes between them where samples show their codes.
+
+        A site that an algorithm does not suit has none.
+        """
         everything = replace(trial_options(self._options), precision="int8")
         plan = plan_sites(self._original.model, everything, self._weights)
         direct = _in(plan, SiteSettings(precision=INT8))
         direct = with_ranges(self._original, direct, data.batches, self._weights)
         winograd = _in(plan, SiteSettings(precision=INT8_WINOGRAD))
         winograd = complete_plan(self._original.model, winograd, self._weights)
+        direct = with_bytes(self._original, direct, data.batches, self._weights)
+        winograd = with_bytes(self._original, winograd, data.batches, self._weights)
         return _settings(direct), _settings(winograd)
 
     @staticmethod
@@ -163,6 +175,18 @@ def _exact_ms(site: SiteTimes) -> float | None:
     if Choice.DENSE not in site.ms:
         return None
     return min(site.ms[choice] for choice in (Choice.DENSE, Choice.LOSSLESS) if choice in site.ms)
+
+
+def without_bytes(settings: SiteSettings) -> SiteSettings:
+    """Settings of a site in 8 bits that takes and gives floats."""
+    xscale = settings.xscale if settings.precision == INT8 else None
+    return replace(settings, xscale=xscale, yscale=None, rscale=None)
+
+
+def _with_floats(settings: Mapping[Choice, SiteSettings]) -> dict[Choice, SiteSettings]:
+    return {
+        choice: without_bytes(value) if choice == Choice.INT8 else value for choice, value in settings.items()
+    }
 
 
 def _in(plan: Plan, settings: SiteSettings) -> Plan:
