@@ -8,6 +8,7 @@ between algorithms that compete decides wrongly.
 
     python -m scripts.fit_costs
     python -m scripts.fit_costs --shapes 3x3:256:256:14 --zeros 0 0.5 --selected 0.1
+    python -m scripts.fit_costs --zeros 0.5 --selected --precision int8 int8_winograd --bytes
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ import math
 import statistics
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from scripts.bench_kernels import SHAPES, Layer, dense_model, node_times, session
 from spl_onnx import _kernels
+from spl_onnx.spec.attributes import FLOAT32, PRECISIONS
 
 
 def dense_milliseconds(layer: Layer, x: np.ndarray, w: np.ndarray, runs: int) -> float:
@@ -34,7 +37,9 @@ def dense_milliseconds(layer: Layer, x: np.ndarray, w: np.ndarray, runs: int) ->
         return statistics.median(node_times(dense, ("Conv", "FusedConv"), 2))
 
 
-def compare(layer: Layer, zeros: float, selected: float | None, runs: int) -> list[tuple[str, float, float]]:
+def compare(
+    layer: Layer, zeros: float, selected: float | None, runs: int, precisions: Sequence[str], as_bytes: bool
+) -> list[tuple[str, float, float]]:
     """Per algorithm: name, measured time and estimated cost, both over the dense time."""
     rng = np.random.default_rng(0)
     w = layer.weights(rng)
@@ -44,8 +49,18 @@ def compare(layer: Layer, zeros: float, selected: float | None, runs: int) -> li
     s = None if selected is None else (rng.random((1, side, side, layer.outputs)) < selected).astype(np.uint8)
     dense = dense_milliseconds(layer, x, w, runs)
     strides, pads = layer.geometry.strides, layer.geometry.pads
-    times = _kernels.conv_algorithm_times(x, w, s, strides=strides, pads=pads, repeats=runs)
-    return [(name, 1e3 * seconds / dense, cost) for name, (cost, seconds) in times.items()]
+    given = np.asarray(x * 250, np.uint8) if as_bytes else x
+    rows = []
+    for precision in precisions:
+        try:
+            times = _kernels.conv_algorithm_times(
+                given, w, s, strides=strides, pads=pads, repeats=runs, precision=precision
+            )
+        except ValueError as error:
+            print(f"{precision}: {error}")
+            continue
+        rows += [(name, 1e3 * seconds / dense, cost) for name, (cost, seconds) in times.items()]
+    return rows
 
 
 def main() -> None:
@@ -55,7 +70,9 @@ def main() -> None:
     )
     parser.add_argument("--shapes", nargs="+", default=SHAPES, metavar="KxK[sS]:C:O:SIZE")
     parser.add_argument("--zeros", nargs="+", type=float, default=[0.0, 0.5, 0.8])
-    parser.add_argument("--selected", nargs="+", type=float, default=[0.1, 0.3])
+    parser.add_argument("--selected", nargs="*", type=float, default=[0.1, 0.3])
+    parser.add_argument("--precision", nargs="+", default=[FLOAT32], choices=PRECISIONS)
+    parser.add_argument("--bytes", action="store_true", help="bytes in and out, with 8 bits only")
     parser.add_argument("--runs", type=int, default=15)
     args = parser.parse_args()
     quotients = defaultdict(list)
@@ -63,7 +80,9 @@ def main() -> None:
     for text in args.shapes:
         looks = [(zeros, None) for zeros in args.zeros] + [(0.0, share) for share in args.selected]
         for zeros, selected in looks:
-            for name, measured, cost in compare(Layer.parse(text), zeros, selected, args.runs):
+            for name, measured, cost in compare(
+                Layer.parse(text), zeros, selected, args.runs, args.precision, args.bytes
+            ):
                 if (name.startswith("selected")) != (selected is not None) or math.isinf(cost):
                     continue
                 quotients[name].append(measured / cost)
