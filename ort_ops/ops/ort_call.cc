@@ -90,12 +90,37 @@ std::string Info::text(const char* name) const {
   return value;
 }
 
-std::string Info::text_or(const char* name, const char* otherwise) const {
+namespace {
+
+// Whether a node has an attribute that is read by `slot`.
+template <class T>
+bool is_read_by(Slot slot, const OrtKernelInfo* info, const char* name) {
+  T* none = nullptr;
   size_t size = 0;
-  char* none = nullptr;
-  OrtStatus* status = call<OrtStatus*>(KernelInfoGetAttribute_string, info_, name, none, &size);
-  if (status == nullptr) return text(name);
+  OrtStatus* status = call<OrtStatus*>(slot, info, name, none, &size);
+  if (status == nullptr) return true;
   call<void>(ReleaseStatus, status);
+  return false;
+}
+
+template <class T>
+bool is_one(Slot slot, const OrtKernelInfo* info, const char* name) {
+  T value{};
+  OrtStatus* status = call<OrtStatus*>(slot, info, name, &value);
+  if (status == nullptr) return true;
+  call<void>(ReleaseStatus, status);
+  return false;
+}
+
+}  // namespace
+
+std::string Info::text_or(const char* name, const char* otherwise) const {
+  if (is_read_by<char>(KernelInfoGetAttribute_string, info_, name)) return text(name);
+  if (is_one<int64_t>(KernelInfoGetAttribute_int64, info_, name) ||
+      is_one<float>(KernelInfoGetAttribute_float, info_, name) ||
+      is_read_by<int64_t>(KernelInfoGetAttributeArray_int64, info_, name) ||
+      is_read_by<float>(KernelInfoGetAttributeArray_float, info_, name))
+    throw InvalidArgument("attribute " + std::string(name) + ": got numbers, wanted a text");
   return otherwise;
 }
 

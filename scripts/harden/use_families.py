@@ -60,10 +60,9 @@ def numbers(all_operators: Sequence[Operator], rng: np.random.Generator) -> Iter
             for value in FLOATS:
                 yield Use("numbers", f"{name}={value}", operator, {name: value})
         for name, _ in _with_type(operator, str):
+            known = ALGORITHMS if name == "strategy" else ()
             for word in (*ALGORITHMS, *_WORDS):
-                yield Use(
-                    "numbers", f"{name}={word[:20]!r}", operator, {name: word}, must_run=word in ALGORITHMS
-                )
+                yield Use("numbers", f"{name}={word[:20]!r}", operator, {name: word}, must_run=word in known)
         if "w_perm" in operator.attributes:
             for order in itertools.product((-1, 0, 1, 2), repeat=2):
                 yield Use("numbers", f"w_perm={order}", operator, {"w_perm": list(order)})

@@ -187,6 +187,13 @@ def test_an_unknown_precision_is_refused() -> None:
     assert "attribute precision: got 'int4', wanted float32, int8 or int8_winograd" in text
 
 
+@pytest.mark.parametrize("precision", [[1] * 9, [1.5], 1, 0.5])
+def test_a_precision_that_is_no_text_is_refused(precision: Any) -> None:
+    """It was taken for one that is missing, which means float32."""
+    text = refusal(images(), image_attributes("float32") | {"precision": precision}, "W", "B")
+    assert "attribute precision: got numbers, wanted a text" in text
+
+
 @pytest.mark.parametrize("precision", ["float32", INT8_WINOGRAD])
 @pytest.mark.parametrize("constants", [(), ("W", "B", "Xscale")])
 def test_an_input_scale_without_use_is_refused(precision: str, constants: tuple[str, ...]) -> None:
