@@ -96,7 +96,11 @@ def _within_budget(
             return measure_on(original.model, made.model, options, parts.specs, parts.report, progress)
 
     def is_within(found: Measured) -> bool:
-        return found.comparison is not None and found.comparison.is_within(options.max_drop)
+        if found.comparison is None:
+            return False
+        if options.is_judged_by_expectation:
+            return found.comparison.is_likely_within(options.max_drop)
+        return found.comparison.is_within(options.max_drop)
 
     def check(made: Applied) -> bool:
         return is_within(measured(made))

@@ -212,6 +212,14 @@ class RewriteOptions:
         return self.spends_accuracy and is_free and runs and Choice.INT8 in name_list(self.choices)
 
     @property
+    def is_judged_by_expectation(self) -> bool:
+        """Whether `max_drop` limits the drop that scores lead to expect, and a count where it is clear.
+
+        So it is with 8 bits: their errors are chance, and nobody chose them by the counts they lead to.
+        """
+        return self.is_in_8_bits or self.weighs_8_bits
+
+    @property
     def converting_choices(self) -> tuple[Choice, ...]:
         """Choices other than dense that times are compared for: lossless, and predict or int8."""
         inexact = Choice.INT8 if self.weighs_8_bits else Choice.PREDICT

@@ -70,7 +70,7 @@ def measured_rewrite(
     note_densities(result.plan, measured)
     result.report = rewrite_report(original, result, measured, options)
     if measured.comparison is not None:
-        check_drop(measured.comparison, options.max_drop)
+        check_drop(measured.comparison, options.max_drop, options.is_judged_by_expectation)
     _write_files(result, options)
     return result
 

@@ -11,6 +11,7 @@ from spl_onnx.data.reader import Reader
 from spl_onnx.errors import DataError, VerificationError
 from spl_onnx.measure.accuracy import Network, batches, check_labels, first_output, is_classes
 from spl_onnx.measure.confidence import Confidence, Values
+from spl_onnx.measure.expectation import likely_drop, soft_right
 from spl_onnx.measure.metrics import TABLE, Metric, agreement, check_metric, top_k
 from spl_onnx.progress import Progress, silent
 
@@ -28,6 +29,7 @@ class Comparison:
         after: mean of the metric for the other network.
         confidence: the mean loss and how well it is known, paired.
         extras: further means: agreement, top5_before, top5_after, largest absolute difference.
+        expected: the drop of right decisions that the scores lead to expect; None of other metrics.
     """
 
     metric: str
@@ -35,6 +37,7 @@ class Comparison:
     after: float
     confidence: Confidence
     extras: dict[str, float] = field(default_factory=dict)
+    expected: float | None = None
 
     @property
     def drop(self) -> float:
@@ -55,20 +58,33 @@ class Comparison:
         """Whether the drop is at most a limit; NaN is not."""
         return self.drop <= max_drop + ROUNDING
 
+    def is_likely_within(self, max_drop: float) -> bool:
+        """Whether the likely drop is at most a limit: the counted one, of a metric that expects none."""
+        if self.expected is None:
+            return self.is_within(max_drop)
+        return likely_drop(self.expected, self.interval) <= max_drop + ROUNDING
 
-def check_drop(comparison: Comparison, max_drop: float) -> None:
+
+def check_drop(comparison: Comparison, max_drop: float, by_expectation: bool = False) -> None:
     """Refuse a loss above the limit.
+
+    Args:
+        comparison: the loss.
+        max_drop: the limit.
+        by_expectation: whether the likely drop counts.
 
     Raises:
         VerificationError: it is; NaN counts as above.
     """
-    if comparison.is_within(max_drop):
+    if comparison.is_likely_within(max_drop) if by_expectation else comparison.is_within(max_drop):
         return
     before = "the original" if comparison.before is None else f"{comparison.before:.4g}"
+    expected = comparison.expected if by_expectation else None
+    scores = "" if expected is None else f", {expected:.4g} expected of the scores"
     raise VerificationError(
         f"accuracy: {comparison.metric} on {comparison.images} samples went from {before} to "
-        f"{comparison.after:.4g}, a drop of {comparison.drop:.4g}, wanted at most {max_drop:g} (--max-drop); "
-        "nothing was written; convert fewer sites (--rules, --skip-rules), or use --lossless"
+        f"{comparison.after:.4g}, a drop of {comparison.drop:.4g}{scores}, wanted at most {max_drop:g} "
+        "(--max-drop); nothing was written; convert fewer sites (--rules, --skip-rules), or use --lossless"
     )
 
 
@@ -130,6 +146,8 @@ class _Pairs:
         self._keep(before=self.metric.measure(before, truth), after=self.metric.measure(after, truth))
         if before.ndim == 2:
             self._keep(agreement=agreement(after, before))
+        if self.metric.name == "top1":
+            self._keep(soft_before=soft_right(before, truth), soft_after=soft_right(after, truth))
         if is_classes(labels, before) and labels is not None:
             self._keep(top5_before=top_k(before, labels, 5), top5_after=top_k(after, labels, 5))
         difference = np.abs(after.astype(np.float64) - before).max(initial=0.0)
@@ -145,12 +163,14 @@ class _Pairs:
         joined = {name: np.concatenate(parts) for name, parts in self._values.items()}
         before, after = joined.pop("before"), joined.pop("after")
         mean_before = float(before.mean())
+        soft = joined.pop("soft_before", None), joined.pop("soft_after", None)
         return Comparison(
             metric=self.metric.name,
             before=mean_before if np.isfinite(mean_before) else None,
             after=float(after.mean()),
             confidence=self.metric.confidence(before, after),
             extras={**{n: float(v.mean()) for n, v in joined.items()}, "largest_difference": self._largest},
+            expected=None if soft[0] is None or soft[1] is None else float((soft[0] - soft[1]).mean()),
         )
 
 

@@ -91,6 +91,7 @@ def accuracy_entry(comparison: Comparison, max_drop: float | None = None) -> Acc
         proves_max_drop=None if max_drop is None else known.proves(max_drop),
         images_needed=None if max_drop is None else known.images_needed(max_drop),
         images=comparison.images,
+        expected_drop=comparison.expected,
         **comparison.extras,
     )
 

@@ -127,7 +127,8 @@ class AccuracyEntry:
         metric: its name.
         before: of the original.
         after: of the other model.
-        drop: mean loss.
+        drop: mean loss, counted.
+        expected_drop: of right decisions, that the scores lead to expect.
         interval: two-sided 95 % interval of the drop.
         confidence_upper: the drop is below it with 95 % confidence.
         max_drop: the limit.
@@ -154,6 +155,7 @@ class AccuracyEntry:
     top5_before: float | None = optional()
     top5_after: float | None = optional()
     largest_difference: float | None = optional()
+    expected_drop: float | None = optional()
 
 
 @dataclass(frozen=True)

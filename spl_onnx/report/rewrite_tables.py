@@ -196,6 +196,8 @@ def confidence_line(accuracy: AccuracyEntry) -> str:
         return metric_drop(accuracy.metric, drop)
 
     seen = f"drop {points(accuracy.drop)} on {accuracy.images} samples"
+    if accuracy.expected_drop is not None:
+        seen += f", {points(accuracy.expected_drop)} expected of their scores"
     known = f"with 95 % confidence the true drop is below {points(accuracy.confidence_upper)}"
     return f"{seen}; {known}{_limit_text(accuracy, points(accuracy.max_drop))}"
 

@@ -121,8 +121,9 @@ def test_a_drop_equal_to_the_limit_is_within_it(drop, within):
     assert known.is_within(0.01) == within
 
 
-def comparison(drop):
-    return Comparison("top1", 0.9, 0.9 - drop, Confidence(drop, 200, (0.0, 0.1), 0.1, lambda images: 0.1))
+def comparison(drop, expected=None, interval=(0.0, 0.1)):
+    known = Confidence(drop, 200, interval, 0.1, lambda images: 0.1)
+    return Comparison("top1", 0.9, 0.9 - drop, known, expected=expected)
 
 
 def test_the_limit_itself_is_allowed():
@@ -134,3 +135,32 @@ def test_the_limit_itself_is_allowed():
 def test_what_is_above_the_limit(drop):
     with pytest.raises(VerificationError, match=r"top1 on 200 samples went from 0.9"):
         check_drop(comparison(drop), 0.01)
+
+
+@pytest.mark.parametrize(
+    ("drop", "expected", "interval", "counted", "likely"),
+    [
+        (0.016, 0.003, (-0.01, 0.04), False, True),  # 4 of 250 are luck
+        (0.000, 0.012, (-0.01, 0.01), True, False),  # scores got less clear than the limit allows
+        (0.060, 0.003, (0.02, 0.10), False, False),  # 15 of 250 are not
+        (0.016, None, (-0.01, 0.04), False, False),  # a metric that expects nothing counts
+        (0.000, float("nan"), (0.0, 0.0), True, False),
+    ],
+)
+def test_a_limit_of_the_likely_drop(drop, expected, interval, counted, likely):
+    known = comparison(drop, expected, interval)
+    assert (known.is_within(0.01), known.is_likely_within(0.01)) == (counted, likely)
+    for by_expectation, within in ((False, counted), (True, likely)):
+        if within:
+            check_drop(known, 0.01, by_expectation)
+        else:
+            with pytest.raises(VerificationError, match="--max-drop"):
+                check_drop(known, 0.01, by_expectation)
+
+
+def test_what_scores_lead_to_expect(tmp_path):
+    labels = [0, 1, 2, 0, 1, 2, 0, 1]
+    assert compare(same, same, reader_of(tmp_path, X, labels)).expected == 0.0
+    lost = compare(same, turned, reader_of(tmp_path, X, labels))
+    assert lost.expected == pytest.approx(3 / 8, abs=0.02), "three clear decisions of eight"
+    assert compare(same, turned, reader_of(tmp_path, X)).expected is None, "nobody knows what is right"

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from spl_onnx.arrays import Array
 from spl_onnx.measure.accuracy import check_labels
 from spl_onnx.measure.compare import choose_metric, truth_of
+from spl_onnx.measure.expectation import likely_drop, soft_right
 from spl_onnx.measure.metrics import mse
 
 _CLASSES = ("top1", "agreement")
-#: Difference of scores, in standard deviations, at which a decision is clear.
-_SOFTNESS = 0.3
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Quality:
 
     Attributes:
         drop: mean loss of the metric, above 0 when worse than the original; of right decisions the larger one
-            of the counted and the smooth loss (`Judge`).
+            of the counted and the smooth loss, or the likely one (`Judge`).
         divergence: mean Kullback-Leibler divergence of the class probabilities from the original's, in nats;
             of outputs that are no classes the relative mean squared difference.
     """
@@ -46,12 +45,16 @@ class Judge:
         gains: whether decisions that got clearer make up for others in the smooth loss. They are luck: a
             network with less work does not know more than its original, and a search that may choose among
             many configurations finds those whose luck hides their losses.
+        likely: whether right decisions are judged by what is expected of them (`likely_drop`) instead of by
+            the larger one of count and expectation. That suits changes which nobody chose by their counts.
 
     Raises:
         DataError: the labels do not fit the outputs.
     """
 
-    def __init__(self, reference: Array, labels: Array | None, metric: str, gains: bool = True) -> None:
+    def __init__(
+        self, reference: Array, labels: Array | None, metric: str, gains: bool = True, likely: bool = False
+    ) -> None:
         if labels is not None:
             check_labels(labels, reference)
         self.metric = choose_metric(metric, labels, reference)
@@ -63,6 +66,7 @@ class Judge:
         )
         self._classes = self.metric.name in _CLASSES
         self._least = -np.inf if gains else 0.0
+        self._likely = likely
 
     @property
     def samples(self) -> int:
@@ -73,36 +77,21 @@ class Judge:
         """What a network with these outputs loses; outputs that are not numbers lose everything."""
         if not np.isfinite(outputs).all():
             return Quality(float("inf"), float("inf"))
-        drop = float(self.metric.drop(self._before, self.metric.measure(outputs, self._truth)).mean())
-        if self.metric.name == "top1":
-            losses = self._soft - soft_right(outputs, self._truth)
-            drop = max(drop, float(np.maximum(losses, self._least).mean()))
+        drop = self._drop(outputs)
         if self._classes:
             return Quality(drop, float(kl_divergence(self._reference, outputs).mean()))
         return Quality(drop, float(mse(outputs, self._reference).mean()))
 
-
-def soft_right(outputs: Array, labels: Array) -> NDArray[np.float64]:
-    """How clearly each decision is right: near 1 or 0, and a half where right and wrong scores are equal.
-
-    A search that tries many configurations would find those that are right by luck: a decision that is just
-    right counts 1 and one that is just wrong counts 0. Here both count about a half. Scores are taken in
-    units of their standard deviation over the classes, so that being more certain is no advantage.
-
-    Args:
-        outputs: scores, [n, classes].
-        labels: class numbers, [n].
-
-    Returns:
-        [n], from 0 to 1.
-    """
-    rows = np.asarray(outputs.reshape(len(outputs), -1), np.float64)
-    rows = rows / np.maximum(rows.std(axis=1, keepdims=True), 1e-12)
-    index = np.arange(len(rows))
-    right = rows[index, labels]
-    rows[index, labels] = -np.inf
-    margin = np.clip((right - rows.max(axis=1)) / _SOFTNESS, -60.0, 60.0)
-    return np.asarray(1.0 / (1.0 + np.exp(-margin)))
+    def _drop(self, outputs: Array) -> float:
+        after = self.metric.measure(outputs, self._truth)
+        counted = float(self.metric.drop(self._before, after).mean())
+        if self.metric.name != "top1":
+            return counted
+        losses = self._soft - soft_right(outputs, self._truth)
+        expected = float(np.maximum(losses, self._least).mean())
+        if self._likely:
+            return likely_drop(expected, self.metric.confidence(self._before, after).interval)
+        return max(counted, expected)
 
 
 def kl_divergence(reference: Array, outputs: Array) -> NDArray[np.float64]:

@@ -97,8 +97,8 @@ class BudgetSearch:
         """What qualities depend on: the samples and how they are cut into batches, the metric, the sites."""
         sizes = [samples_of(feeds) for feeds in self._data.batches]
         labels = [] if self._data.labels is None else [self._data.labels]
-        judged = [self._options.metric, self._thorough]
-        return fingerprint(["v2", judged, self._runner.sites, sizes], reference, *labels)
+        judged = [self._options.metric, self._thorough, self._options.is_judged_by_expectation]
+        return fingerprint(["v3", judged, self._runner.sites, sizes], reference, *labels)
 
     def _evaluator_of(self, data: SearchData, journal: Journal, part: str) -> Evaluator:
         runner = NetworkRunner(self._network, data.batches, shifted=self._shifted)
@@ -106,7 +106,8 @@ class BudgetSearch:
 
     def _judge(self, reference: Array, labels: Array | None) -> Judge:
         """A long search finds more luck, so there gains do not count."""
-        return Judge(reference, labels, self._options.metric, gains=not self._thorough)
+        likely = self._options.is_judged_by_expectation
+        return Judge(reference, labels, self._options.metric, gains=not self._thorough, likely=likely)
 
     @property
     def sites(self) -> list[str]:

@@ -124,6 +124,18 @@ def test_a_wider_budget_saves_more_and_nothing_is_measured_twice(plugin_path):
     assert other.chosen == narrow.chosen
 
 
+def test_where_8_bits_are_weighed_decisions_are_judged_by_their_scores(plugin_path):
+    for precision in ("auto", "float32"):
+        search = searching(labelled=True, objective="time", precision=precision)
+        found = search.search(problem_of(search, 0.03))
+        outputs_of = search.evaluator._runner.outputs
+        reference, outputs = outputs_of({}), outputs_of(config_of(found.chosen))
+        likely = Judge(reference, search._data.labels, "top1", likely=True).quality(outputs)
+        counted = Judge(reference, search._data.labels, "top1").quality(outputs)
+        assert counted.drop > likely.drop
+        assert found.drop == (likely if precision == "auto" else counted).drop
+
+
 def test_nothing_is_given_away_without_a_budget_for_it(plugin_path):
     search = searching(metric="mse")
     found = search.search(problem_of(search, 0.0))
@@ -133,7 +145,7 @@ def test_nothing_is_given_away_without_a_budget_for_it(plugin_path):
 def test_the_objective_with_the_time_visits_every_site_and_counts_no_gains(plugin_path):
     found = {}
     for objective in ("time", "flops"):
-        search = searching(labelled=True, objective=objective)
+        search = searching(labelled=True, objective=objective, precision="float32")
         found[objective] = search.search(problem_of(search, 0.03))
         outputs_of = search.evaluator._runner.outputs
         outputs = outputs_of(config_of(found[objective].chosen))
