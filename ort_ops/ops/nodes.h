@@ -33,7 +33,10 @@ class SrmmNode final : public Kernel {
         selects_(info.has_input(srmm_input::kS)),
         bias_(srmm_bias(info)) {
     const ort::Tensor w = info.constant(srmm_input::kW), b = info.constant(bias_);
-    if (w.present() && (b.present() || !info.has_input(bias_))) packed_ = pack(w, b);
+    const ort::Tensor scale = info.constant(kWscale);
+    if (w.present() && (b.present() || !info.has_input(bias_)) &&
+        (scale.present() || !info.has_input(kWscale)))
+      packed_ = pack(w, b, scale);
   }
 
   void compute(const ort::Context& context) const override {
@@ -57,7 +60,8 @@ class SrmmNode final : public Kernel {
       in.residual = read_residual(r, added);
     }
     // Weights that are not constant are packed anew at every call: right, but slow.
-    const std::unique_ptr<Srmm> own = packed_ == nullptr ? pack(w, context.input(bias_)) : nullptr;
+    const std::unique_ptr<Srmm> own =
+        packed_ == nullptr ? pack(w, context.input(bias_), context.input(kWscale)) : nullptr;
     void* y = context.output(dims);
     if (kBytes)
       in.y_bytes = static_cast<uint8_t*>(y);
@@ -68,10 +72,13 @@ class SrmmNode final : public Kernel {
 
  private:
   using Srmm = typename Domain::Srmm;
+  static constexpr size_t kWscale = srmm_input::wscale(kBytes);
 
-  std::unique_ptr<Srmm> pack(const ort::Tensor& w, const ort::Tensor& b) const {
+  std::unique_ptr<Srmm> pack(const ort::Tensor& w, const ort::Tensor& b,
+                             const ort::Tensor& scale) const {
     const ConvShape shape = domain_.weight_shape(w);
-    const WeightMatrix weights = domain_.weights(shape, w);
+    const WeightMatrix weights =
+        read_weights(domain_.weights(shape, w), w, scale, shape.O, precision_);
     require_precision(shape, weights, precision_, Domain::kRows);
     return std::make_unique<Srmm>(shape, weights,
                                   read_bias(bias_ == srmm_input::kB ? "B" : "Bs", b, shape.O),
@@ -129,7 +136,7 @@ class PredictNode final : public Kernel {
   std::unique_ptr<ConvPredict> packed_;
 };
 
-// SPLPredict with float32 and with int8 weights, SRMM, and QSRMM.
+// SPLPredict, SRMM and QSRMM, each with float32 and with int8 weights.
 template <class PredictDomain, class SrmmDomain>
 std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&),
                                void (*infer_values)(const ort::InferContext&),
@@ -149,35 +156,41 @@ std::vector<OpSpec> domain_ops(void (*infer_selection)(const ort::InferContext&)
                   },
                   infer_selection};
   };
-  const OpSpec srmm{"SRMM",
-                    {{kFloat, kRequired},
-                     {kFloat, kRequired},
-                     {kFloat, kOptional},
-                     {kUint8, kOptional},
-                     {kFloat, kOptional},
-                     {kFloat, kOptional},
-                     {kFloat, kOptional}},
-                    kFloat,
-                    [](const ort::Info& info) -> std::unique_ptr<Kernel> {
-                      return std::make_unique<SrmmNode<SrmmDomain, false>>(info);
-                    },
-                    infer_values};
-  const OpSpec qsrmm{"QSRMM",
-                     {{kUint8, kRequired},
-                      {kFloat, kRequired},
-                      {kFloat, kOptional},
-                      {kUint8, kOptional},
-                      {kUint8, kOptional},
-                      {kFloat, kOptional},
-                      {kFloat, kOptional},
-                      {kFloat, kOptional},
-                      {kFloat, kOptional}},
-                     kUint8,
-                     [](const ort::Info& info) -> std::unique_ptr<Kernel> {
-                       return std::make_unique<SrmmNode<SrmmDomain, true>>(info);
-                     },
-                     infer_bytes};
-  return {predict(kFloat), predict(kInt8), srmm, qsrmm};
+  auto srmm = [&](int weights) {
+    return OpSpec{"SRMM",
+                  {{kFloat, kRequired},
+                   {weights, kRequired},
+                   {kFloat, kOptional},
+                   {kUint8, kOptional},
+                   {kFloat, kOptional},
+                   {kFloat, kOptional},
+                   {kFloat, kOptional},
+                   {kFloat, kOptional}},
+                  kFloat,
+                  [](const ort::Info& info) -> std::unique_ptr<Kernel> {
+                    return std::make_unique<SrmmNode<SrmmDomain, false>>(info);
+                  },
+                  infer_values};
+  };
+  auto qsrmm = [&](int weights) {
+    return OpSpec{"QSRMM",
+                  {{kUint8, kRequired},
+                   {weights, kRequired},
+                   {kFloat, kOptional},
+                   {kUint8, kOptional},
+                   {kUint8, kOptional},
+                   {kFloat, kOptional},
+                   {kFloat, kOptional},
+                   {kFloat, kOptional},
+                   {kFloat, kOptional},
+                   {kFloat, kOptional}},
+                  kUint8,
+                  [](const ort::Info& info) -> std::unique_ptr<Kernel> {
+                    return std::make_unique<SrmmNode<SrmmDomain, true>>(info);
+                  },
+                  infer_bytes};
+  };
+  return {predict(kFloat), predict(kInt8), srmm(kFloat), srmm(kInt8), qsrmm(kFloat), qsrmm(kInt8)};
 }
 
 }  // namespace spl

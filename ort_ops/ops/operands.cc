@@ -137,6 +137,12 @@ const float* read_input_scale(const ort::Tensor& tensor, float* out, const char*
   return out;
 }
 
+void require_unscaled(const ort::Tensor& scale) {
+  if (scale.present() && !(scale.one_element() && *scale.as<float>() == 1.0f))
+    throw ort::InvalidArgument(
+        "got float32 W and a Wscale; Wscale goes with int8 W, or is one element that is 1");
+}
+
 void require_int8_size(const char* name, int64_t k) {
   if (k > 65536)
     throw ort::InvalidArgument("int8 " + std::string(name) + " with " + std::to_string(k) +

@@ -12,8 +12,11 @@ namespace spl {
 
 // Positions of the inputs, the same in both domains.
 namespace srmm_input {
-enum { kX, kW, kB, kS, kR, kBs, kXscale, kRscale, kYscale };
-}
+enum { kX, kW, kB, kS, kR, kBs, kXscale };
+enum { kRscale = kXscale + 1, kYscale };  // of QSRMM
+// Of the weights, the last one.
+constexpr size_t wscale(bool bytes) { return bytes ? kYscale + 1 : kXscale + 1; }
+}  // namespace srmm_input
 namespace predict_input {
 enum { kX, kWp, kBp, kWscale, kXscale, kR };
 }
@@ -58,6 +61,10 @@ PredictorWeights read_predictor(const ort::Tensor& w, const ort::Tensor& bias,
 
 // Scale and zero point into `out` [2]; returns out, or null when the input is missing.
 const float* read_input_scale(const ort::Tensor& tensor, float* out, const char* name = "Xscale");
+
+// Float32 weights have no scale but 1, by which the fallback body multiplies them where it is also
+// that of nodes with int8 weights.
+void require_unscaled(const ort::Tensor& scale);
 
 inline void require_empty(const std::string& problem) {
   if (!problem.empty()) throw ort::InvalidArgument(problem);

@@ -177,6 +177,31 @@ inline spl::Strategy strategy_of(const std::string& name) {
   return spl::Strategy::kDense;
 }
 
+// Weights of SRMM: floats, or int8 with a scale for each output.
+class Weights {
+ public:
+  Weights(const py::array& w, const Maybe<Floats>& scale, int64_t outputs)
+      : is_int8_(py::isinstance<py::array_t<int8_t>>(w)), scale_(scale ? *scale : Floats(0)) {
+    if (is_int8_)
+      bytes_ = Signed(w);
+    else
+      floats_ = Floats(w);
+    require(scale_.size() == (is_int8_ ? outputs : 0), "Wscale: wanted one per output of int8 W");
+  }
+  // `k` weights for each of the `outputs`, as [K, O] where they are transposed.
+  spl::WeightMatrix matrix(int64_t k, int64_t outputs, bool transposed = false) const {
+    spl::WeightMatrix all = transposed ? spl::rows_of_inputs(floats_.data(), outputs)
+                                       : spl::rows_of_outputs(floats_.data(), k);
+    if (is_int8_) all.data = nullptr, all.bytes = bytes_.data(), all.scale = scale_.data();
+    return all;
+  }
+
+ private:
+  bool is_int8_;
+  Floats floats_, scale_;
+  Signed bytes_;
+};
+
 // The arguments of a convolution, as lambdas take them and as Python sees them.
 #define SPL_CONV_ARGS                                                                       \
   py::kw_only(), py::arg("strides") = Ints{1, 1}, py::arg("pads") = Ints{0, 0, 0, 0},       \

@@ -141,16 +141,18 @@ PYBIND11_MODULE(_kernels, m) {
 
   m.def(
       "conv_srmm",
-      [](py::array x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<py::array> r, Ints strides,
-         Ints pads, Ints dilations, int64_t group, Ints pool_kernel, Ints pool_strides,
-         Ints pool_pads, bool pool_ceil, float clip_min, float clip_max, float floor,
-         std::string strategy, std::string precision, Maybe<Floats> xscale, Maybe<Floats> rscale,
-         Maybe<Floats> yscale, Maybe<std::string> isa, int threads) {
+      [](py::array x, py::array w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<py::array> r,
+         Ints strides, Ints pads, Ints dilations, int64_t group, Ints pool_kernel,
+         Ints pool_strides, Ints pool_pads, bool pool_ceil, float clip_min, float clip_max,
+         float floor, std::string strategy, std::string precision, Maybe<Floats> xscale,
+         Maybe<Floats> rscale, Maybe<Floats> yscale, Maybe<Floats> wscale, Maybe<std::string> isa,
+         int threads) {
         const auto shape = conv_shape(attributes(strides, pads, dilations, group, pool_kernel,
                                                  pool_strides, pool_pads, pool_ceil),
                                       x, w);
+        const Weights weights(w, wscale, shape.O);
         return run_srmm<spl::ConvSrmm>(shape, {shape.N, shape.pH, shape.pW, shape.O}, x,
-                                       spl::rows_of_outputs(w.data(), shape.K()), b, s, r,
+                                       weights.matrix(shape.K(), shape.O), b, s, r,
                                        {clip_min, clip_max, floor}, strategy, precision,
                                        {xscale, rscale, yscale}, isa, threads);
       },
@@ -158,8 +160,8 @@ PYBIND11_MODULE(_kernels, m) {
       py::arg("r") = py::none(), SPL_CONV_ARGS, py::arg("clip_min") = 0.0f,
       py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
       py::arg("precision") = "float32", py::arg("xscale") = py::none(),
-      py::arg("rscale") = py::none(), py::arg("yscale") = py::none(), py::arg("isa") = py::none(),
-      py::arg("threads") = 1);
+      py::arg("rscale") = py::none(), py::arg("yscale") = py::none(),
+      py::arg("wscale") = py::none(), py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def(
       "conv_predict",
@@ -179,14 +181,14 @@ PYBIND11_MODULE(_kernels, m) {
 
   m.def(
       "gemm_srmm",
-      [](py::array x, Floats w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<py::array> r, float clip_min,
-         float clip_max, float floor, std::string strategy, bool transposed, std::string precision,
-         Maybe<Floats> xscale, Maybe<Floats> rscale, Maybe<Floats> yscale, Maybe<std::string> isa,
-         int threads) {
+      [](py::array x, py::array w, Maybe<Floats> b, Maybe<Bytes> s, Maybe<py::array> r,
+         float clip_min, float clip_max, float floor, std::string strategy, bool transposed,
+         std::string precision, Maybe<Floats> xscale, Maybe<Floats> rscale, Maybe<Floats> yscale,
+         Maybe<Floats> wscale, Maybe<std::string> isa, int threads) {
         const auto shape = gemm_shape(x, w, transposed);
-        const auto weights = transposed ? spl::rows_of_inputs(w.data(), shape.O)
-                                        : spl::rows_of_outputs(w.data(), shape.C);
-        return run_srmm<spl::GemmSrmm>(shape, {shape.W, shape.O}, x, weights, b, s, r,
+        const Weights weights(w, wscale, shape.O);
+        return run_srmm<spl::GemmSrmm>(shape, {shape.W, shape.O}, x,
+                                       weights.matrix(shape.C, shape.O, transposed), b, s, r,
                                        {clip_min, clip_max, floor}, strategy, precision,
                                        {xscale, rscale, yscale}, isa, threads);
       },
@@ -195,7 +197,8 @@ PYBIND11_MODULE(_kernels, m) {
       py::arg("clip_max") = kInfinity, py::arg("floor") = 0.0f, py::arg("strategy") = "auto",
       py::arg("transposed") = false, py::arg("precision") = "float32",
       py::arg("xscale") = py::none(), py::arg("rscale") = py::none(),
-      py::arg("yscale") = py::none(), py::arg("isa") = py::none(), py::arg("threads") = 1);
+      py::arg("yscale") = py::none(), py::arg("wscale") = py::none(), py::arg("isa") = py::none(),
+      py::arg("threads") = 1);
 
   m.def(
       "gemm_predict",

@@ -96,8 +96,12 @@ def _way(operator: Operator, rng: np.random.Generator) -> dict[str, Any]:
 def _weights(operator: Operator, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Array | None]:
     bias, outputs = floats(rng, shape[0]), shape[0]
     if "W" in operator.inputs:
-        extra = {"Bs": floats(rng, outputs)} if rng.random() < 0.2 else {}
-        return {"W": floats(rng, *shape, zeros=0), "B": bias if rng.random() < 0.8 else None, **extra}
+        extra: dict[str, Array | None] = {"Bs": floats(rng, outputs)} if rng.random() < 0.2 else {}
+        extra |= {"B": bias if rng.random() < 0.8 else None}
+        if "Wscale" not in operator.tensors:
+            return {"W": floats(rng, *shape, zeros=0), **extra}
+        scale = rng.uniform(0.001, 0.02, outputs).astype(np.float32)
+        return {"W": bytes_of(rng, *shape), "Wscale": scale, **extra}
     if "Wscale" not in operator.tensors:
         return {"Wp": floats(rng, *shape), "Bp": bias}
     static = np.array([rng.uniform(0.005, 0.05), rng.integers(0, 256)], np.float32)

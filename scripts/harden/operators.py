@@ -15,6 +15,7 @@ from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     DOMAIN_GEMM,
     GLOBAL_AVERAGE,
+    INT8,
     LRN,
     MAX_POOL,
     PREDICT,
@@ -31,6 +32,7 @@ from spl_onnx.spec.attributes import (
     predict_attributes,
     srmm_attributes,
 )
+from spl_onnx.spec.quantize import quantize_weights
 
 Array = NDArray[Any]
 
@@ -182,6 +184,13 @@ def _predictors(
     ]
 
 
+def _of_int8(label: str, domain: str, attributes: dict[str, Any], values: dict[str, Array]) -> Operator:
+    """A layer of products in 8 bits, whose weights are int8."""
+    levels, scale = quantize_weights(values["W"])
+    tensors = {**values, "W": levels, "Wscale": scale}
+    return Operator(label, SRMM, domain, SRMM_INPUTS, attributes, tensors, ("W", "B", "Bs", "Wscale"))
+
+
 def _images(rng: np.random.Generator) -> list[Operator]:
     geometry, pooling = ConvGeometry(pads=(1, 1, 1, 1)), Pooling((2, 2), (2, 2))
     x, w, b = floats(rng, 1, 6, 6, 4), floats(rng, 18, 3, 3, 4, zeros=0), floats(rng, 18)
@@ -193,6 +202,12 @@ def _images(rng: np.random.Generator) -> list[Operator]:
         Operator("conv.srmm", SRMM, DOMAIN_CONV, SRMM_INPUTS, plain, values, ("W", "B", "Bs")),
         Operator("conv.srmm.pooled", SRMM, DOMAIN_CONV, SRMM_INPUTS, pooled, values, ("W", "B", "Bs")),
         Operator("conv.select", SRMM, DOMAIN_CONV, SRMM_INPUTS, pooled, selection, ("W", "B", "Bs")),
+        _of_int8(
+            "conv.int8",
+            DOMAIN_CONV,
+            srmm_attributes(geometry, pooling, Activation.relu(), precision=INT8),
+            values,
+        ),
         *_predictors("conv", DOMAIN_CONV, predict_attributes(geometry, pooling), x, w.shape, rng),
     ]
 
@@ -209,6 +224,12 @@ def _matrices(rng: np.random.Generator) -> list[Operator]:
         ),
         Operator("gemm.transposed", SRMM, DOMAIN_GEMM, SRMM_INPUTS, columns, turned, ("W", "B", "Bs")),
         Operator("gemm.select", SRMM, DOMAIN_GEMM, SRMM_INPUTS, rows, selection, ("W", "B", "Bs")),
+        _of_int8(
+            "gemm.int8",
+            DOMAIN_GEMM,
+            srmm_attributes(None, None, Activation.relu(), precision=INT8),
+            {"X": x, "W": w, "B": b},
+        ),
         *_predictors("gemm", DOMAIN_GEMM, predict_attributes(None), x, w.shape, rng),
     ]
 

@@ -17,7 +17,7 @@ from spl_onnx.options import Choice
 from spl_onnx.predictors.site_settings import Numbers
 from spl_onnx.rewrite.bytes.choose import choose_codes, code_of, tensors_in_8_bits
 from spl_onnx.rewrite.bytes.pass_bytes import OLDEST_OPSET
-from spl_onnx.rewrite.bytes.sites import byte_sites
+from spl_onnx.rewrite.bytes.sites import byte_sites, input_of
 from spl_onnx.rewrite.edit.apply import apply
 from spl_onnx.rewrite.model.model_io import LoadedModel
 from spl_onnx.rewrite.sites.plan import Plan, SitePlan, lossless_plan
@@ -92,7 +92,8 @@ def _opset(model: onnx.ModelProto) -> int:
 @contextmanager
 def _in_float32(model: onnx.ModelProto) -> Iterator[None]:
     """Let sites multiply in float32 for as long as a session is made."""
-    nodes = [site.node for site in byte_sites(model.graph)]
+    # Weights that are int8 are multiplied in 8 bits only.
+    nodes = [site.node for site in byte_sites(model.graph) if not input_of(site.node, "Wscale")]
     before = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
     for node in nodes:
         for attribute in node.attribute:

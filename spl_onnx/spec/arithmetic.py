@@ -17,9 +17,9 @@ from spl_onnx.spec.checks import check_predictor, check_residual, check_vector
 from spl_onnx.spec.quantize import (
     dynamic_scale,
     quantize_input,
-    quantize_weights,
     static_scale,
     steps_from_zero,
+    weight_levels,
 )
 
 #: (input, weights), both float64 -> their products summed, float64 [..., O].
@@ -98,6 +98,7 @@ def quantized_values(
     b: Array | None,
     r: Array | None,
     xscale: Array | None,
+    wscale: Array | None,
     *,
     product: Product,
     shape: tuple[int, ...],
@@ -106,13 +107,13 @@ def quantized_values(
 ) -> NDArray[np.float32]:
     """Values of SRMM with products in 8 bits: those of an int8 predictor of the layer's own weights.
 
-    Arguments and errors as for `predictor_scores`; the weights are float32 and are quantised here.
+    Arguments and errors as for `predictor_scores`; weights that are float32 are quantised here.
     """
-    levels, wscale = quantize_weights(w)
+    levels, scales = weight_levels(w, wscale)
     bias = np.zeros(len(w), np.float32) if b is None else b
     check_vector("B", bias, w.shape[0])
     scores = predictor_scores(
-        x, levels, bias, wscale, xscale, r, product=product, shape=shape, sample_axes=sample_axes
+        x, levels, bias, scales, xscale, r, product=product, shape=shape, sample_axes=sample_axes
     )
     return activated(scores, activation)
 

@@ -26,8 +26,9 @@ Q_MAX_POOL = "QChannelsLastMaxPool"
 FORMER_NAMES = {LRN: "LRN", MAX_POOL: "MaxPool", GLOBAL_AVERAGE: "GlobalAveragePool"}
 #: Inputs in order, the same in both domains.
 PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
-SRMM_INPUTS = ("X", "W", "B", "S", "R", "Bs", "Xscale")
-QSRMM_INPUTS = (*SRMM_INPUTS, "Rscale", "Yscale")
+_LAYER_INPUTS = ("X", "W", "B", "S", "R", "Bs", "Xscale")
+SRMM_INPUTS = (*_LAYER_INPUTS, "Wscale")
+QSRMM_INPUTS = (*_LAYER_INPUTS, "Rscale", "Yscale", "Wscale")
 
 #: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
 ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)

@@ -53,16 +53,43 @@ def check_predictor(wp: Array, wscale: Array | None, xscale: Array | None) -> No
     check_vector("Wscale", wscale, wp.shape[0])
 
 
-def check_precision(w: Array, xscale: Array | None, precision: str) -> None:
-    """ModelError where weights do not suit a precision, or an input scale is given that it has no use for."""
+def check_precision(w: Array, xscale: Array | None, precision: str, wscale: Array | None = None) -> None:
+    """ModelError where weights do not suit a precision, or a scale is given that it has no use for.
+
+    Args:
+        w: Rows of outputs, float32 or int8.
+        xscale: Of the input.
+        precision: What is multiplied in.
+        wscale: Of the weights: one for each output of int8, and none, or 1, of float32.
+    """
+    _check_weight_scale(w, wscale, precision)
     if xscale is not None and precision != INT8:
         raise ModelError(f"Xscale is given with precision {precision}; wanted it with {INT8} only")
     if precision == FLOAT32:
         return
     _check_products(f"precision {precision} with W", w)
-    if not np.isfinite(w).all():
+    if w.dtype != np.int8 and not np.isfinite(w).all():
         raise ModelError(
             f"W holds a value that is not finite; wanted finite weights with precision {precision}"
+        )
+
+
+def _check_weight_scale(w: Array, wscale: Array | None, precision: str) -> None:
+    if w.dtype != np.int8:
+        if wscale is not None and not (wscale.size == 1 and wscale.item() == 1):
+            raise ModelError(
+                "Wscale is given with float32 W; wanted it with int8 W, or one element that is 1"
+            )
+        return
+    if precision == FLOAT32:
+        raise ModelError("W is int8 with precision float32; wanted precision int8 or int8_winograd")
+    if wscale is None:
+        raise ModelError("Wscale is missing; int8 W needs one scale per output")
+    check_vector("Wscale", wscale, len(w))
+    limits = np.finfo(np.float32)
+    if not ((wscale >= limits.tiny) & (wscale <= limits.max / 128)).all():
+        raise ModelError(
+            "Wscale holds a value that is no scale; wanted positive normal numbers, finite if taken 128 times"
         )
 
 

@@ -9,7 +9,7 @@ and write '' for other missing inputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,14 +47,18 @@ OLDEST_BYTE_OPSET, _OLDEST_BYTE_POOL = 10, 12
 
 _TO_NCHW = (0, 3, 1, 2)
 _TO_NHWC = (0, 2, 3, 1)
+#: Filters [O,kH,kW,C], with outputs behind, and from there to what Conv takes.
+_OUTPUTS_LAST, _FILTERS_OF_OUTPUTS_LAST = (1, 2, 3, 0), (3, 2, 0, 1)
 _INT, _INTS, _FLOAT = AttributeProto.INT, AttributeProto.INTS, AttributeProto.FLOAT
 
 
-def fallback_functions(opset: int) -> list[FunctionProto]:
+def fallback_functions(opset: int, scaled: Collection[tuple[str, str]] = ()) -> list[FunctionProto]:
     """Bodies of all operators.
 
     Args:
         opset: Version of the default domain that the model imports; functions must import the same.
+        scaled: Domains and names of the operators whose weights have scales: bodies of SRMM and QSRMM that
+            need `Wscale`, one element that is 1 where weights are float32. Others do not know this input.
 
     Returns:
         One function per operator and domain.
@@ -69,21 +73,31 @@ def fallback_functions(opset: int) -> list[FunctionProto]:
         )
     functions = [
         _function(DOMAIN_CONV, PREDICT, opset, _predict_nodes(rank=4)),
-        _function(DOMAIN_CONV, SRMM, opset, _conv_nodes(opset)),
+        _layer_function(DOMAIN_CONV, SRMM, opset, scaled),
         _function(DOMAIN_GEMM, PREDICT, opset, _predict_nodes(rank=1)),
-        _function(DOMAIN_GEMM, SRMM, opset, _gemm_nodes(opset)),
+        _layer_function(DOMAIN_GEMM, SRMM, opset, scaled),
         _function(DOMAIN_CONV, LRN, opset, _lrn_nodes()),
         _function(DOMAIN_CONV, MAX_POOL, opset, _max_pool_nodes(opset)),
         _function(DOMAIN_CONV, GLOBAL_AVERAGE, opset, _global_average_nodes()),
     ]
     if opset >= OLDEST_BYTE_OPSET:
         functions += [
-            _function(DOMAIN_CONV, QSRMM, opset, _byte_nodes(_conv_nodes(opset))),
-            _function(DOMAIN_GEMM, QSRMM, opset, _byte_nodes(_gemm_nodes(opset))),
+            _layer_function(DOMAIN_CONV, QSRMM, opset, scaled),
+            _layer_function(DOMAIN_GEMM, QSRMM, opset, scaled),
         ]
     if opset >= _OLDEST_BYTE_POOL:
         functions.append(_function(DOMAIN_CONV, Q_MAX_POOL, opset, _max_pool_nodes(opset)))
     return functions
+
+
+def _layer_function(domain: str, name: str, opset: int, scaled: Collection[tuple[str, str]]) -> FunctionProto:
+    nodes = _conv_nodes(opset) if domain == DOMAIN_CONV else _gemm_nodes(opset)
+    if (domain, name) in scaled:
+        nodes = _scaled_nodes(nodes, domain == DOMAIN_CONV)
+    function = _function(domain, name, opset, _byte_nodes(nodes) if name == QSRMM else nodes)
+    if (domain, name) not in scaled:
+        function.input.remove("Wscale")
+    return function
 
 
 def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) -> FunctionProto:
@@ -161,6 +175,24 @@ def _gemm_nodes(opset: int) -> list[NodeProto]:
         _node("Add", ["product", "B"], "biased"),
         _node("Add", ["biased", "R"], "total"),
         *_clip_nodes(opset, "total", "Y"),
+    ]
+
+
+def _scaled_nodes(layer: Sequence[NodeProto], is_image: bool) -> list[NodeProto]:
+    """A layer whose weights are multiplied by their scales, where outputs are the last direction."""
+    transpose = next(node for node in layer if "W" in node.input)
+    others = [node for node in layer if node is not transpose]
+    turned = transpose.output[0]
+    cast = _node("Cast", ["W"], "float_w", to=TensorProto.FLOAT)
+    if not is_image:
+        transpose.input[0], transpose.output[0] = "float_w", "levels"
+        return [cast, transpose, _node("Mul", ["levels", "Wscale"], turned), *others]
+    return [
+        cast,
+        _node("Transpose", ["float_w"], "levels", perm=_OUTPUTS_LAST),
+        _node("Mul", ["levels", "Wscale"], "scaled_w"),
+        _node("Transpose", ["scaled_w"], turned, perm=_FILTERS_OF_OUTPUTS_LAST),
+        *others,
     ]
 
 

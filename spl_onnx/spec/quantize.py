@@ -44,6 +44,19 @@ def quantize_weights(w: Array) -> tuple[NDArray[np.int8], Float]:
     return levels.astype(np.int8).reshape(w.shape), scale
 
 
+def weight_levels(w: Array, wscale: Array | None) -> tuple[NDArray[np.int8], Float]:
+    """Weights of a layer in 8 bits: int8 ones as they are, with their scales; others quantised."""
+    return (w, np.asarray(wscale, np.float32)) if w.dtype == np.int8 else quantize_weights(w)
+
+
+def weight_values(w: Array, wscale: Array | None) -> Array:
+    """What weights `[O,...]` stand for: int8 times the scale of the output, one float32 operation."""
+    if w.dtype != np.int8:
+        return w
+    scale = np.asarray(wscale, np.float32).reshape(-1, *[1] * (w.ndim - 1))
+    return np.asarray(w.astype(np.float32) * scale, np.float32)
+
+
 def dynamic_scale(x: Array, axes: tuple[int, ...]) -> tuple[Float, Float]:
     """Scale and zero point that fit the range of `x` and 0 into 0..255.
 

@@ -10,6 +10,7 @@ from spl_onnx.spec.arithmetic import Product, activated_values, predictor_scores
 from spl_onnx.spec.attributes import FLOAT32, INT8, INT8_WINOGRAD, Activation, ConvGeometry, Pooling
 from spl_onnx.spec.checks import check_image, check_precision
 from spl_onnx.spec.codes import Code, check_byte_precision, checked_bytes, residual_values
+from spl_onnx.spec.quantize import weight_values
 from spl_onnx.spec.reference_winograd import winograd_values
 from spl_onnx.spec.shapes import conv_direction
 from spl_onnx.spec.window import select, value_at, window_max
@@ -100,6 +101,7 @@ def conv_srmm(
     s: Array | None = None,
     r: Array | None = None,
     xscale: Array | None = None,
+    wscale: Array | None = None,
     *,
     geometry: ConvGeometry,
     pooling: Pooling,
@@ -110,11 +112,12 @@ def conv_srmm(
 
     Args:
         x: `[N,H,W,C]` float32.
-        w: `[O,kH,kW,C/group]` float32.
+        w: `[O,kH,kW,C/group]` float32, or int8 where `precision` is not float32.
         b: `[O]` float32; None is 0.
         s: `[N,pH,pW,O]` uint8; None selects everything.
         r: `[N,oH,oW,O]` or one element, float32; None is 0.
         xscale: `[1]` or `[2]` float32: the 8 bits of `x`; None is one scale per image. With int8 only.
+        wscale: `[O]` float32, with int8 weights; with others None, or one element that is 1.
         geometry: The convolution.
         pooling: The window behind it.
         activation: Clipping and floor.
@@ -127,7 +130,8 @@ def conv_srmm(
         ModelError: Inputs that do not fit each other, or a selection outside window or image.
     """
     shape = _output_shape(x, w, geometry)
-    check_precision(w, xscale, precision)
+    check_precision(w, xscale, precision, wscale)
+    real = weight_values(w, wscale)
     product = _convolution(shape, geometry)
     if precision == INT8:
         values = quantized_values(
@@ -136,16 +140,17 @@ def conv_srmm(
             b,
             r,
             xscale,
+            wscale,
             product=product,
             shape=shape,
             sample_axes=(1, 2, 3),
             activation=activation,
         )
     else:
-        values = activated_values(x, w, b, r, product=product, shape=shape, activation=activation)
+        values = activated_values(x, real, b, r, product=product, shape=shape, activation=activation)
     if precision == INT8_WINOGRAD:
         values = winograd_values(
-            x, w, b, r, values, shape=shape, geometry=geometry, pooling=pooling, activation=activation
+            x, real, b, r, values, shape=shape, geometry=geometry, pooling=pooling, activation=activation
         )
     return _chosen(values, s, pooling)
 
@@ -164,6 +169,7 @@ def conv_qsrmm(
     xscale: Array | None = None,
     rscale: Array | None = None,
     yscale: Array | None = None,
+    wscale: Array | None = None,
     *,
     geometry: ConvGeometry,
     pooling: Pooling,
@@ -174,13 +180,14 @@ def conv_qsrmm(
 
     Args:
         x: `[N,H,W,C]` uint8.
-        w: `[O,kH,kW,C/group]` float32.
+        w: `[O,kH,kW,C/group]` float32, or int8 where `precision` is not float32.
         b: `[O]` float32; None is 0.
         s: `[N,pH,pW,O]` uint8; None selects everything.
         r: `[N,oH,oW,O]` or one element, uint8; None is 0.
         xscale: `[1]` or `[2]` float32, scale and zero point of `x`; it is needed.
         rscale: The same of `r`, needed with it.
         yscale: The same of what is returned; it is needed.
+        wscale: `[O]` float32, with int8 weights; with others None, or one element that is 1.
         geometry: The convolution.
         pooling: The window behind it.
         activation: Clipping and floor.
@@ -196,7 +203,7 @@ def conv_qsrmm(
     code = Code.read("Xscale", xscale)
     steps = code.steps(checked_bytes("X", x))
     shape = _output_shape(steps, w, geometry)
-    check_precision(w, None, precision)
+    check_precision(w, None, precision, wscale)
     residual = residual_values(r, rscale)
     if precision == INT8:
         values = quantized_values(
@@ -205,6 +212,7 @@ def conv_qsrmm(
             b,
             residual,
             xscale,
+            wscale,
             product=_convolution(shape, geometry),
             shape=shape,
             sample_axes=(1, 2, 3),
@@ -213,7 +221,7 @@ def conv_qsrmm(
     else:
         values = winograd_values(
             steps,
-            w,
+            weight_values(w, wscale),
             b,
             residual,
             None,

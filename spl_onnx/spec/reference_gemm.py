@@ -69,6 +69,7 @@ def gemm_srmm(
     s: Array | None = None,
     r: Array | None = None,
     xscale: Array | None = None,
+    wscale: Array | None = None,
     *,
     activation: Activation,
     transposed: bool = False,
@@ -78,11 +79,12 @@ def gemm_srmm(
 
     Args:
         x: `[...,K]` float32.
-        w: `[O,K]` float32, or `[K,O]`.
+        w: `[O,K]` float32, or int8 with precision int8; or `[K,O]`.
         b: `[O]` float32; None is 0.
         s: `[...,O]` uint8, 0 or 1; None selects everything.
         r: `[...,O]` or one element, float32; None is 0.
         xscale: `[1]` or `[2]` float32: the 8 bits of `x`; None is one scale per row. With int8 only.
+        wscale: `[O]` float32, with int8 weights; with others None, or one element that is 1.
         activation: Clipping and floor.
         transposed: Whether `w` is `[K,O]`.
         precision: What is multiplied in: float32 or int8.
@@ -96,11 +98,20 @@ def gemm_srmm(
     check_matrix(x, w, transposed)
     w = w.T if transposed else w
     shape = _output_shape(x, w)
-    check_precision(w, xscale, precision)
+    check_precision(w, xscale, precision, wscale)
     _refuse_winograd(precision)
     if precision == INT8:
         values = quantized_values(
-            x, w, b, r, xscale, product=_product, shape=shape, sample_axes=(-1,), activation=activation
+            x,
+            w,
+            b,
+            r,
+            xscale,
+            wscale,
+            product=_product,
+            shape=shape,
+            sample_axes=(-1,),
+            activation=activation,
         )
     else:
         values = activated_values(x, w, b, r, product=_product, shape=shape, activation=activation)
@@ -130,6 +141,7 @@ def gemm_qsrmm(
     xscale: Array | None = None,
     rscale: Array | None = None,
     yscale: Array | None = None,
+    wscale: Array | None = None,
     *,
     activation: Activation,
     transposed: bool = False,
@@ -139,13 +151,14 @@ def gemm_qsrmm(
 
     Args:
         x: `[...,K]` uint8.
-        w: `[O,K]` float32, or `[K,O]`.
+        w: `[O,K]` float32, or int8 with precision int8; or `[K,O]`.
         b: `[O]` float32; None is 0.
         s: `[...,O]` uint8, 0 or 1; None selects everything.
         r: `[...,O]` or one element, uint8; None is 0.
         xscale: `[1]` or `[2]` float32, scale and zero point of `x`; it is needed.
         rscale: The same of `r`, needed with it.
         yscale: The same of what is returned; it is needed.
+        wscale: `[O]` float32, with int8 weights; with others None, or one element that is 1.
         activation: Clipping and floor.
         transposed: Whether `w` is `[K,O]`.
         precision: int8.
@@ -161,13 +174,14 @@ def gemm_qsrmm(
     steps = Code.read("Xscale", xscale).steps(checked_bytes("X", x))
     check_matrix(steps, w, transposed)
     w = w.T if transposed else w
-    check_precision(w, None, precision)
+    check_precision(w, None, precision, wscale)
     values = quantized_values(
         x,
         w,
         b,
         residual_values(r, rscale),
         xscale,
+        wscale,
         product=_product,
         shape=_output_shape(steps, w),
         sample_axes=(-1,),

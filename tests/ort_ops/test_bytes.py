@@ -93,6 +93,8 @@ def run_node(
     shapes = {name: value.shape for name, value in fed.items()}
     inputs = [name if name in feeds else "" for name in order]
     types = dict.fromkeys("XRS", TensorProto.UINT8)
+    if "Wscale" in feeds:
+        types["W"] = TensorProto.INT8
     options = ort.SessionOptions()
     options.log_severity_level = 4
     spl_onnx.register(options)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
 import spl_onnx
 from spl_onnx.spec.attributes import (
@@ -47,17 +47,20 @@ def session(
         SRMM,
         domain,
         attributes,
-        [name if name in fed else "" for name in SRMM_INPUTS],
+        # Fallback bodies know Wscale only where there is one.
+        [name if name in fed else "" for name in SRMM_INPUTS if name != "Wscale" or name in fed],
         {name: value.shape for name, value in fed.items()},
         {name: fed[name] for name in constants if name in fed},
-        {"S": TensorProto.UINT8},
+        {"S": TensorProto.UINT8, "W": helper.np_dtype_to_tensor_dtype(fed["W"].dtype)},
     )
     options = ort.SessionOptions()
     options.log_severity_level = 4
     if library:
         spl_onnx.register(options)
     else:
-        model.functions.extend(f for f in fallback_functions(17) if (f.domain, f.name) == (domain, SRMM))
+        scaled = {(domain, SRMM)} if "Wscale" in fed else set()
+        bodies = fallback_functions(17, scaled)
+        model.functions.extend(f for f in bodies if (f.domain, f.name) == (domain, SRMM))
     return ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 

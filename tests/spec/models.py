@@ -29,6 +29,8 @@ class Layer:
     residual: bool = True
     selection: bool = True
     transposed: bool = False
+    #: Of weights that are int8, where they are; 1 where they are not, but have the body for both.
+    wscale: np.ndarray | None = None
 
     @property
     def is_conv(self) -> bool:
@@ -39,10 +41,18 @@ class Layer:
         return DOMAIN_CONV if self.is_conv else DOMAIN_GEMM
 
     @property
+    def scaled(self) -> set[tuple[str, str]]:
+        return set() if self.wscale is None else {(self.domain, SRMM)}
+
+    @property
     def r(self) -> np.ndarray:
         if self.residual:
             return self.case.r
         return np.zeros([1] * (4 if self.is_conv else 1), np.float32)
+
+    @property
+    def scale(self) -> list[str]:
+        return [] if self.wscale is None else ["wscale"]
 
     @property
     def feeds(self) -> dict[str, np.ndarray]:
@@ -55,7 +65,7 @@ class Layer:
         )
         srmm = helper.make_node(
             SRMM,
-            ["x", "w", "b" if self.bias else "", "s" if self.selection else "", "r", "", ""],
+            ["x", "w", "b" if self.bias else "", "s" if self.selection else "", "r", "", "", *self.scale],
             ["y"],
             domain=self.domain,
             **srmm_attributes(*layer, self.case.activation, transposed=self.transposed),
@@ -64,6 +74,8 @@ class Layer:
 
     def model(self, opset: int) -> ModelProto:
         weights = {"w": self.case.w.T.copy() if self.transposed else self.case.w, "b": self.case.b}
+        if self.wscale is not None:
+            weights["wscale"] = self.wscale
         if not self.residual:
             weights["r"] = self.r
         rank = self.case.x.ndim
@@ -81,6 +93,6 @@ class Layer:
         return helper.make_model(
             graph,
             opset_imports=opsets,
-            functions=[f for f in fallback_functions(opset) if f.name in (PREDICT, SRMM)],
+            functions=[f for f in fallback_functions(opset, self.scaled) if f.name in (PREDICT, SRMM)],
             ir_version=8 if opset < 21 else 10,
         )

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from spl_onnx.spec import attributes as spec
 from spl_onnx.spec.functions import OLDEST_BYTE_OPSET, fallback_functions
+from spl_onnx.spec.quantize import quantize_weights, weight_values
 from spl_onnx.spec.reference import byte_max_pool
 from tests.one_node import one_node
 from tests.spec.byte_layers import ACTIVATIONS, RSCALE, XSCALE, YSCALE, by_values, some_bytes
@@ -24,7 +25,8 @@ TYPES = dict.fromkeys("XRS", TensorProto.UINT8)
 def run_body(op: str, domain: str, attributes: Any, feeds: dict[str, np.ndarray], opset: int) -> np.ndarray:
     """Output of one node through its fallback body; inputs that are not fed are omitted."""
     order = spec.QSRMM_INPUTS if op == spec.QSRMM else ("X",)
-    inputs = [name if name in feeds else "" for name in order]
+    scaled = {(domain, op)} if "Wscale" in feeds else set()
+    inputs = [name if name in feeds else "" for name in order if name != "Wscale" or scaled]
     constants = {name: value for name, value in feeds.items() if name not in "XR"}
     shapes = {name: feeds[name].shape for name in "XR" if name in feeds}
     model = one_node(op, domain, attributes, inputs, shapes, constants, TYPES)
@@ -33,7 +35,7 @@ def run_body(op: str, domain: str, attributes: Any, feeds: dict[str, np.ndarray]
     )
     model.opset_import[0].version = opset
     model.ir_version = 8 if opset < 21 else 10
-    model.functions.extend(f for f in fallback_functions(opset) if (f.domain, f.name) == (domain, op))
+    model.functions.extend(f for f in fallback_functions(opset, scaled) if (f.domain, f.name) == (domain, op))
     onnx.checker.check_model(model, full_check=True)
     return run_model(model, {name: feeds[name] for name in shapes})[0]
 
@@ -74,6 +76,22 @@ def test_matrices(opset, transposed):
     feeds |= {"Xscale": XSCALE, "Rscale": RSCALE, "Yscale": YSCALE}
     got = run_body(spec.QSRMM, spec.DOMAIN_GEMM, attributes, feeds, opset)
     is_near(got, by_values(x, w, b, None, r, activation=none, precision=spec.FLOAT32))
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+@pytest.mark.parametrize("domain", [spec.DOMAIN_CONV, spec.DOMAIN_GEMM])
+def test_int8_weights(opset, domain):
+    rng, is_image = np.random.default_rng(3), domain == spec.DOMAIN_CONV
+    w, wscale = quantize_weights(floats(rng, 9, *(3, 3, 8) if is_image else (5,)) / 9)
+    b, x = floats(rng, 9), some_bytes(0, *(2, 5, 5, 8) if is_image else (6, 5))
+    r = np.uint8([[[[200]]]]) if is_image else np.uint8([200])
+    geometry = spec.ConvGeometry() if is_image else None
+    attributes = spec.srmm_attributes(geometry, None, ACTIVATIONS[0], precision=spec.INT8)
+    scales = {"Xscale": XSCALE, "Rscale": RSCALE, "Yscale": YSCALE, "Wscale": wscale}
+    got = run_body(spec.QSRMM, domain, attributes, {"X": x, "W": w, "B": b, "R": r, **scales}, opset)
+    site = {"geometry": geometry, "pooling": spec.Pooling.none()} if is_image else {}
+    site |= {"activation": ACTIVATIONS[0], "precision": spec.FLOAT32}
+    is_near(got, by_values(x, weight_values(w, wscale), b, None, r, **site))
 
 
 @pytest.mark.parametrize("opset", [opset for opset in OPSETS if opset >= 12])

@@ -1,4 +1,5 @@
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -13,6 +14,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import Fail
 from spl_onnx.errors import ModelError
 from spl_onnx.spec import attributes as spec
 from spl_onnx.spec.functions import fallback_functions
+from spl_onnx.spec.quantize import quantize_weights, weight_values
 from spl_onnx.spec.reference import conv_srmm, gemm_srmm, global_average, lrn, max_pool
 from tests.spec.cases import ACTIVATIONS, EPS, ConvCase, GemmCase, conv_cases, floats, gemm_cases
 from tests.spec.dense import run_model
@@ -84,6 +86,25 @@ def test_every_opset_runs_in_plain_onnx_runtime(opset, activation):
         for bias in (True, False):
             layer = image_layer(activation, opset >= 10, bias=bias, residual=residual, selection=selection)
             check_layer(layer, opset)
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+def test_every_opset_runs_int8_weights(opset):
+    """The body multiplies them by their scales; float32 ones beside them have the scale 1."""
+    images, rows = image_layer(1), matrix_layer(1)
+    turned = matrix_layer(1, selection=False, transposed=True)
+    for layer in (images, rows, turned):
+        check_layer(replace(layer, wscale=np.ones(1, np.float32)), opset)
+        model = replace(layer, wscale=np.ones(1, np.float32)).model(opset)
+        levels, scale = quantize_weights(layer.case.w)
+        held = {tensor.name: tensor for tensor in model.graph.initializer}
+        held["wscale"].CopyFrom(numpy_helper.from_array(scale, "wscale"))
+        held["w"].CopyFrom(numpy_helper.from_array(levels.T.copy() if layer.transposed else levels, "w"))
+        onnx.checker.check_model(model, full_check=True)
+        rounded = replace(layer, case=replace(layer.case, w=weight_values(levels, scale)))
+        target = wanted(rounded)
+        assert abs(target - wanted(layer)).max() > layer.case.tolerance
+        assert abs(run_model(model, layer.feeds)[0] - target).max() <= rounded.case.tolerance
 
 
 @settings(deadline=None, max_examples=40)
@@ -164,6 +185,7 @@ def test_functions_declare_the_operators():
     assert set(functions) == {
         (d, n) for d in (spec.DOMAIN_CONV, spec.DOMAIN_GEMM) for n in (spec.PREDICT, spec.SRMM, spec.QSRMM)
     }
+    scaled = {(f.domain, f.name): f for f in fallback_functions(17, set(functions))}
     for (domain, name), function in functions.items():
         geometry = spec.ConvGeometry() if domain == spec.DOMAIN_CONV else None
         if name == spec.PREDICT:
@@ -176,6 +198,7 @@ def test_functions_declare_the_operators():
             inputs += ["Rscale", "Yscale"] if name == spec.QSRMM else []
         assert list(function.attribute) == list(attributes)
         assert list(function.input) == inputs
+        assert list(scaled[domain, name].input) == [*inputs, *(["Wscale"] if name != spec.PREDICT else [])]
         assert [(o.domain, o.version) for o in function.opset_import] == [("", 17)]
 
 

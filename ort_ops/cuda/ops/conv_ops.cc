@@ -36,6 +36,7 @@ class SrmmNode final : public Kernel {
     const ConvShape shape = images_.shape(x, w);
     const std::vector<int64_t> dims = images_.output_dims(shape, x);
     const ort::Tensor s = context.input(srmm_input::kS);
+    require_unscaled(context.input(srmm_input::wscale(false)));
     if (selects_) require_dims("S", s, dims);
     const Residual residual =
         read_residual(context.input(srmm_input::kR), images_.conv_dims(shape, x));

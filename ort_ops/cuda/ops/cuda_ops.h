@@ -35,9 +35,10 @@ inline std::vector<InputSpec> predict_inputs(int x, int w) {
           {x, kOptional}};
 }
 inline std::vector<InputSpec> srmm_inputs(int x) {
-  using ort::kOptional, ort::kRequired;
-  return {{x, kRequired}, {x, kRequired}, {x, kOptional},          {ort::kUint8, kOptional},
-          {x, kOptional}, {x, kOptional}, {ort::kFloat, kOptional}};
+  using ort::kFloat, ort::kOptional, ort::kRequired;
+  return {
+      {x, kRequired}, {x, kRequired}, {x, kOptional},      {ort::kUint8, kOptional},
+      {x, kOptional}, {x, kOptional}, {kFloat, kOptional}, {kFloat, kOptional, ort::kHostMemory}};
 }
 
 // There are no kernels with products in 8 bits here.

@@ -104,6 +104,7 @@ class SrmmNode final : public Kernel {
     const GemmShape shape = shape_of(x, w, by_inputs_);
     const std::vector<int64_t> dims = output_dims(shape, x);
     const ort::Tensor s = context.input(srmm_input::kS);
+    require_unscaled(context.input(srmm_input::wscale(false)));
     if (selects_) require_dims("S", s, dims);
     const Residual residual = read_residual(context.input(srmm_input::kR), dims);
     GemmSrmm call{shape,

@@ -119,8 +119,8 @@ PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, cons
         float* to = reinterpret_cast<float*>(at(g, b, q));
         for (int t = 0; t < plan.taps; t++)
           for (int c = 0; c < plan.depth(q); c++, to += width) {
-            const float* from = w.at(g * outputs_ + first, plan.source(q, t, c, shape.Cg));
-            for (int64_t o = 0; o < real; o++) to[o] = from[o * w.output_stride];
+            const int64_t output = g * outputs_ + first, k = plan.source(q, t, c, shape.Cg);
+            for (int64_t o = 0; o < real; o++) to[o] = w.value(output + o, k);
           }
       }
 }

@@ -9,19 +9,25 @@
 
 namespace spl {
 
-// w[o][k] is about q[o][k] * scale[o]: scale = m / 127 with m the largest magnitude of an output (1
-// where that is no normal number), q = round(w / scale) within +-127. Weights are finite.
+// w[o][k] is about q[o][k] * scale[o]. Weights in bytes are taken as they are. Of floats, which are
+// finite, scale = m / 127 with m the largest magnitude of an output (1 where that is no normal
+// number), q = round(w / scale) within +-127.
 class QuantizedWeights {
  public:
   QuantizedWeights(const ConvShape& shape, const WeightMatrix& w);
-  const int8_t* values() const { return values_.data(); }  // [O, K]
-  void drop_values() { values_ = {}; }                     // once they are packed
+  // [O, K]; bytes in this order are read where they lie.
+  const int8_t* values() const { return values_.empty() ? in_place_ : values_.data(); }
+  void drop_values() { values_ = {}, in_place_ = nullptr; }  // once they are packed
   // Both [O] followed by a lane block of zeros.
   const float* scales() const { return scale_.data(); }
   const int32_t* sums() const { return sum_.data(); }  // of the values of an output
 
  private:
+  void quantize(const ConvShape& shape, const WeightMatrix& w);
+  void take(const ConvShape& shape, const WeightMatrix& w);
+
   std::vector<int8_t> values_;
+  const int8_t* in_place_ = nullptr;
   std::vector<float> scale_;
   std::vector<int32_t> sum_;
 };

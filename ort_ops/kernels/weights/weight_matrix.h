@@ -5,13 +5,21 @@
 
 namespace spl {
 
-// Weight k of output o is at data[o * output_stride + k * input_stride]; one of the strides is 1.
+// Weight k of output o has the index o * output_stride + k * input_stride; one of the strides is 1.
+// It is data[index], or bytes[index] * scale[o].
 struct WeightMatrix {
   const float* data;
   int64_t output_stride, input_stride;
+  const int8_t* bytes = nullptr;  // instead of data, with a scale for each output
+  const float* scale = nullptr;
 
-  const float* at(int64_t o, int64_t k) const {
-    return data + o * output_stride + k * input_stride;
+  int64_t index(int64_t o, int64_t k) const { return o * output_stride + k * input_stride; }
+  // Of floats.
+  const float* at(int64_t o, int64_t k) const { return data + index(o, k); }
+  // Of both; float(byte) * scale is rounded once.
+  float value(int64_t o, int64_t k) const {
+    const int64_t i = index(o, k);
+    return bytes == nullptr ? data[i] : static_cast<float>(bytes[i]) * scale[o];
   }
 };
 

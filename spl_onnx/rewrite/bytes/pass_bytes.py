@@ -99,13 +99,14 @@ class _Editor:
             r, rscale = self._constants.zero_byte(), self._constants.pair((1.0, 0.0))
         else:
             r, rscale = self._bytes_of(site.r, codes.r), self._constants.pair(codes.r)
-        kept = {name: input_of(site.node, name) for name in ("W", "B", "S", "Bs")}
+        kept = {name: input_of(site.node, name) for name in ("W", "B", "S", "Bs", "Wscale")}
         if kept["S"]:
             self._need_floats(kept["S"])
         node.input[:] = [
             self._bytes_of(site.x, codes.x),
             *(kept["W"], kept["B"], kept["S"], r, kept["Bs"]),
             *(self._constants.pair(codes.x), rscale, self._constants.pair(codes.y)),
+            *([kept["Wscale"]] if kept["Wscale"] else []),
         ]
         node.output[0] = self._write(site.y, codes.y)
         return node

@@ -41,6 +41,8 @@ class SiteEmitter:
         bias: [O], what the layer computes with where it is not its own bias; the dense body keeps that.
         precision: What the layer multiplies in.
         xscale: Scale and zero point of its input where that is fixed and the precision int8.
+        levels: Weights of the layer as int8 [O,...] with a scale [O] for each output, instead of the site's
+            own; for products in 8 bits.
     """
 
     def __init__(
@@ -53,10 +55,11 @@ class SiteEmitter:
         bias: npt.NDArray[np.float32] | None = None,
         precision: str = FLOAT32,
         xscale: npt.NDArray[np.float32] | None = None,
+        levels: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None = None,
     ) -> None:
         self.site, self.name, self.output = site, name, output
         self.predictor, self.floor, self.bias = predictor, floor, bias
-        self.precision, self.xscale = precision, xscale
+        self.precision, self.xscale, self.levels = precision, xscale, levels
         self.scope: Scope = site.match.scope
         self.nodes: list[gs.Node] = []
 
@@ -125,10 +128,13 @@ class SiteEmitter:
         attrs = srmm_attributes(
             site.geometry, site.pooling, activation, transposed=transposed, precision=self.precision
         )
-        w = self._constant("W", site.w.T if transposed else site.w)
+        values, scale = (site.w, None) if self.levels is None else self.levels
+        w = self._constant("W", values.T if transposed else values)
         # Evaluators of functions want as many inputs as the dense body has, so absent ones are named.
         b, bs = self._constant("B", site.b), self._constant("Bs", self.bias)
         inputs = [x, w, b, s, r, bs, self._constant("Xscale", self.xscale)]
+        if scale is not None:
+            inputs.append(self._constant("Wscale", scale))
         if not site.is_image:
             give_rank(self.output, self.scope.rank(site.match.output), len(site.w))
             self._node(SRMM, "srmm", inputs, self.output, attrs)

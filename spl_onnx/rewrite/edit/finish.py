@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 
 from spl_onnx.rewrite.edit.inner_names import keep_apart
+from spl_onnx.rewrite.edit.weight_scales import scale_all_weights
 from spl_onnx.rewrite.model.own_nodes import own_nodes
 from spl_onnx.spec.attributes import VERSION
 from spl_onnx.spec.functions import fallback_functions
@@ -35,7 +36,8 @@ def finish_model(model: onnx.ModelProto, original: onnx.ModelProto) -> onnx.Mode
     used = {(node.domain, node.op_type) for node in own_nodes(model)}
     if not used:
         return model
-    functions = [f for f in fallback_functions(_opset(model)) if (f.domain, f.name) in used]
+    scaled = scale_all_weights(model)
+    functions = [f for f in fallback_functions(_opset(model), scaled) if (f.domain, f.name) in used]
     keep_apart(functions, model)
     _replace_functions(model, functions)
     _import_domains(model, {domain for domain, _ in used})

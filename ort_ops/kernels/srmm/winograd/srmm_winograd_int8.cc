@@ -138,7 +138,7 @@ void WinogradInt8::quantize(const SrmmLayer& layer, int64_t output, char* weight
   std::vector<double>& u = *room;
   for (int64_t c = 0; c < channels; c++) {
     double g[25], places[kWinogradPositions];
-    for (int64_t t = 0; t < shape.taps(); t++) g[t] = *layer.w.at(output, t * channels + c);
+    for (int64_t t = 0; t < shape.taps(); t++) g[t] = layer.w.value(output, t * channels + c);
     winograd_weights(g, static_cast<int>(shape.kH), places);
     for (int p = 0; p < kWinogradPositions; p++) u[p * channels + c] = places[p];
   }
