@@ -25,7 +25,7 @@ from scripts.harden.sanitizers import environment
 from spl_onnx.measure.health import ISA_VARIABLE
 from spl_onnx.plugin import get_library_path
 
-ISAS = ("portable", "avx2", "avx512", "avx512vnni")
+ISAS = ("portable", "avx2", "avxvnni", "avx512", "avx512vnni")
 #: Networks of one round: a child rewrites them, then one for each instruction set runs them.
 _ROUND = 40
 

@@ -14,7 +14,7 @@ from spl_onnx.measure.sites import converted_sites
 from tests.e2e import networks
 
 NETWORKS = ("cifar10_vgg", "squeezenet1.1", "mobilenet_v2")
-ISAS = ("portable", "avx2", "avx512", "avx512vnni")
+ISAS = ("portable", "avx2", "avxvnni", "avx512", "avx512vnni")
 IMAGES = 4
 
 PROGRAM = """

@@ -38,6 +38,7 @@ def checks(isa: str) -> set[str]:
     ("isa", "least"),
     [
         ("avx2", {"fma", "lzcnt", "bmi2"}),
+        ("avxvnni", {"fma", "lzcnt", "avxvnni"}),
         ("avx512", {"lzcnt", "avx512bw"}),
         ("avx512vnni", {"lzcnt", "avx512bw", "avx512vnni"}),
     ],

@@ -37,6 +37,16 @@ bool runs() {
 }
 }  // namespace avx2
 
+// Products of bytes on processors without AVX-512; with both, AVX-512 comes later in the list.
+namespace avxvnni {
+// Older compilers do not know this name either.
+static bool has_avxvnni() {
+  unsigned a, b, c, d;
+  return __get_cpuid_count(7, 1, &a, &b, &c, &d) != 0 && (a & 1u << 4) != 0;
+}
+bool runs() { return avx2::runs() && has_avxvnni(); }
+}  // namespace avxvnni
+
 namespace avx512 {
 bool runs() {
   return avx2::runs() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

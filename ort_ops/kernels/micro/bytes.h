@@ -54,11 +54,14 @@ SPL_INLINE void put(const Target& target, int64_t at, const Vec* v) {
     for (int j = 0; j < N; j++) store(target.floats + at + j * W, v[j]);
     return;
   }
-  if constexpr (N == 4 && kSaturates) {
-    IVec q[4];
+  if constexpr (N % 2 == 0 && kSaturates) {
+    IVec q[N];
 #pragma GCC unroll 4
-    for (int j = 0; j < 4; j++) q[j] = nearly_quantized(v[j], target.code);
-    to_bytes4(q, target.bytes + at);
+    for (int j = 0; j < N; j++) q[j] = nearly_quantized(v[j], target.code);
+    if constexpr (N == 4)
+      to_bytes4(q, target.bytes + at);
+    else
+      to_bytes2(q, target.bytes + at);
   } else {
 #pragma GCC unroll 4
     for (int j = 0; j < N; j++) store_bytes(v[j], target.code, target.bytes + at + j * W);

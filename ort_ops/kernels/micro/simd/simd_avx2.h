@@ -1,4 +1,4 @@
-// AVX2 with FMA and BMI. Included by simd.h only.
+// AVX2 with FMA and BMI, with or without AVX-VNNI. Included by simd.h only.
 #pragma once
 
 #include <immintrin.h>
@@ -87,6 +87,13 @@ SPL_INLINE void to_bytes4(const IVec* v, uint8_t* p) {
   const IVec order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_permutevar8x32_epi32(q, order));
 }
+// The same of 2 W integers.
+SPL_INLINE void to_bytes2(const IVec* v, uint8_t* p) {
+  const IVec h = _mm256_packs_epi32(v[0], v[1]), q = _mm256_packus_epi16(h, h);
+  const IVec order = _mm256_setr_epi32(0, 4, 1, 5, 0, 4, 1, 5);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
+                   _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(q, order)));
+}
 SPL_INLINE void to_halves(IVec v, uint16_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), low_halves(v));
 }
@@ -138,11 +145,17 @@ SPL_INLINE void add_sums8(const Vec* s, float* out) {
   add_sums4(s + 4, out + 4);
 }
 
+#ifdef SPL_ISA_avxvnni
+constexpr int kUnitChannels = 4;
+// acc + the four products of unsigned bytes in x and signed bytes in w, per 32-bit lane.
+SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) { return _mm256_dpbusd_avx_epi32(acc, x, w); }
+#else
 constexpr int kUnitChannels = 2;
-// Products of 16-bit pairs. vpmaddubsw would be twice as fast but saturates.
+// Without VNNI: products of 16-bit pairs. vpmaddubsw would be twice as fast but saturates.
 SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) {
   return _mm256_add_epi32(acc, _mm256_madd_epi16(x, w));
 }
+#endif
 
 }  // namespace SPL_ISA
 }  // namespace spl

@@ -72,6 +72,13 @@ SPL_INLINE void to_bytes4(const IVec* v, uint8_t* p) {
   const IVec order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   _mm512_storeu_si512(p, _mm512_permutexvar_epi32(order, q));
 }
+// The same of 2 W integers.
+SPL_INLINE void to_bytes2(const IVec* v, uint8_t* p) {
+  const IVec h = _mm512_packs_epi32(v[0], v[1]), q = _mm512_packus_epi16(h, h);
+  const IVec order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 0, 4, 8, 12, 1, 5, 9, 13);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_castsi512_si256(_mm512_permutexvar_epi32(order, q)));
+}
 SPL_INLINE void to_halves(IVec v, uint16_t* p) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));
 }

@@ -94,13 +94,16 @@ SPL_INLINE IVec from_bytes(const uint8_t* p) { return IVec{p[0], p[1], p[2], p[3
 SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
   for (int i = 0; i < W; i++) p[i] = static_cast<uint8_t>(v[i]);
 }
-// 4 W integers to bytes, saturated.
-SPL_INLINE void to_bytes4(const IVec* v, uint8_t* p) {
-  for (int i = 0; i < 4 * W; i++) {
+// 2 W, or 4 W, integers to bytes, saturated.
+template <int N>
+SPL_INLINE void to_saturated(const IVec* v, uint8_t* p) {
+  for (int i = 0; i < N * W; i++) {
     const int32_t q = v[i / W][i % W];
     p[i] = static_cast<uint8_t>(q < 0 ? 0 : (q > 255 ? 255 : q));
   }
 }
+SPL_INLINE void to_bytes2(const IVec* v, uint8_t* p) { to_saturated<2>(v, p); }
+SPL_INLINE void to_bytes4(const IVec* v, uint8_t* p) { to_saturated<4>(v, p); }
 SPL_INLINE void to_halves(IVec v, uint16_t* p) {
   for (int i = 0; i < W; i++) p[i] = static_cast<uint16_t>(v[i]);
 }
