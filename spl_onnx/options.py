@@ -13,6 +13,7 @@ PREDICTORS = ("auto", "int8", "pruned")
 PROVIDERS = ("cpu", "cuda")
 OBJECTIVES = ("time", "flops", "none")
 PRECISIONS = ("auto", "float32", "int8")
+WEIGHTS = ("float32", "int8")
 SCHEMES = ("lagrange", "price", "los", "rlos", "fdos", "saos")
 
 
@@ -53,6 +54,8 @@ class RewriteOptions:
         lossless: Sites become SRMM without a selection: exact, faster only through zeros in the input.
         precision: "float32"; "int8": every site multiplies in 8 bits; "auto": where `max_drop` leaves room
             the search chooses for each site by measured time, else float32.
+        weights: How the weights of sites in 8 bits are stored: "float32", or "int8" with a scale for each
+            output, in a quarter of the bytes.
         plan: Path of a plan (JSON) whose choices are applied again.
         plan_out: Path where the plan is written.
         dry_run: Decide and report, but rewrite nothing.
@@ -90,6 +93,7 @@ class RewriteOptions:
     keep: float | None = None
     lossless: bool = False
     precision: str = "auto"
+    weights: str = "float32"
     plan: str | None = None
     plan_out: str | None = None
     dry_run: bool = False
@@ -127,6 +131,7 @@ class RewriteOptions:
         _one_of("provider", self.provider, PROVIDERS)
         _one_of("scheme", self.scheme, SCHEMES)
         _one_of("precision", self.precision, PRECISIONS)
+        _one_of("weights", self.weights, WEIGHTS)
         if self.keep is not None and not 0.0 < self.keep <= 1.0:
             raise UsageError(
                 f"--keep: got {self.keep}, wanted a fraction above 0 and up to 1, for example 0.25"
@@ -145,9 +150,18 @@ class RewriteOptions:
             raise UsageError(
                 f"--external-data-threshold: got {self.external_data_threshold}, wanted bytes >= 0"
             )
+        if self.weights == "int8" and not self._may_have_8_bits:
+            raise UsageError(
+                "--weights int8: no site would multiply in 8 bits; wanted --precision int8, or --data and a "
+                "--max-drop that allow it, or a --plan with such sites"
+            )
         if self.precision == "int8":
             self._check_int8()
         self._check_timing()
+
+    @property
+    def _may_have_8_bits(self) -> bool:
+        return self.plan is not None or self.is_in_8_bits or self.weighs_8_bits
 
     def _check_int8(self) -> None:
         """Products in 8 bits everywhere leave nothing to choose."""

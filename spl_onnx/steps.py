@@ -13,6 +13,7 @@ import onnx
 
 from spl_onnx.options import Choice, RewriteOptions
 from spl_onnx.rewrite.edit.apply import Applied, apply
+from spl_onnx.rewrite.edit.int8_weights import store_int8_weights
 from spl_onnx.rewrite.model.model_io import LoadedModel, read_model
 from spl_onnx.rewrite.model.validity import require_rewritable, require_valid
 from spl_onnx.rewrite.result import RewriteResult
@@ -81,10 +82,19 @@ def carry_out(
         applied = apply(loaded.model, plan, weights)
     else:
         applied = apply_checked(loaded, plan, options, weights)
+    if options.weights == "int8" and not options.dry_run:
+        applied.notes.extend(_store_int8(applied.model))
     result = RewriteResult.of(loaded, options, applied)
     if options.is_in_8_bits and options.data is None:
         result.report["notes"] += _risk(result.plan)
     return result
+
+
+def _store_int8(model: onnx.ModelProto) -> list[str]:
+    """Store weights as int8, in place; what the user should know of it."""
+    if store_int8_weights(model):
+        return []
+    return ["--weights int8 changed nothing: no site multiplies in 8 bits"]
 
 
 def _risk(plan: Plan) -> list[str]:

@@ -33,6 +33,10 @@ from spl_onnx.options import DEFAULT_KEEP, Choice, RewriteOptions, name_list
         ),
         ({"search_seconds": -1.0}, "--search-seconds: got -1"),
         ({"search_seconds": float("nan")}, "--search-seconds: got nan"),
+        ({"weights": "int4"}, "--weights: got 'int4', wanted one of float32, int8"),
+        ({"weights": "int8"}, "--weights int8: no site would multiply in 8 bits; wanted --precision int8"),
+        ({"weights": "int8", "data": "d", "max_drop": 0.0}, "no site would multiply in 8 bits"),
+        ({"weights": "int8", "data": "d", "precision": "float32"}, "no site would multiply in 8 bits"),
         ({"precision": "int4"}, "--precision: got 'int4', wanted one of auto, float32, int8"),
         (
             {"precision": "int8", "lossless": True},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import numpy as np
 import onnx
@@ -10,6 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from spl_onnx.errors import ModelError, UsageError
+from spl_onnx.measure.sessions import create_session
 from spl_onnx.options import RewriteOptions
 from spl_onnx.pipeline import rewrite_and_measure
 from spl_onnx.report.build import plain_report
@@ -317,6 +319,29 @@ def test_every_site_in_8_bits_says_what_that_risks():
     again = rewrite_model(made.model("y", "z", "n"), RewriteOptions(), plan=result.plan)
     assert again.model.graph.SerializeToString() == result.model.graph.SerializeToString()
     assert not any("8 bits" in line for line in again.report["notes"])
+
+
+def test_weights_are_stored_as_int8(plugin_path):
+    """Those of sites in 8 bits; what the network gives stays the same."""
+    made = net()
+    options = {"precision": "int8", "rules": "conv_relu_pool,gemm_relu"}
+    floats = rewrite_model(made.model("y"), RewriteOptions(**options))
+    result = rewrite_model(made.model("y"), RewriteOptions(**options, weights="int8"))
+    kinds = Counter(t.data_type for t in result.model.graph.initializer if t.name.endswith("/W"))
+    assert kinds == {onnx.TensorProto.INT8: 2}
+    assert result.plan == floats.plan
+    assert not any("--weights" in line for line in result.report["notes"])
+    got, want = (create_session(m, threads=1).run(None, FEEDS)[0] for m in (result.model, floats.model))
+    np.testing.assert_array_equal(got, want)
+
+
+def test_no_weights_to_store_as_int8():
+    made = net().model("y")
+    result = rewrite_model(made, RewriteOptions(precision="int8", rules="lrn", weights="int8"))
+    note = "--weights int8 changed nothing: no site multiplies in 8 bits"
+    assert result.report["notes"].count(note) == 1
+    dry = rewrite_model(made, RewriteOptions(precision="int8", weights="int8", dry_run=True))
+    assert dry.model.graph == made.graph
 
 
 def test_no_site_in_8_bits_is_no_risk():

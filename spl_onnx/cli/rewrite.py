@@ -16,7 +16,7 @@ from spl_onnx.cli.arguments import (
 )
 from spl_onnx.cli.outputs import check_outputs, is_stdout
 from spl_onnx.errors import UsageError
-from spl_onnx.options import OBJECTIVES, PRECISIONS, PREDICTORS, SCHEMES, RewriteOptions
+from spl_onnx.options import OBJECTIVES, PRECISIONS, PREDICTORS, SCHEMES, WEIGHTS, RewriteOptions
 
 if TYPE_CHECKING:
     from spl_onnx.report.console import Terminal
@@ -62,6 +62,11 @@ def _add_site_flags(parser: argparse.ArgumentParser) -> None:
         "--precision",
         default="auto",
         help=f"{', '.join(PRECISIONS)} (default auto: what --max-drop allows and the clock prefers)",
+    )
+    group.add_argument(
+        "--weights",
+        default="float32",
+        help=f"{', '.join(WEIGHTS)}: how those of sites in 8 bits are stored (default float32)",
     )
     group.add_argument("--plan", metavar="P", help="apply the choices of this plan")
 

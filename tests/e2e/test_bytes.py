@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from spl_onnx.options import RewriteOptions
+from spl_onnx.rewrite.edit.int8_weights import store_int8_weights
 from spl_onnx.rewrite.model.model_io import read_model
 from spl_onnx.rewrite.sites.planner import plan_sites
 from spl_onnx.rewrite.sites.weights import SiteWeights
@@ -49,3 +50,15 @@ def test_decisions_agree_with_the_original(plugin_path, name, plugin):
     assert networks.share_of_equal_decisions(got, original) >= 0.94
     with pytest.raises(AssertionError):
         networks.assert_close_to_dense(got, original, rounding=1e-3)
+
+
+@pytest.mark.parametrize("plugin", [True, False])
+def test_weights_stored_as_int8(plugin_path, plugin):
+    """A quarter of the bytes, but for the last layer, which is no site; the same decisions."""
+    made = onnx.ModelProto()
+    made.CopyFrom(passing("resnet18"))
+    assert store_int8_weights(made) == 20
+    assert made.ByteSize() < 0.3 * passing("resnet18").ByteSize()
+    got = networks.outputs(made, networks.inputs("resnet18", IMAGES), plugin=plugin)
+    original = networks.original_outputs("resnet18", IMAGES)
+    assert networks.share_of_equal_decisions(got, original) >= 0.94

@@ -1,7 +1,7 @@
-"""Wscale of nodes with float32 weights, where others of the same operator have int8 weights.
+"""The input Wscale of SRMM and QSRMM: of int8 weights, and of others beside them.
 
 One fallback body serves all nodes of an operator. Where any of them has a scale of its weights, the body
-multiplies by it, so the others have one too: a shared element that is 1.
+multiplies by it, so nodes with float32 weights have one too: a shared element that is 1.
 """
 
 from __future__ import annotations
@@ -24,15 +24,23 @@ def scale_all_weights(model: onnx.ModelProto) -> set[tuple[str, str]]:
     Returns:
         Domains and names of the operators that do.
     """
-    nodes = list(_layers(model))
+    nodes = list(layer_nodes(model))
     scaled = {(node.domain, node.op_type) for node in nodes if has_weight_scale(node)}
     bare = [n for n in nodes if (n.domain, n.op_type) in scaled and not has_weight_scale(n)]
     if bare:
-        one = _one(model.graph)
+        one = fresh_name(model.graph, "spl/no_scale")
+        model.graph.initializer.append(numpy_helper.from_array(np.ones(1, np.float32), one))
         for node in bare:
-            missing = len(_INPUTS[node.op_type]) - 1 - len(node.input)
-            node.input[:] = [*node.input[: len(_INPUTS[node.op_type]) - 1], *([""] * missing), one]
+            connect_weight_scale(node, one)
     return scaled
+
+
+def layer_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """SRMM and QSRMM nodes of all graphs of a model."""
+    for graph in all_graphs(model.graph):
+        for node in graph.node:
+            if node.op_type in _INPUTS and node.domain in (DOMAIN_CONV, DOMAIN_GEMM):
+                yield node
 
 
 def has_weight_scale(node: onnx.NodeProto) -> bool:
@@ -41,21 +49,19 @@ def has_weight_scale(node: onnx.NodeProto) -> bool:
     return len(node.input) > place and bool(node.input[place])
 
 
-def _layers(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
-    for graph in all_graphs(model.graph):
-        for node in graph.node:
-            if node.op_type in _INPUTS and node.domain in (DOMAIN_CONV, DOMAIN_GEMM):
-                yield node
+def connect_weight_scale(node: onnx.NodeProto, scale: str) -> None:
+    """Let an SRMM or QSRMM node read a tensor as Wscale."""
+    place = _INPUTS[node.op_type].index("Wscale")
+    node.input[:] = [*node.input[:place], *([""] * (place - len(node.input))), scale]
 
 
-def _one(graph: onnx.GraphProto) -> str:
-    """A new initializer `[1]` of 1."""
+def fresh_name(graph: onnx.GraphProto, wanted: str) -> str:
+    """A name of a tensor that a main graph and its inner graphs do not have: `wanted`, or with a number."""
     taken = {name for inner in all_graphs(graph) for name in _names(inner)}
-    name, number = "spl/no_scale", 1
+    name, number = wanted, 1
     while name in taken:
         number += 1
-        name = f"spl/no_scale_{number}"
-    graph.initializer.append(numpy_helper.from_array(np.ones(1, np.float32), name))
+        name = f"{wanted}_{number}"
     return name
 
 
