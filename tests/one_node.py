@@ -9,9 +9,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from spl_onnx.spec.attributes import PREDICT, Q_MAX_POOL, QSRMM, VERSION
+from spl_onnx.spec.attributes import PREDICT, Q_MAX_POOL, QSRMM, QUANTIZE, VERSION
 
 Dims = Sequence[int | str | None] | None
+
+#: Operators that give bytes.
+_BYTES = (PREDICT, QSRMM, Q_MAX_POOL, QUANTIZE)
 
 
 def one_node(
@@ -49,4 +52,4 @@ def one_node(
 
 
 def _output_type(op_type: str) -> int:
-    return int(TensorProto.UINT8 if op_type in (PREDICT, QSRMM, Q_MAX_POOL) else TensorProto.FLOAT)
+    return int(TensorProto.UINT8 if op_type in _BYTES else TensorProto.FLOAT)

@@ -13,6 +13,7 @@ const std::vector<OpSpec>& conv_ops() {
     all.push_back(max_pool_op());
     all.push_back(byte_max_pool_op());
     all.push_back(global_average_op());
+    all.push_back(quantize_op());
     add_former_names(&all);
     return all;
   }();

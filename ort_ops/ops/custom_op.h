@@ -48,6 +48,7 @@ OpSpec lrn_op();
 OpSpec max_pool_op();
 OpSpec byte_max_pool_op();
 OpSpec global_average_op();
+OpSpec quantize_op();
 
 // Adds the auxiliary ones of `specs` once more, by the names they have in models of earlier
 // versions.

@@ -50,10 +50,10 @@ std::string described(const char* name, const ort::Tensor& tensor) {
   return std::string(name) + " " + shape_text(tensor.dims.data(), tensor.dims.size());
 }
 
-ort::Tensor image_input(const ort::Context& context) {
+ort::Tensor image_input(const ort::Context& context, const char* wanted) {
   ort::Tensor x = context.input(0);
   if (x.dims.size() != 4)
-    throw ort::InvalidArgument("got " + described("X", x) + ", wanted [N,H,W,C]");
+    throw ort::InvalidArgument("got " + described("X", x) + ", wanted " + wanted);
   if (!tensor_fits(x.dims.data())) throw ort::InvalidArgument(described("X", x) + ": too large");
   return x;
 }

@@ -33,8 +33,8 @@ Precision read_precision(const ort::Info& info, bool bytes = false);
 // "name [2,3]"
 std::string described(const char* name, const ort::Tensor& tensor);
 
-// Input 0 of an operator on images: [N,H,W,C], of sizes that kernels take.
-ort::Tensor image_input(const ort::Context& context);
+// Input 0 of an operator on images, `wanted` as a message puts it, of sizes that kernels take.
+ort::Tensor image_input(const ort::Context& context, const char* wanted = "[N,H,W,C]");
 
 // Rows of [...,K] seen as a matrix.
 int64_t matrix_rows(const ort::Tensor& x);

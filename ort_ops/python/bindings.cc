@@ -1,6 +1,7 @@
 // spl_onnx._kernels: NumPy in, NumPy out, choice of the instruction set and number of threads.
 #include "python/bindings.h"
 
+#include "kernels/border/planes.h"
 #include "kernels/pooling/global_average.h"
 #include "kernels/pooling/lrn.h"
 #include "kernels/pooling/max_pool.h"
@@ -123,6 +124,19 @@ Floats run_global_average(const Floats& x, const Maybe<std::string>& isa, int th
   return y;
 }
 
+Bytes run_quantize_planes(const Floats& x, const Floats& yscale, const Maybe<std::string>& isa,
+                          int threads) {
+  int64_t dims[4];
+  shape_of(x, dims, "X");
+  Bytes y(Ints{dims[0], dims[2], dims[3], dims[1]});
+  Team team(threads);
+  const std::string problem =
+      spl::run_quantize_planes(x.data(), dims[0], dims[1], dims[2] * dims[3], code_of(yscale),
+                               y.mutable_data(), team.parallel(), micro_for(isa));
+  require(problem.empty(), problem);
+  return y;
+}
+
 }  // namespace
 }  // namespace spl::python
 
@@ -233,6 +247,9 @@ PYBIND11_MODULE(_kernels, m) {
 
   m.def("global_average", &run_global_average, py::arg("x"), py::kw_only(),
         py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def("channels_last_quantize", &run_quantize_planes, py::arg("x"), py::arg("yscale"),
+        py::kw_only(), py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   bind_algorithms(m);
   bind_micro(m);

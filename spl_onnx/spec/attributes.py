@@ -21,6 +21,8 @@ GLOBAL_AVERAGE = "ChannelsLastGlobalAveragePool"
 #: SRMM and pooling of bytes.
 QSRMM = "QSRMM"
 Q_MAX_POOL = "QChannelsLastMaxPool"
+#: From images as ONNX has them to channels-last bytes.
+QUANTIZE = "ChannelsLastQuantize"
 #: What these operators were called at first, by the name they have now: as in ONNX, so that tools which go by
 #: names alone took one for the other. Models that have these names stay valid.
 FORMER_NAMES = {LRN: "LRN", MAX_POOL: "MaxPool", GLOBAL_AVERAGE: "GlobalAveragePool"}
@@ -29,6 +31,7 @@ PREDICT_INPUTS = ("X", "Wp", "Bp", "Wscale", "Xscale", "R")
 _LAYER_INPUTS = ("X", "W", "B", "S", "R", "Bs", "Xscale")
 SRMM_INPUTS = (*_LAYER_INPUTS, "Wscale")
 QSRMM_INPUTS = (*_LAYER_INPUTS, "Rscale", "Yscale", "Wscale")
+QUANTIZE_INPUTS = ("X", "Yscale")
 
 #: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
 ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)

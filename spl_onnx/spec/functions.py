@@ -27,6 +27,8 @@ from spl_onnx.spec.attributes import (
     Q_MAX_POOL,
     QSRMM,
     QSRMM_INPUTS,
+    QUANTIZE,
+    QUANTIZE_INPUTS,
     SRMM,
     SRMM_INPUTS,
     Activation,
@@ -84,6 +86,7 @@ def fallback_functions(opset: int, scaled: Collection[tuple[str, str]] = ()) -> 
         functions += [
             _layer_function(DOMAIN_CONV, QSRMM, opset, scaled),
             _layer_function(DOMAIN_GEMM, QSRMM, opset, scaled),
+            _function(DOMAIN_CONV, QUANTIZE, opset, _quantize_nodes()),
         ]
     if opset >= _OLDEST_BYTE_POOL:
         functions.append(_function(DOMAIN_CONV, Q_MAX_POOL, opset, _max_pool_nodes(opset)))
@@ -110,6 +113,8 @@ def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) ->
         attributes, inputs, output = pool_attributes(Pooling.none()), ["X"], "Y"
     elif name == GLOBAL_AVERAGE:
         attributes, inputs, output = {}, ["X"], "Y"
+    elif name == QUANTIZE:
+        attributes, inputs, output = {}, [*QUANTIZE_INPUTS], "Y"
     else:
         attributes, output = srmm_attributes(geometry, None, Activation.none()), "Y"
         inputs = [*(QSRMM_INPUTS if name == QSRMM else SRMM_INPUTS)]
@@ -202,16 +207,8 @@ def _byte_nodes(layer: Sequence[NodeProto]) -> list[NodeProto]:
     for node in layer:
         for names in (node.input, node.output):
             names[:] = [inner.get(name, name) for name in names]
-    indices = (np.array(i, np.int64) for i in range(2))
-    places = [
-        _node("Constant", [], name, value=numpy_helper.from_array(index))
-        for name, index in zip(("place_of_scale", "place_of_zero"), indices, strict=True)
-    ]
     return [
-        *places,
-        *_code_nodes("X"),
-        *_code_nodes("R"),
-        *_code_nodes("Y"),
+        *_code_nodes("X", "R", "Y"),
         _node("DequantizeLinear", ["X", "X_scale", "X_zero"], inner["X"]),
         _node("DequantizeLinear", ["R", "R_scale", "R_zero"], inner["R"]),
         *layer,
@@ -219,12 +216,26 @@ def _byte_nodes(layer: Sequence[NodeProto]) -> list[NodeProto]:
     ]
 
 
-def _code_nodes(name: str) -> list[NodeProto]:
-    """Scale and zero point, two numbers, of the bytes of an input or output."""
+def _code_nodes(*names: str) -> list[NodeProto]:
+    """Scale and zero point, two numbers each, of the bytes of inputs and outputs."""
+    nodes = [
+        _node("Constant", [], name, value=numpy_helper.from_array(np.array(place, np.int64)))
+        for place, name in enumerate(("place_of_scale", "place_of_zero"))
+    ]
+    for name in names:
+        nodes += [
+            _node("Gather", [f"{name}scale", "place_of_scale"], f"{name}_scale"),
+            _node("Gather", [f"{name}scale", "place_of_zero"], f"{name}_float_zero"),
+            _node("Cast", [f"{name}_float_zero"], f"{name}_zero", to=TensorProto.UINT8),
+        ]
+    return nodes
+
+
+def _quantize_nodes() -> list[NodeProto]:
     return [
-        _node("Gather", [f"{name}scale", "place_of_scale"], f"{name}_scale"),
-        _node("Gather", [f"{name}scale", "place_of_zero"], f"{name}_float_zero"),
-        _node("Cast", [f"{name}_float_zero"], f"{name}_zero", to=TensorProto.UINT8),
+        *_code_nodes("Y"),
+        _node("Transpose", ["X"], "image", perm=_TO_NHWC),
+        _node("QuantizeLinear", ["image", "Y_scale", "Y_zero"], "Y"),
     ]
 
 

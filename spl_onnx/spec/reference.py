@@ -4,6 +4,7 @@ from spl_onnx.spec.reference_conv import conv_predict, conv_qsrmm, conv_scores, 
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_qsrmm, gemm_scores, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
 from spl_onnx.spec.reference_ops import reference_ops
+from spl_onnx.spec.reference_planes import quantize_planes
 from spl_onnx.spec.reference_pool import byte_max_pool, global_average, max_pool
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "global_average",
     "lrn",
     "max_pool",
+    "quantize_planes",
     "reference_ops",
 ]

@@ -18,6 +18,7 @@ from spl_onnx.spec.attributes import (
     PREDICT,
     Q_MAX_POOL,
     QSRMM,
+    QUANTIZE,
     SRMM,
     parse_activation,
     parse_geometry,
@@ -29,6 +30,7 @@ from spl_onnx.spec.attributes import (
 from spl_onnx.spec.reference_conv import conv_predict, conv_qsrmm, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_qsrmm, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
+from spl_onnx.spec.reference_planes import quantize_planes
 from spl_onnx.spec.reference_pool import byte_max_pool, global_average, max_pool
 
 #: (inputs, attributes) -> output.
@@ -111,6 +113,10 @@ def _global_average(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     return global_average(x)
 
 
+def _quantize_planes(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
+    return quantize_planes(*inputs)
+
+
 def _op_class(domain: str, name: str, compute: Compute) -> type[OpRun]:
     """An operator class; the evaluator finds it by `op_domain` and class name."""
 
@@ -131,6 +137,7 @@ _OPS = (
     _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
     _op_class(DOMAIN_GEMM, QSRMM, _gemm_qsrmm),
     _op_class(DOMAIN_CONV, Q_MAX_POOL, _byte_max_pool),
+    _op_class(DOMAIN_CONV, QUANTIZE, _quantize_planes),
     *(_op_class(DOMAIN_CONV, name, compute) for name, compute in _AUXILIARY.items()),
     *(_op_class(DOMAIN_CONV, FORMER_NAMES[name], compute) for name, compute in _AUXILIARY.items()),
 )

@@ -94,3 +94,16 @@ def test_auxiliary_operators(
     )
     assert told(plugin_path, spec.DOMAIN_CONV, spec.MAX_POOL, spec.pool_attributes(WINDOW), x) == pooled
     assert told(plugin_path, spec.DOMAIN_CONV, spec.GLOBAL_AVERAGE, {}, x) == mean
+
+
+@pytest.mark.parametrize(
+    ("x", "want"),
+    [
+        (("N", 3, 9, 6), ["N", 9, 6, 3]),
+        (("N", 3, "H", "W"), ["N", "H", "W", 3]),
+        (("N", 3, None, 6), NOTHING),
+        ((1, 2, 3), NOTHING),
+    ],
+)
+def test_images_that_become_bytes(plugin_path: str, x: Dims, want: list[Any]) -> None:
+    assert told(plugin_path, spec.DOMAIN_CONV, spec.QUANTIZE, {}, x, (2,)) == want

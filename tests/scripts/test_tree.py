@@ -56,7 +56,7 @@ KERNEL_ROOMS: Rows = (
     ("shape",),
     ("weights",),
     ("sparse",),
-    ("predict", "srmm", "pooling"),
+    ("predict", "srmm", "pooling", "border"),
     ("gemm",),
 )
 

@@ -12,24 +12,24 @@ from onnx import TensorProto, helper
 from spl_onnx.spec import attributes as spec
 from spl_onnx.spec.functions import OLDEST_BYTE_OPSET, fallback_functions
 from spl_onnx.spec.quantize import quantize_weights, weight_values
-from spl_onnx.spec.reference import byte_max_pool
+from spl_onnx.spec.reference import byte_max_pool, quantize_planes
 from tests.one_node import one_node
 from tests.spec.byte_layers import ACTIVATIONS, RSCALE, XSCALE, YSCALE, by_values, some_bytes
 from tests.spec.cases import floats
 from tests.spec.dense import run_model
 
 OPSETS = [10, 11, 12, 13, 17, 19, 21]
-TYPES = dict.fromkeys("XRS", TensorProto.UINT8)
 
 
 def run_body(op: str, domain: str, attributes: Any, feeds: dict[str, np.ndarray], opset: int) -> np.ndarray:
     """Output of one node through its fallback body; inputs that are not fed are omitted."""
-    order = spec.QSRMM_INPUTS if op == spec.QSRMM else ("X",)
+    order = {spec.QSRMM: spec.QSRMM_INPUTS, spec.QUANTIZE: spec.QUANTIZE_INPUTS}.get(op, ("X",))
     scaled = {(domain, op)} if "Wscale" in feeds else set()
     inputs = [name if name in feeds else "" for name in order if name != "Wscale" or scaled]
     constants = {name: value for name, value in feeds.items() if name not in "XR"}
     shapes = {name: feeds[name].shape for name in "XR" if name in feeds}
-    model = one_node(op, domain, attributes, inputs, shapes, constants, TYPES)
+    types = {name: helper.np_dtype_to_tensor_dtype(feeds[name].dtype) for name in shapes}
+    model = one_node(op, domain, attributes, inputs, shapes, constants, types)
     model.graph.output[0].CopyFrom(
         helper.make_tensor_value_info("y", TensorProto.UINT8, [None] * feeds["X"].ndim)
     )
@@ -102,8 +102,16 @@ def test_pooling(opset):
     np.testing.assert_array_equal(got, byte_max_pool(x, pooling))
 
 
+@pytest.mark.parametrize("opset", OPSETS)
+def test_images_that_become_bytes(opset):
+    x = floats(np.random.default_rng(0), 2, 3, 5, 7)
+    feeds = {"X": x, "Yscale": np.float32([0.013, 117])}
+    got = run_body(spec.QUANTIZE, spec.DOMAIN_CONV, {}, feeds, opset)
+    is_near(got, quantize_planes(x, feeds["Yscale"]))
+
+
 def test_opsets_without_bytes_have_no_bodies():
     names = [{f.name for f in fallback_functions(opset)} for opset in (OLDEST_BYTE_OPSET - 1, 11, 12)]
-    assert not names[0] & {spec.QSRMM, spec.Q_MAX_POOL}
-    assert (spec.QSRMM in names[1], spec.Q_MAX_POOL in names[1]) == (True, False)
+    assert not names[0] & {spec.QSRMM, spec.Q_MAX_POOL, spec.QUANTIZE}
+    assert (names[1] & {spec.QSRMM, spec.Q_MAX_POOL, spec.QUANTIZE}) == {spec.QSRMM, spec.QUANTIZE}
     assert {spec.QSRMM, spec.Q_MAX_POOL} <= names[2]

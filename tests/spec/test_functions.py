@@ -182,6 +182,8 @@ def test_functions_declare_the_operators():
     assert (set(norm.attribute), list(norm.input)) == (set(spec.lrn_attributes(spec.ResponseNorm(1))), ["X"])
     bytes_pool = functions.pop((spec.DOMAIN_CONV, spec.Q_MAX_POOL))
     assert (bytes_pool.attribute, bytes_pool.input) == (pool.attribute, pool.input)
+    quantize = functions.pop((spec.DOMAIN_CONV, spec.QUANTIZE))
+    assert (list(quantize.attribute), tuple(quantize.input)) == ([], spec.QUANTIZE_INPUTS)
     assert set(functions) == {
         (d, n) for d in (spec.DOMAIN_CONV, spec.DOMAIN_GEMM) for n in (spec.PREDICT, spec.SRMM, spec.QSRMM)
     }

@@ -14,6 +14,7 @@ from spl_onnx.spec.attributes import (
     LRN,
     MAX_POOL,
     Q_MAX_POOL,
+    QUANTIZE,
     Activation,
     Pooling,
     ResponseNorm,
@@ -46,7 +47,7 @@ def evaluate(layer: Layer) -> np.ndarray:
 def test_all_operators_are_there():
     found = {(op.op_domain, op.__name__) for op in reference_ops()}
     sites = {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in ("SPLPredict", "SRMM", "QSRMM")}
-    names = [*FORMER_NAMES, *FORMER_NAMES.values(), Q_MAX_POOL]
+    names = [*FORMER_NAMES, *FORMER_NAMES.values(), Q_MAX_POOL, QUANTIZE]
     assert found == {*sites, *((DOMAIN_CONV, name) for name in names)}
 
 

@@ -13,7 +13,7 @@ from onnx.reference import ReferenceEvaluator
 from spl_onnx.rewrite.bytes.choose import choose_codes
 from spl_onnx.rewrite.bytes.pass_bytes import pass_bytes
 from spl_onnx.rewrite.bytes.sites import SiteCodes
-from spl_onnx.spec.attributes import FLOAT32, INT8_WINOGRAD, MAX_POOL, Q_MAX_POOL, QSRMM, SRMM
+from spl_onnx.spec.attributes import FLOAT32, INT8_WINOGRAD, MAX_POOL, Q_MAX_POOL, QSRMM, QUANTIZE, SRMM
 from spl_onnx.spec.reference import reference_ops
 from tests.rewrite.builders import TOLERANCE
 from tests.rewrite.bytes.layers import Layers, copy_of, images, operators, passing, precise, ranges_of, run
@@ -81,6 +81,36 @@ def residual() -> onnx.ModelProto:
     return net.model(net.site("c", "d", r="x"))
 
 
+def image_input() -> onnx.ModelProto:
+    """Images that ONNX has as planes, read by two sites, one of them behind a float operator."""
+    net = Layers()
+    planes = net.node("Transpose", ["x"], "planes", perm=[0, 3, 1, 2])
+    net.site(net.node("Transpose", [planes], "image", perm=[0, 2, 3, 1]), "a")
+    net.site(net.node("Transpose", [net.node("Abs", [planes], "abs")], "other", perm=[0, 2, 3, 1]), "b")
+    return net.model(net.site("a", "c", r="b"))
+
+
+def image_for_all() -> onnx.ModelProto:
+    """The Transpose of an image is read by others too."""
+    net = Layers()
+    planes = net.node("Transpose", ["x"], "planes", perm=[0, 3, 1, 2])
+    image = net.node("Transpose", [planes], "image", perm=[0, 2, 3, 1])
+    net.site(net.site(image, "a"), "b", r=image)
+    return net.model(net.node("Add", ["b", net.node("Sigmoid", [image], "s")], "y"))
+
+
+def planes_between() -> onnx.ModelProto:
+    """A float operator on planes between sites, and a Transpose in another order."""
+    net = Layers()
+    net.site(net.site("x", "a"), "b")
+    planes = net.node("Transpose", ["b"], "planes", perm=[0, 3, 1, 2])
+    floats = net.node("Sigmoid", [planes], "s")
+    net.site(net.node("Transpose", [floats], "image", perm=[0, 2, 3, 1]), "c")
+    net.site(net.node("Transpose", ["x"], "turned", perm=[0, 2, 1, 3]), "d")
+    return net.model(net.site("c", "e", r="d"))
+
+
+T = "Transpose"
 CASES = {
     chain: {Q: 1, QSRMM: 3, DQ: 1},
     shared: {Q: 1, QSRMM: 2, SRMM: 1, "Sigmoid": 1, DQ: 2},
@@ -90,6 +120,9 @@ CASES = {
     float_concat: {Q: 1, QSRMM: 3, "Concat": 1, DQ: 1, "Sigmoid": 1},
     pooled_floats: {"Tanh": 1, Q: 1, Q_MAX_POOL: 1, QSRMM: 3, DQ: 1},
     residual: {Q: 1, QSRMM: 4, DQ: 1},
+    image_input: {T: 1, "Abs": 1, QUANTIZE: 2, QSRMM: 3, DQ: 1},
+    image_for_all: {T: 2, QUANTIZE: 1, QSRMM: 2, DQ: 1, "Sigmoid": 1, "Add": 1},
+    planes_between: {T: 3, "Sigmoid": 1, Q: 3, QSRMM: 5, DQ: 2},
 }
 
 
@@ -139,7 +172,7 @@ def test_nothing_is_left_behind(build):
     types = {value.name: value.type.tensor_type.elem_type for value in made.value_info}
     assert set(types) <= set(written)
     for name, op in written.items():
-        if op in (QSRMM, Q_MAX_POOL):
+        if op in (QSRMM, Q_MAX_POOL, QUANTIZE):
             assert types.get(name, TensorProto.UINT8) == TensorProto.UINT8
         if op in (DQ, SRMM, MAX_POOL):
             assert types.get(name, TensorProto.FLOAT) == TensorProto.FLOAT

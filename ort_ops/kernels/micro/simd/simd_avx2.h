@@ -51,6 +51,12 @@ SPL_INLINE IVec isplat(int32_t v) { return _mm256_set1_epi32(v); }
 SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm256_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm256_and_si256(a, b); }
+SPL_INLINE IVec ior(IVec a, IVec b) { return _mm256_or_si256(a, b); }
+// All lanes by kBits to the left.
+template <int kBits>
+SPL_INLINE IVec ileft(IVec v) {
+  return _mm256_slli_epi32(v, kBits);
+}
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm256_max_epi32(a, b); }
 SPL_INLINE int32_t largest(IVec v) {
   __m128i m = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));

@@ -49,6 +49,12 @@ SPL_INLINE IVec isplat(int32_t v) { return _mm512_set1_epi32(v); }
 SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm512_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm512_and_si512(a, b); }
+SPL_INLINE IVec ior(IVec a, IVec b) { return _mm512_or_si512(a, b); }
+// All lanes by kBits to the left.
+template <int kBits>
+SPL_INLINE IVec ileft(IVec v) {
+  return _mm512_slli_epi32(v, kBits);
+}
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm512_max_epi32(a, b); }
 SPL_INLINE int32_t largest(IVec v) { return _mm512_reduce_max_epi32(v); }
 SPL_INLINE IVec as_int(Vec v) { return _mm512_castps_si512(v); }  // the same bits

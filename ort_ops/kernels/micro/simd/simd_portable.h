@@ -75,6 +75,13 @@ SPL_INLINE IVec isplat(int32_t v) { return IVec{v, v, v, v}; }
 SPL_INLINE IVec iadd(IVec a, IVec b) { return a + b; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
 SPL_INLINE IVec iand(IVec a, IVec b) { return a & b; }
+SPL_INLINE IVec ior(IVec a, IVec b) { return a | b; }
+// All lanes by kBits to the left.
+typedef uint32_t UVec __attribute__((vector_size(16)));
+template <int kBits>
+SPL_INLINE IVec ileft(IVec v) {
+  return reinterpret_cast<IVec>(reinterpret_cast<UVec>(v) << kBits);
+}
 SPL_INLINE IVec imax(IVec a, IVec b) { return ipick(a > b, a, b); }
 SPL_INLINE int32_t largest(IVec v) {
   const int32_t a = v[0] > v[1] ? v[0] : v[1], b = v[2] > v[3] ? v[2] : v[3];
