@@ -19,6 +19,10 @@ from spl_onnx.rewrite.sites.planner import refusing
 from spl_onnx.rewrite.sites.weights import SiteWeights
 
 
+#: Nodes that go with those that read them.
+_LOOSE = ("Constant", "DequantizeLinear", "QuantizeLinear")
+
+
 class Editor:
     """Replaces the nodes of chosen candidates. It serves one edit.
 
@@ -44,6 +48,7 @@ class Editor:
                 groups.setdefault(id(match.pool), []).append((match, output))
         for group in groups.values():
             self._join(group)
+        self._drop_loose_nodes()  # else a DequantizeLinear that nobody reads would hold Transposes
         moves = [
             move
             for scope in self._context.scopes
@@ -99,18 +104,21 @@ class Editor:
         self._made += new
 
     def _note_loose(self, scope: Scope, node: gs.Node) -> None:
-        """Remember the constants that `node` reads: they go if nobody else does."""
+        """Remember the constants and dequantised values that `node` reads: they go if nobody else does."""
         for tensor in node.inputs:
             if isinstance(tensor, gs.Constant):
                 self._loose.add(tensor.name)
-            elif len(tensor.inputs) == 1 and tensor.inputs[0].op == "Constant":
+            elif len(tensor.inputs) == 1 and tensor.inputs[0].op in _LOOSE:
                 self._loose_nodes.append((scope, tensor.inputs[0]))
 
     def _drop_loose_nodes(self) -> None:
-        """Remove Constant nodes that only replaced nodes read."""
-        for scope, node in self._loose_nodes:
+        """Remove nodes that only replaced nodes read, and what only they read."""
+        while self._loose_nodes:
+            scope, node = self._loose_nodes.pop()
             if node.outputs and not node.outputs[0].outputs and not scope.is_output(node.outputs[0]):
+                self._note_loose(scope, node)
                 scope.graph.nodes[:] = [other for other in scope.graph.nodes if other is not node]
+                node.inputs.clear()
 
 
 def _codes(candidates: list[Candidate]) -> dict[str, SiteCodes]:

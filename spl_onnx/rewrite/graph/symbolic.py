@@ -53,6 +53,8 @@ _SAME_SHAPE = frozenset(
         "Softmax",
         "LogSoftmax",
         "Cast",
+        "QuantizeLinear",
+        "DequantizeLinear",
     ]
 )
 _BROADCAST = frozenset(("Add", "Sub", "Mul", "Div", "Max", "Min", "Sum"))

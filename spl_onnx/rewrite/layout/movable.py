@@ -106,6 +106,12 @@ def _unary(scope: Scope, node: gs.Node) -> LayoutMove | None:
     return LayoutMove(node, node.op, (0,), dict(node.attrs)) if is_image(scope, node.inputs[0]) else None
 
 
+def _code(scope: Scope, node: gs.Node) -> LayoutMove | None:
+    """To bytes or back, by one scale."""
+    scale = scope.constant(node.inputs[1]) if has_input(node, 1) else None
+    return _unary(scope, node) if scale is not None and scale.size == 1 else None
+
+
 def _broadcast(scope: Scope, node: gs.Node) -> LayoutMove | None:
     """Images of rank 4 with each other, with constants and with single numbers."""
     return None if {"axis", "broadcast"} & set(node.attrs) else _joint(scope, node)
@@ -290,11 +296,13 @@ _HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(_BROADCAST, _broadcast),
     **dict.fromkeys(_REDUCE, _reduce),
     "Concat": _concat,
+    "DequantizeLinear": _code,
     "Flatten": _flatten,
     "GlobalAveragePool": _global_average,
     "LogSoftmax": _softmax,
     "MaxPool": _max_pool,
     "Pad": _pad,
+    "QuantizeLinear": _code,
     "Slice": _slice,
     "Softmax": _softmax,
     "Split": _split,

@@ -50,7 +50,7 @@ class ConvAddRelu(ConvRule):
         add, addend, scope = match.add, match.addend, match.scope
         assert add is not None and addend is not None
         own = next(tensor for tensor in add.inputs if tensor is not addend)
-        _check_shapes(scope, add, own, addend)
+        check_one_shape(scope, add, own, addend)
         rival = self._rival(scope, addend, add)
         if rival is None:
             return f"residual is '{addend.name}'"
@@ -93,7 +93,12 @@ def _claim(scope: Scope, conv: gs.Node) -> tuple[int, int]:
     return work, scope.order[id(conv)]
 
 
-def _check_shapes(scope: Scope, add: gs.Node, own: gs.Tensor, addend: gs.Tensor) -> None:
+def check_one_shape(scope: Scope, add: gs.Node, own: gs.Tensor, addend: gs.Tensor) -> None:
+    """Refuse a residual that is not known to have the shape of what it is added to.
+
+    Raises:
+        Refused: It is not.
+    """
     mine, other = scope.shape(own), scope.shape(addend)
     if mine is not None and mine == other and None not in mine:
         return

@@ -43,26 +43,34 @@ def read_conv(scope: Scope, node: gs.Node) -> ConvShape:
         Refused: Weights or bias are not constant float32, or rank, groups or padding are not supported.
     """
     w = constant_float(scope, node, 1, "weights")
-    spatial = w.ndim - 2
+    shape = conv_shape(scope, node, w.shape)
+    if has_input(node, 2) and (bias := constant_float(scope, node, 2, "bias").shape) != w.shape[:1]:
+        raise Refused(f"bias of {label(node)} has shape {list(bias)}, wanted {list(w.shape[:1])}")
+    return shape
+
+
+def conv_shape(scope: Scope, node: gs.Node, w_shape: tuple[int, ...]) -> ConvShape:
+    """Geometry of a Conv whose weights have the shape `w_shape`; errors as `read_conv`."""
+    spatial = len(w_shape) - 2
     if spatial not in (1, 2):
         raise Refused(f"{label(node)} has {spatial} spatial dimensions, wanted 1 or 2")
-    if has_input(node, 2) and (shape := constant_float(scope, node, 2, "bias").shape) != w.shape[:1]:
-        raise Refused(f"bias of {label(node)} has shape {list(shape)}, wanted {list(w.shape[:1])}")
-    if 0 in w.shape:
-        raise Refused(f"weights of {label(node)} have shape {list(w.shape)}, wanted sizes above 0")
+    if 0 in w_shape:
+        raise Refused(f"weights of {label(node)} have shape {list(w_shape)}, wanted sizes above 0")
     group = attributes(node).integer("group", 1, least=1)
-    if group > 1 and w.shape[1] == 1:
+    if group > 1 and w_shape[1] == 1:
         raise Refused(
             f"{label(node)} is depthwise (one channel per group): too little work per output to predict"
         )
     x = scope.shape(node.inputs[0])
-    if x is not None and (len(x) != w.ndim or (isinstance(x[1], int) and x[1] != w.shape[1] * group)):
+    if x is not None and (
+        len(x) != len(w_shape) or (isinstance(x[1], int) and x[1] != w_shape[1] * group)
+    ):
         raise Refused(
-            f"input of {label(node)} has shape {list(x)}, wanted {w.ndim} dimensions and "
-            f"{w.shape[1] * group} channels, as its weights {list(w.shape)} say"
+            f"input of {label(node)} has shape {list(x)}, wanted {len(w_shape)} dimensions and "
+            f"{w_shape[1] * group} channels, as its weights {list(w_shape)} say"
         )
-    window = read_window(node, tuple(w.shape[2:]), None if x is None else x[2:])
-    return ConvShape(spatial, tuple(w.shape), _geometry(node, window, group))
+    window = read_window(node, tuple(w_shape[2:]), None if x is None else x[2:])
+    return ConvShape(spatial, tuple(w_shape), _geometry(node, window, group))
 
 
 def _geometry(node: gs.Node, window: WindowAttributes, group: int) -> ConvGeometry:

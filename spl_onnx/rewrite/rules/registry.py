@@ -16,10 +16,17 @@ from spl_onnx.rewrite.rules.conv_relu_pool import ConvReluPool
 from spl_onnx.rewrite.rules.gemm_relu import GemmRelu
 from spl_onnx.rewrite.rules.lrn import LocalResponseNorm
 from spl_onnx.rewrite.rules.matmul_relu import MatMulRelu
+from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule
+from spl_onnx.rewrite.rules.quantised.conv import ByteConv
+from spl_onnx.rewrite.rules.quantised.conv_add import ByteConvAdd
+from spl_onnx.rewrite.rules.quantised.pool import BytePool
 from spl_onnx.rewrite.rules.site import Match
 
 #: Rules that take more of the graph come first: what they refuse, a smaller pattern may still take.
 RULES: tuple[Rule, ...] = (
+    ByteConvAdd(),
+    ByteConv(),
+    BytePool(),
     ConvReluPool(),
     ConvReluConcatPool(),
     ConvAddRelu(),
@@ -30,6 +37,8 @@ RULES: tuple[Rule, ...] = (
     MatMulRelu(),
     LocalResponseNorm(),
 )
+#: Names of the rules of layers between bytes.
+BYTE_RULES = frozenset(rule.name for rule in RULES if isinstance(rule, ByteRule))
 #: Operators at which a rule looks.
 ANCHORS: frozenset[str] = frozenset().union(*(rule.anchors for rule in RULES))
 

@@ -49,6 +49,8 @@ class Match:
         concat: The Concat between activation and pooling.
         behind: Nodes that this match shares with other matches: Concat and MaxPool, and idle nodes between
             them.
+        quantize: The QuantizeLinear that ends a layer of bytes.
+        left_out: QuantizeLinear and DequantizeLinear among the nodes whose rounding the site leaves out.
         site_name: Name of the site where its output is a new tensor.
         problems: Reasons found while following the nodes (a value that is also read elsewhere).
     """
@@ -64,6 +66,8 @@ class Match:
     pool: gs.Node | None = None
     concat: gs.Node | None = None
     behind: list[gs.Node] = field(default_factory=list)
+    quantize: gs.Node | None = None
+    left_out: list[gs.Node] = field(default_factory=list)
     site_name: str = ""
     problems: list[str] = field(default_factory=list)
 

@@ -4,6 +4,9 @@ Outputs of a network may hide an error (a sum of boxes that nobody keeps) or mag
 left to compare. Here each site computes once more what the original computes, from the same tensors, and a
 third time the original's nodes do it with rounding noise in the input. Only three numbers leave the graph:
 the largest value, the largest difference and the largest effect of the noise. So it takes little memory.
+
+A layer between bytes is compared with copies of its old nodes that leave out what the site leaves out, and may
+differ by one step: float32 rounds otherwise where a value lies half way between two bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from spl_onnx.rewrite.edit.site_maker import make_site
 from spl_onnx.rewrite.graph.context import ModelContext, Scope
 from spl_onnx.rewrite.graph.roundtrip import export_model
 from spl_onnx.rewrite.rules.base import LayerRule, Rule
+from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule
 from spl_onnx.rewrite.rules.site import Match
 from spl_onnx.rewrite.sites.candidates import Candidate, find_candidates, plan_selector
 from spl_onnx.rewrite.sites.plan import Plan, SitePlan, lossless_plan
@@ -150,12 +154,25 @@ class _Beside:
         self._name = f"{match.name}/check"
         made = make_site(candidate.rule, match, entry, weights)
         self.nodes: list[gs.Node] = list(made.nodes)
-        expected = self._pooled(match, match.output)
-        noisy = self._pooled(match, self._with_noise(match, number))
-        gap = self._node("Sub", made.output, expected)
-        effect = self._node("Sub", noisy, expected)
+        if isinstance(candidate.rule, ByteRule):
+            expected, gap, effect = self._bytes(candidate.rule.reference(match), made.output)
+        else:
+            expected = self._pooled(match, match.output)
+            noisy = self._pooled(match, self._with_noise(match, number))
+            gap = self._node("Sub", made.output, expected)
+            effect = self._node("Sub", noisy, expected)
         numbers = [*map(self._largest, (expected, gap, effect)), *map(self._finite, (gap, effect))]
         self.outputs = tuple(number.name for number in numbers)
+
+    def _bytes(self, reference: list[gs.Node], got: gs.Tensor) -> tuple[gs.Tensor, gs.Tensor, gs.Tensor]:
+        """The range of bytes, differences in bytes, and what makes their tolerance one step."""
+        self.nodes += reference
+        to_float = {"to": int(onnx.TensorProto.FLOAT)}
+        steps = [self._node("Cast", x, attrs=to_float) for x in (got, reference[-1].outputs[0])]
+        return self._number(255.0), self._node("Sub", *steps), self._number(1.0 / MARGIN)
+
+    def _number(self, value: float) -> gs.Tensor:
+        return gs.Constant(self._fresh("number"), np.array([value], np.float32))
 
     def _largest(self, x: gs.Tensor) -> gs.Tensor:
         return self._node("ReduceMax", self._node("Abs", x), attrs={"keepdims": 0})

@@ -1,0 +1,1 @@
+"""Layers of models that are quantised already: DequantizeLinear, layer, QuantizeLinear."""

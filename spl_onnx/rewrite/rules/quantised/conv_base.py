@@ -1,0 +1,64 @@
+"""What rules for quantised convolutions share.
+
+With X = (x - xz) * xs and W = w * ws, X * W = (sum of x * w - xz * sum of w) * xs * ws, where the sums are whole
+numbers: those of the model's own bytes.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import onnx_graphsurgeon as gs
+
+from spl_onnx.rewrite.rules.activation import read_activation
+from spl_onnx.rewrite.rules.conv_node import conv_shape
+from spl_onnx.rewrite.rules.pool import read_pool
+from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule, require_opset
+from spl_onnx.rewrite.rules.quantised.codes import bytes_behind, read_code
+from spl_onnx.rewrite.rules.quantised.emit import ByteLayer
+from spl_onnx.rewrite.rules.quantised.weights import ByteWeights, read_bias, read_weights
+from spl_onnx.rewrite.rules.site import Match, Refused, label
+from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
+
+
+class ByteConvRule(ByteRule):
+    """A rule whose weights are those of a Conv of bytes."""
+
+    anchors: ClassVar[frozenset[str]] = frozenset(("Conv",))
+
+    def examine(self, match: Match) -> str:
+        """Read every part, so that what cannot be expressed is refused here."""
+        require_opset(match)
+        code = self.layer(match).ycode
+        return f"multiplies the model's own bytes; its result has scale {code.scale:.3g}"
+
+    def layer(self, match: Match) -> ByteLayer:
+        """The layer of a match.
+
+        Raises:
+            Refused: It cannot be expressed.
+        """
+        scope, anchor = match.scope, match.anchor
+        assert match.quantize is not None
+        x, xcode = bytes_behind(scope, anchor.inputs[0])
+        w = read_weights(scope, anchor, 0)
+        shape = conv_shape(scope, anchor, w.q.shape)
+        if shape.spatial != 2:
+            raise Refused(f"{label(anchor)} has {shape.spatial} spatial dimension, wanted 2 for bytes")
+        if (length := int(np.prod(w.q.shape[1:]))) > MAX_INT8_PRODUCTS:
+            raise Refused(f"{label(anchor)} sums {length} products, in 8 bits at most {MAX_INT8_PRODUCTS}")
+        return ByteLayer(
+            x,
+            xcode,
+            ByteWeights(np.ascontiguousarray(w.q.transpose(0, 2, 3, 1)), w.scale),
+            read_bias(scope, anchor, w.q.shape[0]),
+            read_activation(scope, match.act),
+            read_code(scope, match.quantize),
+            shape.geometry,
+            read_pool(scope, match.pool, 2),
+        )
+
+    def replacement(self, match: Match, inputs: list[gs.Tensor]) -> list[gs.Node]:
+        """Transposes and QSRMM."""
+        return self.layer(match).nodes(match.scope, match.name, match.output, 4)
