@@ -8,6 +8,7 @@ import onnx_graphsurgeon as gs
 from spl_onnx.rewrite.bytes.pass_bytes import OLDEST_OPSET, pass_bytes
 from spl_onnx.rewrite.bytes.sites import SiteCodes
 from spl_onnx.rewrite.edit.concat import join_pooled
+from spl_onnx.rewrite.edit.concat_bytes import join_bytes
 from spl_onnx.rewrite.edit.finish import finish_model
 from spl_onnx.rewrite.edit.site_maker import MadeSite, make_site
 from spl_onnx.rewrite.graph.context import ModelContext, Scope
@@ -17,7 +18,6 @@ from spl_onnx.rewrite.rules.site import Match
 from spl_onnx.rewrite.sites.candidates import Candidate
 from spl_onnx.rewrite.sites.planner import refusing
 from spl_onnx.rewrite.sites.weights import SiteWeights
-
 
 #: Nodes that go with those that read them.
 _LOOSE = ("Constant", "DequantizeLinear", "QuantizeLinear")
@@ -45,7 +45,7 @@ class Editor:
         for match, made in self._made_sites(candidates):
             output = self._replace(match, made)
             if match.behind:
-                groups.setdefault(id(match.pool), []).append((match, output))
+                groups.setdefault(id(match.concat), []).append((match, output))
         for group in groups.values():
             self._join(group)
         self._drop_loose_nodes()  # else a DequantizeLinear that nobody reads would hold Transposes
@@ -76,7 +76,8 @@ class Editor:
         """Put the nodes of one site in the place of the old ones; returns the site's output."""
         output = match.output
         if match.behind:
-            output = gs.Variable(self._context.fresh(f"{match.output.name}/pooled"))
+            name = match.site_name or f"{match.output.name}/pooled"
+            output = gs.Variable(self._context.fresh(name))
         for node in match.nodes:
             self._note_loose(match.scope, node)
             node.inputs.clear()
@@ -86,9 +87,10 @@ class Editor:
         return output
 
     def _join(self, group: list[tuple[Match, gs.Tensor]]) -> None:
-        """Move the pooling above the Concat of `group`."""
+        """Join the branches of `group` anew: pooling moves above the Concat, or bytes are joined."""
         first = group[0][0]
-        nodes = join_pooled(first, {match.output.name: output for match, output in group})
+        join = join_pooled if first.quantize is None else join_bytes
+        nodes = join(first, {match.output.name: output for match, output in group})
         self._swap(first.scope, first.behind, nodes)
 
     def _swap(self, scope: Scope, old: list[gs.Node], new: list[gs.Node]) -> None:

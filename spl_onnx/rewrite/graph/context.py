@@ -127,11 +127,8 @@ class Scope:
 
     def qualified(self, name: str) -> str:
         """`name`, with the path of this graph in front where sibling graphs use the same name."""
-        return (
-            f"{self.path}/{name}"
-            if self.path and name.partition("/pooled")[0] in self.model.repeated
-            else name
-        )
+        written = name.removesuffix("/pooled").removesuffix("/joined")
+        return f"{self.path}/{name}" if self.path and written in self.model.repeated else name
 
     def rank(self, tensor: gs.Tensor) -> int | None:
         """Number of dimensions, if known."""

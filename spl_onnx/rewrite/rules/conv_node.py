@@ -62,9 +62,7 @@ def conv_shape(scope: Scope, node: gs.Node, w_shape: tuple[int, ...]) -> ConvSha
             f"{label(node)} is depthwise (one channel per group): too little work per output to predict"
         )
     x = scope.shape(node.inputs[0])
-    if x is not None and (
-        len(x) != len(w_shape) or (isinstance(x[1], int) and x[1] != w_shape[1] * group)
-    ):
+    if x is not None and (len(x) != len(w_shape) or (isinstance(x[1], int) and x[1] != w_shape[1] * group)):
         raise Refused(
             f"input of {label(node)} has shape {list(x)}, wanted {len(w_shape)} dimensions and "
             f"{w_shape[1] * group} channels, as its weights {list(w_shape)} say"

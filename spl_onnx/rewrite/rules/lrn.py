@@ -16,6 +16,7 @@ from spl_onnx.errors import ModelError
 from spl_onnx.rewrite.graph.channels_last import TO_NCHW, TO_NHWC, give_rank
 from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.base import ExactRule
+from spl_onnx.rewrite.rules.quantised.codes import DEQUANTIZE, writer
 from spl_onnx.rewrite.rules.site import Match, Refused, attributes, label
 from spl_onnx.spec.attributes import DOMAIN_CONV, LRN, ResponseNorm, lrn_attributes
 
@@ -43,6 +44,10 @@ class LocalResponseNorm(ExactRule):
             found = None if kind is None else onnx.TensorProto.DataType.Name(kind)
             raise Refused(f"input of {label(node)} has {_or_unknown('type', found)}, wanted FLOAT")
         return ""
+
+    def is_default(self, match: Match) -> bool:
+        """Between layers of bytes, which are always converted."""
+        return writer(match.anchor.inputs[0], DEQUANTIZE) is not None
 
     def replacement(self, match: Match, inputs: list[gs.Tensor]) -> list[gs.Node]:
         """Transpose, ChannelsLastLRN, Transpose."""

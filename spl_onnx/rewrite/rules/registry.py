@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions, name_list
-from spl_onnx.rewrite.rules.base import Rule
+from spl_onnx.rewrite.rules.base import LayerRule, Rule
 from spl_onnx.rewrite.rules.conv import Conv
 from spl_onnx.rewrite.rules.conv_add_relu import ConvAddRelu
 from spl_onnx.rewrite.rules.conv_pool import ConvPool
@@ -19,14 +19,13 @@ from spl_onnx.rewrite.rules.matmul_relu import MatMulRelu
 from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule
 from spl_onnx.rewrite.rules.quantised.conv import ByteConv
 from spl_onnx.rewrite.rules.quantised.conv_add import ByteConvAdd
+from spl_onnx.rewrite.rules.quantised.conv_concat import ByteConvConcat
+from spl_onnx.rewrite.rules.quantised.gemm import ByteGemm
 from spl_onnx.rewrite.rules.quantised.pool import BytePool
 from spl_onnx.rewrite.rules.site import Match
 
 #: Rules that take more of the graph come first: what they refuse, a smaller pattern may still take.
 RULES: tuple[Rule, ...] = (
-    ByteConvAdd(),
-    ByteConv(),
-    BytePool(),
     ConvReluPool(),
     ConvReluConcatPool(),
     ConvAddRelu(),
@@ -36,9 +35,16 @@ RULES: tuple[Rule, ...] = (
     GemmRelu(),
     MatMulRelu(),
     LocalResponseNorm(),
+    ByteConvAdd(),
+    ByteConvConcat(),
+    ByteConv(),
+    ByteGemm(),
+    BytePool(),
 )
 #: Names of the rules of layers between bytes.
 BYTE_RULES = frozenset(rule.name for rule in RULES if isinstance(rule, ByteRule))
+#: Operators that hold the weights of layers.
+WEIGHTED: frozenset[str] = frozenset().union(*(rule.anchors for rule in RULES if isinstance(rule, LayerRule)))
 #: Operators at which a rule looks.
 ANCHORS: frozenset[str] = frozenset().union(*(rule.anchors for rule in RULES))
 

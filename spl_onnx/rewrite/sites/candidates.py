@@ -10,7 +10,7 @@ import onnx_graphsurgeon as gs
 from spl_onnx.options import Choice
 from spl_onnx.rewrite.graph.context import ModelContext, Scope
 from spl_onnx.rewrite.rules.base import Rule
-from spl_onnx.rewrite.rules.registry import ANCHORS, RULES
+from spl_onnx.rewrite.rules.registry import ANCHORS, BYTE_RULES, RULES, WEIGHTED
 from spl_onnx.rewrite.rules.site import Match, label, unforeseen
 from spl_onnx.rewrite.sites.plan import Plan, SitePlan
 
@@ -39,15 +39,26 @@ class _Option:
 
 
 def find_candidates(model: ModelContext, selected: Selected) -> list[Candidate]:
-    """All nodes with weights that some rule knows, in graph order, inner graphs behind their outer one."""
+    """All nodes that begin a pattern, in graph order, inner graphs behind their outer one.
+
+    Those of the types that hold weights are candidates also where no pattern begins there.
+    """
     taken: set[int] = set()
     found = []
     for scope in model.scopes:
         for node in scope.graph.nodes:
             if node.op in ANCHORS and node.domain in (None, "", "ai.onnx") and _is_whole(node):
+                if node.op not in WEIGHTED and not _is_pattern(scope, node, taken):
+                    continue
                 found.append(_decide(scope, node, selected, taken))
     _separate_names(found)
     return found
+
+
+def _is_pattern(scope: Scope, node: gs.Node, taken: set[int]) -> bool:
+    """Whether a node without weights begins a pattern, and is no part of a site before it."""
+    rules = (rule for rule in RULES if node.op in rule.anchors)
+    return id(node) not in taken and any(_matches(rule, scope, node) for rule in rules)
 
 
 def _is_whole(node: gs.Node) -> bool:
@@ -79,7 +90,7 @@ def _decide(scope: Scope, anchor: gs.Node, selected: Selected, taken: set[int]) 
         return Candidate(
             SitePlan(tensor, "none", Choice.DENSE, reason=reason, layer=anchor.name or tensor), tensor
         )
-    best = max(options, key=lambda option: (option.selected, option.accepted))
+    best = max(options, key=lambda option: (option.selected, option.accepted, option.rule.name in BYTE_RULES))
     reason = best.reason
     if best.accepted:
         reason = f"rule {best.rule.name} is not selected (--rules {best.rule.name} or all)"

@@ -5,8 +5,8 @@ left to compare. Here each site computes once more what the original computes, f
 third time the original's nodes do it with rounding noise in the input. Only three numbers leave the graph:
 the largest value, the largest difference and the largest effect of the noise. So it takes little memory.
 
-A layer between bytes is compared with copies of its old nodes that leave out what the site leaves out, and may
-differ by one step: float32 rounds otherwise where a value lies half way between two bytes.
+A layer between bytes is compared with copies of its old nodes that leave out what the site leaves out, and
+may differ by one step: float32 rounds otherwise where a value lies half way between two bytes.
 """
 
 from __future__ import annotations

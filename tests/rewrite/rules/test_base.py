@@ -12,7 +12,7 @@ from tests.rewrite.rules.matches import node_of, scope_of
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_every_rule_describes_itself(rule):
-    assert rule.anchors <= {"Conv", "Gemm", "MatMul", "LRN"}
+    assert rule.anchors <= {"Conv", "Gemm", "MatMul", "MaxPool", "LRN"}
     assert rule.summary.startswith(tuple(rule.anchors))
     assert type(rule).__doc__
 

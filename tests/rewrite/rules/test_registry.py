@@ -22,6 +22,11 @@ def test_names():
         "gemm_relu",
         "matmul_relu",
         "lrn",
+        "qdq_conv",
+        "qdq_conv_add",
+        "qdq_conv_concat",
+        "qdq_gemm",
+        "qdq_pool",
     }
 
 

@@ -32,7 +32,7 @@ class ByteRule(ExactRule):
 
     def is_default(self, match: Match) -> bool:
         """Always."""
-        return True
+        return match.quantize is not None
 
     def reference(self, match: Match) -> list[gs.Node]:
         """Copies of the old nodes, without the roundings that the site leaves out.

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx_graphsurgeon as gs
 
+from spl_onnx.arrays import Array
 from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
 from spl_onnx.rewrite.rules.site import FloatArray, Refused, label
@@ -65,8 +66,7 @@ def read_code(scope: Scope, node: gs.Node) -> ByteCode:
     """The code of a QuantizeLinear or DequantizeLinear.
 
     Raises:
-        Refused: It has other values than unsigned bytes, more than one scale, or a scale that the operators do
-            not take.
+        Refused: It has other values than unsigned bytes, more than one scale, or one out of range.
     """
     scale = constant_float(scope, node, 1, "scale")
     if scale.size != 1:
@@ -80,11 +80,13 @@ def read_code(scope: Scope, node: gs.Node) -> ByteCode:
             raise Refused(f"{label(node)} has no zero point, which would tell its type")
         return ByteCode(value, 0)
     if zero.dtype != np.uint8 or zero.size != 1:
-        raise Refused(f"{label(node)} has {zero.dtype} {list(zero.shape)}, wanted one uint8 for its zero point")
+        raise Refused(
+            f"{label(node)} has {zero.dtype} {list(zero.shape)}, wanted one uint8 for its zero point"
+        )
     return ByteCode(value, int(zero.reshape(-1)[0]))
 
 
-def zero_point(scope: Scope, node: gs.Node) -> np.ndarray | None:  # type: ignore[type-arg]
+def zero_point(scope: Scope, node: gs.Node) -> Array | None:
     """The zero points of a node; None where it has none.
 
     Raises:

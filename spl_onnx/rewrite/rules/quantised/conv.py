@@ -24,7 +24,7 @@ class ByteConv(ByteConvRule):
     """Convolution of bytes, with or without pooling."""
 
     name: ClassVar[str] = "qdq_conv"
-    summary: ClassVar[str] = "DequantizeLinear Conv [Relu|Clip(0,b)] [MaxPool] QuantizeLinear"
+    summary: ClassVar[str] = "Conv [Relu|Clip(0,b)] [MaxPool], of bytes (QDQ)"
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
         """With pooling, then without it; nothing where the input is no bytes."""

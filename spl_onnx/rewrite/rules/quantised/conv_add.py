@@ -27,7 +27,7 @@ class ByteConvAdd(ByteConvRule):
     """Convolution of bytes and residual: the end of a residual block."""
 
     name: ClassVar[str] = "qdq_conv_add"
-    summary: ClassVar[str] = "DequantizeLinear Conv Add [Relu|Clip(0,b)] QuantizeLinear, of bytes"
+    summary: ClassVar[str] = "Conv Add [Relu|Clip(0,b)], of bytes (QDQ)"
 
     def pattern(self, scope: Scope, anchor: gs.Node) -> list[Match]:
         """Conv, bytes, Add, activation, bytes; nothing where the input is no bytes."""

@@ -1,7 +1,7 @@
 """What rules for quantised convolutions share.
 
-With X = (x - xz) * xs and W = w * ws, X * W = (sum of x * w - xz * sum of w) * xs * ws, where the sums are whole
-numbers: those of the model's own bytes.
+With X = (x - xz) * xs and W = w * ws, X * W = (sum of x * w - xz * sum of w) * xs * ws, where the sums are
+whole numbers: those of the model's own bytes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from spl_onnx.rewrite.rules.pool import read_pool
 from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule, require_opset
 from spl_onnx.rewrite.rules.quantised.codes import bytes_behind, read_code
 from spl_onnx.rewrite.rules.quantised.emit import ByteLayer
-from spl_onnx.rewrite.rules.quantised.weights import ByteWeights, read_bias, read_weights
+from spl_onnx.rewrite.rules.quantised.weights import ByteWeights, read_bias, read_weights, require_length
 from spl_onnx.rewrite.rules.site import Match, Refused, label
-from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 
 
 class ByteConvRule(ByteRule):
@@ -46,8 +45,7 @@ class ByteConvRule(ByteRule):
         shape = conv_shape(scope, anchor, w.q.shape)
         if shape.spatial != 2:
             raise Refused(f"{label(anchor)} has {shape.spatial} spatial dimension, wanted 2 for bytes")
-        if (length := int(np.prod(w.q.shape[1:]))) > MAX_INT8_PRODUCTS:
-            raise Refused(f"{label(anchor)} sums {length} products, in 8 bits at most {MAX_INT8_PRODUCTS}")
+        require_length(anchor, w)
         return ByteLayer(
             x,
             xcode,

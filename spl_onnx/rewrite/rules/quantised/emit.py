@@ -24,6 +24,9 @@ from spl_onnx.spec.attributes import (
     srmm_attributes,
 )
 
+#: Of a residual that there is none of.
+NO_CODE = ByteCode(1.0, 0)
+
 
 @dataclass(frozen=True)
 class ByteLayer:
@@ -51,7 +54,7 @@ class ByteLayer:
     geometry: ConvGeometry | None = None
     pooling: Pooling = field(default_factory=Pooling.none)
     r: gs.Tensor | None = None
-    rcode: ByteCode = ByteCode(1.0, 0)
+    rcode: ByteCode = NO_CODE
 
     def nodes(self, scope: Scope, name: str, output: gs.Tensor, rank: int | None) -> list[gs.Node]:
         """The new nodes, in order; the last one writes `output`.

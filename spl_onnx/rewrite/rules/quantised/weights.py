@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +13,10 @@ from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.constants import constant_float, has_input
 from spl_onnx.rewrite.rules.quantised.codes import DEQUANTIZE, QUANTIZE, writer, zero_point
 from spl_onnx.rewrite.rules.site import FloatArray, Refused, attributes, label
+from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 
 #: Zero points of weights that are symmetric, by type.
-_SYMMETRIC = {np.dtype(np.int8): 0, np.dtype(np.uint8): 128}
+_SYMMETRIC: dict[np.dtype[Any], int] = {np.dtype(np.int8): 0, np.dtype(np.uint8): 128}
 
 
 class ByteWeights(NamedTuple):
@@ -55,6 +56,16 @@ def read_weights(scope: Scope, node: gs.Node, axis: int) -> ByteWeights:
     return ByteWeights(q, _scales(scope, made, q.shape, axis))
 
 
+def require_length(node: gs.Node, w: ByteWeights) -> None:
+    """Refuse a layer, whose outputs lie first in `w`, that sums more products than 32 bits hold.
+
+    Raises:
+        Refused: It does.
+    """
+    if (length := int(np.prod(w.q.shape[1:]))) > MAX_INT8_PRODUCTS:
+        raise Refused(f"{label(node)} sums {length} products, in 8 bits at most {MAX_INT8_PRODUCTS}")
+
+
 def _scales(scope: Scope, made: gs.Node, shape: tuple[int, ...], axis: int) -> FloatArray:
     """One scale for each output."""
     scale = constant_float(scope, made, 1, "scale")
@@ -85,8 +96,8 @@ def _quantised(scope: Scope, tensor: gs.Tensor) -> Array | None:
         along[attributes(node).integer("axis", 1) % values.ndim] = scale.size
     limits = np.iinfo(zero.dtype)
     zeros = zero.astype(np.float32).reshape(along if zero.size == scale.size else [1] * values.ndim)
-    levels = np.rint(values / scale.reshape(along)) + zeros
-    return np.clip(levels, limits.min, limits.max).astype(zero.dtype)
+    levels: Array = np.rint(values.astype(np.float32) / scale.reshape(along)) + zeros
+    return np.asarray(np.clip(levels, limits.min, limits.max), zero.dtype)
 
 
 def read_bias(scope: Scope, node: gs.Node, outputs: int) -> FloatArray:
