@@ -73,12 +73,12 @@ class Chain:
             self.problems.append(f"'{self.end.name}' is read twice by {label(node)}")
         if self.scope.is_output(self.end):
             self.problems.append(f"'{self.end.name}' is an output of the graph")
-        self._check_side_outputs(node)
+        self.check_side_outputs(node)
         self.nodes.append(node)
         self.end = node.outputs[0]
 
-    def _check_side_outputs(self, node: gs.Node) -> None:
-        """Mask of Dropout, indices of MaxPool, statistics of BatchNormalization."""
+    def check_side_outputs(self, node: gs.Node) -> None:
+        """Note what else is read: mask of Dropout, indices of MaxPool, statistics of BatchNormalization."""
         for extra in node.outputs[1:]:
             if not extra.is_empty() and (self.scope.readers(extra) or self.scope.is_output(extra)):
                 self.problems.append(f"output '{extra.name}' of {label(node)} is used")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +66,17 @@ def single(value: float) -> np.ndarray:
     return np.array(value, np.float32)
 
 
+def in_bytes(made: Net, size: int = 1) -> str:
+    """`a` as bytes and back, by one scale or by one for each channel."""
+    code = [np.full(size, 0.125, np.float32), np.full(size, 3, np.uint8)]
+    names = [made.const(f"code{i}", part[0] if size == 1 else part) for i, part in enumerate(code)]
+    axis = {} if size == 1 else {"axis": 1}
+    made.node("QuantizeLinear", ["a", *names], "q", **axis)
+    return made.node("DequantizeLinear", ["q", *names], "m", **axis)
+
+
 KEPT = {
+    "Bytes": (in_bytes, 4),
     "LeakyRelu": (node("LeakyRelu", alpha=0.3), 4),
     "Sigmoid": (node("Sigmoid"), 4),
     "Identity": (node("Identity"), 4),
@@ -106,6 +117,10 @@ KEPT = {
 def test_between_sites_no_transpose_is_left(name):
     build, channels = KEPT[name]
     assert between(build, channels)[0] == 2
+
+
+def test_bytes_of_a_scale_for_each_channel_stay():
+    assert between(functools.partial(in_bytes, size=4))[0] == 4
 
 
 @pytest.mark.parametrize(

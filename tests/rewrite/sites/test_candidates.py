@@ -11,6 +11,7 @@ from spl_onnx.rewrite.rules.registry import selector
 from spl_onnx.rewrite.sites.candidates import find_candidates, plan_selector
 from spl_onnx.rewrite.sites.plan import Plan, SitePlan
 from tests.rewrite.builders import Net
+from tests.rewrite.rules.quantised.layers import chain
 from tests.rewrite.rules.test_conv_add_relu import two_convolutions
 from tests.test_steps import net
 
@@ -57,6 +58,17 @@ def test_layers_without_a_pattern_are_listed():
     assert found[0].entry.reason == (
         "MatMul 'c_node' is followed by no activation or pooling that a rule knows"
     )
+
+
+def test_nodes_without_weights_are_listed_where_a_pattern_begins():
+    """The first pooling belongs to the convolution, the second one begins a pattern, the third one none."""
+    made = chain()
+    for x, y in (("c.d", "p"), ("p.d", "q"), ("q.d", "r")):
+        made.node("MaxPool", [x], y, kernel_shape=[2, 2])
+        if y != "r":
+            made.bytes(y)
+    found = find_candidates(ModelContext(made.model("r")), selector(RewriteOptions()))
+    assert [(c.entry.site, c.entry.rule) for c in found] == [("p.q", "qdq_conv"), ("q.q", "qdq_pool")]
 
 
 @pytest.mark.parametrize("options", [{"rules": "default", "lossless": True}, {"rules": "conv"}])

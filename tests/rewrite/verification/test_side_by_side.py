@@ -17,6 +17,7 @@ from spl_onnx.rewrite.verification.side_by_side import Finding, Watched, finding
 from spl_onnx.rewrite.verification.tolerance import MOST_TOLERANCE
 from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, images
+from tests.rewrite.rules.quantised.layers import SIGNED, chain
 
 
 def network() -> onnx.ModelProto:
@@ -35,17 +36,18 @@ def network() -> onnx.ModelProto:
     return made.model("y")
 
 
-def found(model: onnx.ModelProto, spoil: str = "", **options) -> dict[str, Finding]:
+def found(model: onnx.ModelProto, spoil: str = "", by: float = 1e-2, **options) -> dict[str, Finding]:
     """What a comparison finds, without the library; `spoil` is a constant that is changed."""
     plan = rewrite_model(model, RewriteOptions(rules="all", dry_run=True, **options)).plan
     beside, watched = side_by_side(model, plan, SiteWeights())
     onnx.checker.check_model(beside, full_check=True)
     for tensor in beside.graph.initializer:
         if tensor.name == spoil:
-            values = numpy_helper.to_array(tensor) + np.float32(1e-2)
+            values = numpy_helper.to_array(tensor) + np.float32(by)
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     names = tuple(name for entry in watched for name in entry.outputs)
-    runs = execute(Job(beside.SerializeToString(), {"x": images(1, 3, 12, 12)}, outputs=names, repeat=4))
+    x = images(*(dim.dim_value or 1 for dim in model.graph.input[0].type.tensor_type.shape.dim))
+    runs = execute(Job(beside.SerializeToString(), {"x": x}, outputs=names, repeat=4))
     return {finding.site.site: finding for finding in findings(watched, runs)}
 
 
@@ -65,6 +67,14 @@ def test_right_sites_are_within_their_tolerance(options):
 def test_a_wrong_site_is_named_and_no_other(constant, site):
     sites = found(network(), constant)
     assert [name for name, finding in sites.items() if finding.is_wrong] == [site]
+
+
+@pytest.mark.parametrize(("steps", "wrong"), [(0.0, False), (0.5, False), (1.6, True)])
+def test_layers_of_bytes_may_differ_by_one_step(steps, wrong):
+    (finding,) = found(chain().model("c.d"), "c.q/B", steps * SIGNED[0]).values()
+    assert finding.is_proved and finding.is_wrong is wrong
+    assert round(255 * finding.difference) == np.ceil(steps)
+    assert finding.tolerance == pytest.approx(1 / 255)
 
 
 def test_sites_in_branches_are_left_out():

@@ -89,12 +89,10 @@ class ByteLayer:
 
     def _inputs(self, scope: Scope, name: str, x: gs.Tensor, r: gs.Tensor) -> list[gs.Tensor]:
         """As the operator wants them."""
-        along = (len(self.b), *[1] * (self.w.q.ndim - 1))
-        w = self.w.q.astype(np.float32) * self.w.scale.reshape(along)
         codes = (self.xcode, self.rcode, self.ycode)
         return [
             x,
-            _constant(scope, f"{name}/W", w),
+            _constant(scope, f"{name}/W", self.w.q),
             _constant(scope, f"{name}/B", self.b),
             gs.Variable.empty(),
             r,
@@ -103,6 +101,7 @@ class ByteLayer:
                 _constant(scope, f"{name}/{part}scale", code.array())
                 for part, code in zip("XRY", codes, strict=True)
             ),
+            _constant(scope, f"{name}/Wscale", self.w.scale),
         ]
 
 

@@ -32,6 +32,7 @@ class BytePool(ByteRule):
         """MaxPool and QuantizeLinear; nothing where no bytes are made of the pooled values."""
         chain = Chain(scope, anchor)
         quantize = chain.take(QUANTIZE)
+        chain.check_side_outputs(anchor)
         return [] if quantize is None else [chain.match(pool=anchor, quantize=quantize)]
 
     def examine(self, match: Match) -> str:

@@ -77,8 +77,11 @@ def _scales(scope: Scope, made: gs.Node, shape: tuple[int, ...], axis: int) -> F
         raise Refused(
             f"scale of {label(made)} has shape {list(scale.shape)} along axis {along}, wanted one per output"
         )
-    if not (np.isfinite(scale).all() and (scale > 0).all()):
-        raise Refused(f"scales of {label(made)} are not all finite and above 0")
+    limits = np.finfo(np.float32)
+    if not ((scale >= limits.tiny) & (scale <= limits.max / 128)).all():
+        raise Refused(
+            f"scales of {label(made)} are not all positive normal numbers, finite if taken 128 times"
+        )
     return np.ascontiguousarray(np.broadcast_to(scale.reshape(-1), (outputs,)))
 
 
