@@ -9,12 +9,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from spl_onnx.spec.attributes import PREDICT, Q_MAX_POOL, QSRMM, QUANTIZE, VERSION
+from spl_onnx.spec.attributes import PREDICT, Q_LRN, Q_MAX_POOL, QSRMM, QUANTIZE, VERSION
 
 Dims = Sequence[int | str | None] | None
 
 #: Operators that give bytes.
-_BYTES = (PREDICT, QSRMM, Q_MAX_POOL, QUANTIZE)
+_BYTES = (PREDICT, QSRMM, Q_LRN, Q_MAX_POOL, QUANTIZE)
 
 
 def one_node(

@@ -10,9 +10,11 @@ const std::vector<OpSpec>& conv_ops() {
     std::vector<OpSpec> all =
         domain_ops<Images, Images>(infer<ort::kUint8>, infer<ort::kFloat>, infer<ort::kUint8>);
     all.push_back(lrn_op());
+    all.push_back(byte_lrn_op());
     all.push_back(max_pool_op());
     all.push_back(byte_max_pool_op());
     all.push_back(global_average_op());
+    all.push_back(byte_average_op());
     all.push_back(quantize_op());
     add_former_names(&all);
     return all;

@@ -45,9 +45,11 @@ const std::vector<OpSpec>& gemm_ops();
 
 // Auxiliary, in the domain of conv_ops.
 OpSpec lrn_op();
+OpSpec byte_lrn_op();
 OpSpec max_pool_op();
 OpSpec byte_max_pool_op();
 OpSpec global_average_op();
+OpSpec byte_average_op();
 OpSpec quantize_op();
 
 // Adds the auxiliary ones of `specs` once more, by the names they have in models of earlier

@@ -124,6 +124,33 @@ Floats run_global_average(const Floats& x, const Maybe<std::string>& isa, int th
   return y;
 }
 
+Bytes run_byte_lrn(const Bytes& x, const Floats& xscale, const Floats& yscale,
+                   const spl::LrnAttributes& at, const Maybe<std::string>& isa, int threads) {
+  int64_t dims[4];
+  shape_of(x, dims, "X");
+  const std::string wrong = at.check_bytes();
+  require(wrong.empty(), wrong);
+  Bytes y(Ints(dims, dims + 4));
+  Team team(threads);
+  const std::string problem =
+      spl::run_byte_lrn(at, x.data(), code_of(xscale), dims[0] * dims[1] * dims[2], dims[3],
+                        y.mutable_data(), code_of(yscale), team.parallel(), micro_for(isa));
+  require(problem.empty(), problem);
+  return y;
+}
+
+Floats run_byte_average(const Bytes& x, const Floats& xscale, const Maybe<std::string>& isa,
+                        int threads) {
+  int64_t dims[4];
+  shape_of(x, dims, "X");
+  Floats y(Ints{dims[0], 1, 1, dims[3]});
+  Team team(threads);
+  const std::string problem = spl::run_byte_average(
+      x.data(), dims, code_of(xscale), y.mutable_data(), team.parallel(), micro_for(isa));
+  require(problem.empty(), problem);
+  return y;
+}
+
 Bytes run_quantize_planes(const Floats& x, const Floats& yscale, const Maybe<std::string>& isa,
                           int threads) {
   int64_t dims[4];
@@ -246,6 +273,19 @@ PYBIND11_MODULE(_kernels, m) {
       py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def("global_average", &run_global_average, py::arg("x"), py::kw_only(),
+        py::arg("isa") = py::none(), py::arg("threads") = 1);
+
+  m.def(
+      "byte_lrn",
+      [](Bytes x, Floats xscale, Floats yscale, int64_t size, float alpha, float beta, float bias,
+         Maybe<std::string> isa, int threads) {
+        return run_byte_lrn(x, xscale, yscale, {size, alpha, beta, bias}, isa, threads);
+      },
+      py::arg("x"), py::arg("xscale"), py::arg("yscale"), py::kw_only(), py::arg("size"),
+      py::arg("alpha"), py::arg("beta"), py::arg("bias"), py::arg("isa") = py::none(),
+      py::arg("threads") = 1);
+
+  m.def("byte_average", &run_byte_average, py::arg("x"), py::arg("xscale"), py::kw_only(),
         py::arg("isa") = py::none(), py::arg("threads") = 1);
 
   m.def("channels_last_quantize", &run_quantize_planes, py::arg("x"), py::arg("yscale"),

@@ -18,9 +18,11 @@ SRMM = "SRMM"
 LRN = "ChannelsLastLRN"
 MAX_POOL = "ChannelsLastMaxPool"
 GLOBAL_AVERAGE = "ChannelsLastGlobalAveragePool"
-#: SRMM and pooling of bytes.
+#: SRMM, normalisation and pooling of bytes.
 QSRMM = "QSRMM"
 Q_MAX_POOL = "QChannelsLastMaxPool"
+Q_LRN = "QChannelsLastLRN"
+Q_GLOBAL_AVERAGE = "QChannelsLastGlobalAveragePool"
 #: From images as ONNX has them to channels-last bytes.
 QUANTIZE = "ChannelsLastQuantize"
 #: What these operators were called at first, by the name they have now: as in ONNX, so that tools which go by
@@ -32,6 +34,8 @@ _LAYER_INPUTS = ("X", "W", "B", "S", "R", "Bs", "Xscale")
 SRMM_INPUTS = (*_LAYER_INPUTS, "Wscale")
 QSRMM_INPUTS = (*_LAYER_INPUTS, "Rscale", "Yscale", "Wscale")
 QUANTIZE_INPUTS = ("X", "Yscale")
+Q_LRN_INPUTS = ("X", "Xscale", "Yscale")
+Q_GLOBAL_AVERAGE_INPUTS = ("X", "Xscale")
 
 #: What turns the weights of a matrix SRMM into [K,O]: they lie as [O,K], or transposed as [K,O] already.
 ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)
@@ -40,6 +44,8 @@ ROWS_OF_OUTPUTS, ROWS_OF_INPUTS = (1, 0), (0, 1)
 FLOAT32, INT8, INT8_WINOGRAD = PRECISIONS = ("float32", "int8", "int8_winograd")
 IN_8_BITS = (INT8, INT8_WINOGRAD)
 ALGORITHMS = ("auto", "select", "zero_skip", "dense")
+#: The largest step of a byte, and the smallest normal float32.
+BYTE_LEVELS, SMALLEST_NORMAL = 255, 2.0**-126
 #: A selection is one byte, 0 means "nothing selected" and 255 is kept free: at most 254 places per window.
 MAX_WINDOW = 254
 
@@ -212,6 +218,12 @@ class ResponseNorm:
             if not math.isfinite(value):
                 raise ModelError(f"attribute {name} is {value}; wanted a finite number")
             object.__setattr__(self, name, value)
+
+    @property
+    def suits_bytes(self) -> bool:
+        """Whether sums of squares of bytes are exact in float32, and what is divided by is positive."""
+        exact = self.size * BYTE_LEVELS**2 < 1 << 24
+        return exact and self.alpha >= 0 and self.bias >= SMALLEST_NORMAL
 
     @property
     def before(self) -> int:

@@ -24,6 +24,10 @@ from spl_onnx.spec.attributes import (
     MAX_POOL,
     PREDICT,
     PREDICT_INPUTS,
+    Q_GLOBAL_AVERAGE,
+    Q_GLOBAL_AVERAGE_INPUTS,
+    Q_LRN,
+    Q_LRN_INPUTS,
     Q_MAX_POOL,
     QSRMM,
     QSRMM_INPUTS,
@@ -86,6 +90,8 @@ def fallback_functions(opset: int, scaled: Collection[tuple[str, str]] = ()) -> 
         functions += [
             _layer_function(DOMAIN_CONV, QSRMM, opset, scaled),
             _layer_function(DOMAIN_GEMM, QSRMM, opset, scaled),
+            _function(DOMAIN_CONV, Q_LRN, opset, _byte_nodes(_lrn_nodes(), ("X",))),
+            _function(DOMAIN_CONV, Q_GLOBAL_AVERAGE, opset, _byte_nodes(_global_average_nodes(), ("X",), ())),
             _function(DOMAIN_CONV, QUANTIZE, opset, _quantize_nodes()),
         ]
     if opset >= _OLDEST_BYTE_POOL:
@@ -113,8 +119,11 @@ def _function(domain: str, name: str, opset: int, nodes: Sequence[NodeProto]) ->
         attributes, inputs, output = pool_attributes(Pooling.none()), ["X"], "Y"
     elif name == GLOBAL_AVERAGE:
         attributes, inputs, output = {}, ["X"], "Y"
-    elif name == QUANTIZE:
-        attributes, inputs, output = {}, [*QUANTIZE_INPUTS], "Y"
+    elif name == Q_LRN:
+        attributes, inputs, output = lrn_attributes(ResponseNorm(1)), [*Q_LRN_INPUTS], "Y"
+    elif name in (QUANTIZE, Q_GLOBAL_AVERAGE):
+        inputs = [*(QUANTIZE_INPUTS if name == QUANTIZE else Q_GLOBAL_AVERAGE_INPUTS)]
+        attributes, output = {}, "Y"
     else:
         attributes, output = srmm_attributes(geometry, None, Activation.none()), "Y"
         inputs = [*(QSRMM_INPUTS if name == QSRMM else SRMM_INPUTS)]
@@ -201,18 +210,19 @@ def _scaled_nodes(layer: Sequence[NodeProto], is_image: bool) -> list[NodeProto]
     ]
 
 
-def _byte_nodes(layer: Sequence[NodeProto]) -> list[NodeProto]:
-    """A layer, whose nodes read X and R and write Y, between bytes of these names."""
-    inner = {"X": "float_x", "R": "float_r", "Y": "float_y"}
+def _byte_nodes(
+    layer: Sequence[NodeProto], read: Sequence[str] = ("X", "R"), written: Sequence[str] = ("Y",)
+) -> list[NodeProto]:
+    """A layer, whose nodes read and write tensors of these names, between bytes of these names."""
+    inner = {name: f"float_{name.lower()}" for name in (*read, *written)}
     for node in layer:
         for names in (node.input, node.output):
             names[:] = [inner.get(name, name) for name in names]
     return [
-        *_code_nodes("X", "R", "Y"),
-        _node("DequantizeLinear", ["X", "X_scale", "X_zero"], inner["X"]),
-        _node("DequantizeLinear", ["R", "R_scale", "R_zero"], inner["R"]),
+        *_code_nodes(*read, *written),
+        *(_node("DequantizeLinear", [n, f"{n}_scale", f"{n}_zero"], inner[n]) for n in read),
         *layer,
-        _node("QuantizeLinear", [inner["Y"], "Y_scale", "Y_zero"], "Y"),
+        *(_node("QuantizeLinear", [inner[n], f"{n}_scale", f"{n}_zero"], n) for n in written),
     ]
 
 

@@ -118,8 +118,13 @@ def quantize_input(x: Array, scale: Array, zero_point: Array) -> NDArray[np.uint
     Returns:
         uint8, shape of `x`.
     """
+    return levels_of(x, np.float32(1) / scale, zero_point)
+
+
+def levels_of(x: Array, inverse: Array, zero_point: Array) -> NDArray[np.uint8]:
+    """The same with the inverse of the scale, float32."""
     with np.errstate(over="ignore", invalid="ignore"):
-        levels = np.rint(x * (np.float32(1) / scale)) + zero_point
+        levels = np.rint(x * inverse) + zero_point
         levels = np.fmin(np.fmax(levels, np.float32(0)), np.float32(INPUT_LEVELS))
     return np.asarray(levels, np.uint8)
 

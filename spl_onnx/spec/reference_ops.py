@@ -16,6 +16,8 @@ from spl_onnx.spec.attributes import (
     LRN,
     MAX_POOL,
     PREDICT,
+    Q_GLOBAL_AVERAGE,
+    Q_LRN,
     Q_MAX_POOL,
     QSRMM,
     QUANTIZE,
@@ -27,11 +29,12 @@ from spl_onnx.spec.attributes import (
     parse_precision,
     parse_transposed,
 )
+from spl_onnx.spec.reference_byte_lrn import byte_lrn
 from spl_onnx.spec.reference_conv import conv_predict, conv_qsrmm, conv_srmm
 from spl_onnx.spec.reference_gemm import gemm_predict, gemm_qsrmm, gemm_srmm
 from spl_onnx.spec.reference_lrn import lrn
 from spl_onnx.spec.reference_planes import quantize_planes
-from spl_onnx.spec.reference_pool import byte_max_pool, global_average, max_pool
+from spl_onnx.spec.reference_pool import byte_average, byte_max_pool, global_average, max_pool
 
 #: (inputs, attributes) -> output.
 #: Arrays; None, or nothing at the end, where an optional one is absent.
@@ -113,6 +116,15 @@ def _global_average(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     return global_average(x)
 
 
+def _byte_lrn(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
+    x, xscale, yscale = inputs
+    return byte_lrn(x, xscale, yscale, parse_lrn(attributes))
+
+
+def _byte_average(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
+    return byte_average(*inputs)
+
+
 def _quantize_planes(inputs: Inputs, attributes: Mapping[str, object]) -> Array:
     return quantize_planes(*inputs)
 
@@ -137,6 +149,8 @@ _OPS = (
     _op_class(DOMAIN_GEMM, SRMM, _gemm_srmm),
     _op_class(DOMAIN_GEMM, QSRMM, _gemm_qsrmm),
     _op_class(DOMAIN_CONV, Q_MAX_POOL, _byte_max_pool),
+    _op_class(DOMAIN_CONV, Q_LRN, _byte_lrn),
+    _op_class(DOMAIN_CONV, Q_GLOBAL_AVERAGE, _byte_average),
     _op_class(DOMAIN_CONV, QUANTIZE, _quantize_planes),
     *(_op_class(DOMAIN_CONV, name, compute) for name, compute in _AUXILIARY.items()),
     *(_op_class(DOMAIN_CONV, FORMER_NAMES[name], compute) for name, compute in _AUXILIARY.items()),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from spl_onnx.arrays import Array
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import Pooling
-from spl_onnx.spec.codes import checked_bytes
+from spl_onnx.spec.codes import Code, checked_bytes
 from spl_onnx.spec.shapes import pool_direction
 from spl_onnx.spec.window import window_max
+
+#: Sums of bytes stay within 32 bits.
+_MOST_PIXELS = 1 << 23
 
 
 def max_pool(x: NDArray[np.float32], pooling: Pooling) -> NDArray[np.float32]:
@@ -68,6 +72,31 @@ def global_average(x: NDArray[np.float32]) -> NDArray[np.float32]:
     if x.size == 0:
         return np.zeros((0, 1, 1, x.shape[3]), np.float32)
     return np.asarray(x.mean(axis=(1, 2), dtype=np.float64, keepdims=True), np.float32)
+
+
+def byte_average(x: NDArray[np.uint8], xscale: Array | None) -> NDArray[np.float32]:
+    """QChannelsLastGlobalAveragePool: the mean of what the bytes of every channel stand for.
+
+    Args:
+        x: Images, uint8 `[N,H,W,C]`.
+        xscale: Scale and zero point of `x`.
+
+    Returns:
+        float32 `[N,1,1,C]`, the exact sum of all steps times scale / pixels.
+
+    Raises:
+        ModelError: As `global_average`; `x` is not uint8 or has more than 2^23 pixels, or `xscale` is
+            missing or out of range.
+    """
+    code = Code.read("Xscale", xscale)
+    _check(np.asarray(checked_bytes("X", x), np.float32))
+    pixels = x.shape[1] * x.shape[2]
+    if pixels > _MOST_PIXELS:
+        raise ModelError(f"X {list(x.shape)}; wanted at most {_MOST_PIXELS} pixels of bytes")
+    if x.size == 0:
+        return np.zeros((0, 1, 1, x.shape[3]), np.float32)
+    total = x.astype(np.int64).sum(axis=(1, 2), keepdims=True) - pixels * int(code.zero_point)
+    return np.asarray(total.astype(np.float32) * (code.scale / np.float32(pixels)), np.float32)
 
 
 def _check(x: NDArray[np.float32]) -> None:

@@ -13,7 +13,7 @@ from onnx import TensorProto
 
 import spl_onnx
 from spl_onnx.spec import attributes as spec
-from spl_onnx.spec.reference import byte_max_pool, conv_qsrmm, conv_srmm, gemm_qsrmm
+from spl_onnx.spec.reference import byte_average, byte_lrn, byte_max_pool, conv_qsrmm, conv_srmm, gemm_qsrmm
 from spl_onnx.spec.reference_winograd import winograd_suits
 from tests.one_node import one_node
 from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases
@@ -79,6 +79,14 @@ def test_int8_winograd_on_images(isa: str, case: ConvCase, **how: Any) -> None:
     check(case, precision=spec.INT8_WINOGRAD, isa=isa, **how)
 
 
+INPUTS = {
+    spec.QSRMM: spec.QSRMM_INPUTS,
+    spec.Q_LRN: spec.Q_LRN_INPUTS,
+    spec.Q_MAX_POOL: ("X",),
+    spec.Q_GLOBAL_AVERAGE: spec.Q_GLOBAL_AVERAGE_INPUTS,
+}
+
+
 def run_node(
     op: str,
     domain: str,
@@ -87,7 +95,7 @@ def run_node(
     constants: tuple[str, ...] = (),
 ) -> np.ndarray:
     """Output of one node; inputs that are not fed are omitted."""
-    order = spec.QSRMM_INPUTS if op == spec.QSRMM else ("X",)
+    order = INPUTS[op]
     given = {name: feeds[name] for name in constants}
     fed = {name: value for name, value in feeds.items() if name not in given}
     shapes = {name: value.shape for name, value in fed.items()}
@@ -151,6 +159,89 @@ def test_nodes_on_matrices(transposed, rows):
     got = run_node(spec.QSRMM, spec.DOMAIN_GEMM, attributes, feeds, ("W", *scales))
     inputs = {name.lower(): value for name, value in feeds.items()}
     np.testing.assert_array_equal(got, gemm_qsrmm(**inputs, activation=none, transposed=transposed))
+
+
+NORMS = st.builds(
+    spec.ResponseNorm,
+    size=st.sampled_from((1, 2, 3, 4, 5, 8, 40, 258)),
+    alpha=st.sampled_from((0.0, float(np.float32(1e-4)), 1.0, 1e30)),
+    beta=st.sampled_from((0.5, 0.75, 1.0)),
+    bias=st.sampled_from((1.0, 2.0, 2.0**-126, 2.0**90)),
+)
+SIZES = st.tuples(
+    st.integers(0, 2),
+    st.integers(1, 6),
+    st.integers(1, 9),
+    st.sampled_from((1, 3, 7, 8, 9, 15, 16, 17, 31, 64, 67, 192)),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    size=SIZES,
+    norm=NORMS,
+    xscale=st.sampled_from(XSCALES),
+    yscale=st.sampled_from((*XSCALES, np.float32([0.002, 30]))),
+    seed=st.integers(0, 1 << 30),
+    threads=st.integers(1, 4),
+)
+def test_normalisation(
+    isa: str,
+    size: tuple[int, ...],
+    norm: spec.ResponseNorm,
+    xscale: np.ndarray,
+    yscale: np.ndarray,
+    seed: int,
+    threads: int,
+) -> None:
+    x = some_bytes(seed, *size)
+    got = _kernels.byte_lrn(x, xscale, yscale, **spec.lrn_attributes(norm), isa=isa, threads=threads)
+    assert got.dtype == np.uint8
+    np.testing.assert_array_equal(got, byte_lrn(x, xscale, yscale, norm))
+
+
+def test_normalisation_by_any_exponent(isa: str) -> None:
+    """Powers of the C library and of NumPy may move a value to the next level."""
+    x, norm = some_bytes(0, 1, 3, 5, 37), spec.ResponseNorm(5, 0.5, float(np.float32(0.6)))
+    scales = XSCALES[1], np.float32([0.004, 100])
+    got = _kernels.byte_lrn(x, *scales, **spec.lrn_attributes(norm), isa=isa)
+    assert abs(got.astype(int) - byte_lrn(x, *scales, norm)).max() <= 1
+
+
+def test_large_images_are_normalised(isa: str) -> None:
+    x, norm = some_bytes(0, 2, 40, 41, 67), spec.ResponseNorm(5, 0.5)
+    scales = XSCALES[1], np.float32([0.004, 100])
+    for threads in (1, 3):
+        got = _kernels.byte_lrn(x, *scales, **spec.lrn_attributes(norm), isa=isa, threads=threads)
+        np.testing.assert_array_equal(got, byte_lrn(x, *scales, norm))
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=SIZES, seed=st.integers(0, 1 << 30), threads=st.integers(1, 4))
+def test_means(isa: str, size: tuple[int, ...], seed: int, threads: int) -> None:
+    x = some_bytes(seed, *size)
+    got = _kernels.byte_average(x, XSCALES[1], isa=isa, threads=threads)
+    np.testing.assert_array_equal(got, byte_average(x, XSCALES[1]))
+
+
+@pytest.mark.usefixtures("plugin_path")
+def test_other_nodes_on_images():
+    feeds = {"X": some_bytes(0, 2, 9, 9, 16), "Xscale": XSCALES[1], "Yscale": np.float32([0.004, 100])}
+    norm = spec.ResponseNorm(5, 0.5)
+    for constants in ((), ("Xscale", "Yscale")):
+        got = run_node(spec.Q_LRN, spec.DOMAIN_CONV, spec.lrn_attributes(norm), feeds, constants)
+        np.testing.assert_array_equal(got, byte_lrn(*feeds.values(), norm))
+    for change, message in (({"size": 259}, "size: got 259"), ({"bias": 0.0}, "positive bias for bytes")):
+        with pytest.raises(Exception, match=message):
+            run_node(spec.Q_LRN, spec.DOMAIN_CONV, {**spec.lrn_attributes(norm), **change}, feeds)
+    del feeds["Yscale"]
+    for constants in ((), ("Xscale",)):
+        got = run_node(spec.Q_GLOBAL_AVERAGE, spec.DOMAIN_CONV, {}, feeds, constants)
+        np.testing.assert_array_equal(got, byte_average(*feeds.values()))
+    with pytest.raises(Exception, match="pixels of bytes"):
+        run_node(
+            spec.Q_GLOBAL_AVERAGE, spec.DOMAIN_CONV, {}, feeds | {"X": np.zeros((1, 2, 5 << 20, 1), np.uint8)}
+        )
 
 
 @pytest.mark.usefixtures("plugin_path")

@@ -6,6 +6,7 @@ from typing import Any
 
 import onnxruntime as ort
 import pytest
+from onnx import TensorProto
 
 from spl_onnx.spec import attributes as spec
 from tests.one_node import Dims, one_node
@@ -25,7 +26,8 @@ NOTHING: list[Any] = []
 def told(library: str, domain: str, op: str, attributes: dict[str, Any], *shapes: Dims) -> list[Any]:
     """Shape of the output of one node, by the shapes of its inputs; empty when its rank is not known."""
     names = "XWB"[: len(shapes)]
-    model = one_node(op, domain, attributes, names, dict(zip(names, shapes, strict=True)))
+    types = {"X": TensorProto.UINT8} if op in (spec.Q_LRN, spec.Q_GLOBAL_AVERAGE) else None
+    model = one_node(op, domain, attributes, names, dict(zip(names, shapes, strict=True)), types=types)
     options = ort.SessionOptions()
     options.log_severity_level = 4
     options.register_custom_ops_library(library)
@@ -107,3 +109,9 @@ def test_auxiliary_operators(
 )
 def test_images_that_become_bytes(plugin_path: str, x: Dims, want: list[Any]) -> None:
     assert told(plugin_path, spec.DOMAIN_CONV, spec.QUANTIZE, {}, x, (2,)) == want
+
+
+def test_normalisation_and_mean_of_bytes(plugin_path: str) -> None:
+    x, norm = ("N", 9, 6, 3), spec.lrn_attributes(spec.ResponseNorm(3))
+    assert told(plugin_path, spec.DOMAIN_CONV, spec.Q_LRN, norm, x, (2,), (2,)) == ["N", 9, 6, 3]
+    assert told(plugin_path, spec.DOMAIN_CONV, spec.Q_GLOBAL_AVERAGE, {}, x, (2,)) == ["N", 1, 1, 3]

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import helper
 
 from spl_onnx.spec import attributes as spec
 from spl_onnx.spec.functions import OLDEST_BYTE_OPSET, fallback_functions
 from spl_onnx.spec.quantize import quantize_weights, weight_values
-from spl_onnx.spec.reference import byte_max_pool, quantize_planes
+from spl_onnx.spec.reference import byte_average, byte_lrn, byte_max_pool, quantize_planes
 from tests.one_node import one_node
 from tests.spec.byte_layers import ACTIVATIONS, RSCALE, XSCALE, YSCALE, by_values, some_bytes
 from tests.spec.cases import floats
@@ -20,10 +20,17 @@ from tests.spec.dense import run_model
 
 OPSETS = [10, 11, 12, 13, 17, 19, 21]
 
+INPUTS = {
+    spec.QSRMM: spec.QSRMM_INPUTS,
+    spec.QUANTIZE: spec.QUANTIZE_INPUTS,
+    spec.Q_LRN: spec.Q_LRN_INPUTS,
+    spec.Q_GLOBAL_AVERAGE: spec.Q_GLOBAL_AVERAGE_INPUTS,
+}
+
 
 def run_body(op: str, domain: str, attributes: Any, feeds: dict[str, np.ndarray], opset: int) -> np.ndarray:
     """Output of one node through its fallback body; inputs that are not fed are omitted."""
-    order = {spec.QSRMM: spec.QSRMM_INPUTS, spec.QUANTIZE: spec.QUANTIZE_INPUTS}.get(op, ("X",))
+    order = INPUTS.get(op, ("X",))
     scaled = {(domain, op)} if "Wscale" in feeds else set()
     inputs = [name if name in feeds else "" for name in order if name != "Wscale" or scaled]
     constants = {name: value for name, value in feeds.items() if name not in "XR"}
@@ -31,7 +38,9 @@ def run_body(op: str, domain: str, attributes: Any, feeds: dict[str, np.ndarray]
     types = {name: helper.np_dtype_to_tensor_dtype(feeds[name].dtype) for name in shapes}
     model = one_node(op, domain, attributes, inputs, shapes, constants, types)
     model.graph.output[0].CopyFrom(
-        helper.make_tensor_value_info("y", TensorProto.UINT8, [None] * feeds["X"].ndim)
+        helper.make_tensor_value_info(
+            "y", model.graph.output[0].type.tensor_type.elem_type, [None] * feeds["X"].ndim
+        )
     )
     model.opset_import[0].version = opset
     model.ir_version = 8 if opset < 21 else 10
@@ -110,8 +119,25 @@ def test_images_that_become_bytes(opset):
     is_near(got, quantize_planes(x, feeds["Yscale"]))
 
 
+@pytest.mark.parametrize("opset", OPSETS)
+def test_normalisation(opset):
+    norm = spec.ResponseNorm(3, 0.5, 0.75, 2.0)
+    feeds = {"X": some_bytes(0, 2, 6, 5, 7), "Xscale": XSCALE, "Yscale": np.float32([0.01, 20])}
+    got = run_body(spec.Q_LRN, spec.DOMAIN_CONV, spec.lrn_attributes(norm), feeds, opset)
+    is_near(got, byte_lrn(*feeds.values(), norm))
+
+
+@pytest.mark.parametrize("opset", OPSETS)
+def test_means(opset):
+    feeds = {"X": some_bytes(0, 2, 6, 5, 7), "Xscale": XSCALE}
+    got = run_body(spec.Q_GLOBAL_AVERAGE, spec.DOMAIN_CONV, {}, feeds, opset)
+    # 30 terms of at most 255 steps and a division, each rounded once.
+    atol = 32 * np.finfo(np.float32).eps * 255 * XSCALE[0]
+    np.testing.assert_allclose(got, byte_average(*feeds.values()), rtol=0, atol=atol)
+
+
 def test_opsets_without_bytes_have_no_bodies():
     names = [{f.name for f in fallback_functions(opset)} for opset in (OLDEST_BYTE_OPSET - 1, 11, 12)]
-    assert not names[0] & {spec.QSRMM, spec.Q_MAX_POOL, spec.QUANTIZE}
-    assert (names[1] & {spec.QSRMM, spec.Q_MAX_POOL, spec.QUANTIZE}) == {spec.QSRMM, spec.QUANTIZE}
+    assert not names[0] & {*INPUTS, spec.Q_MAX_POOL}
+    assert names[1] & {*INPUTS, spec.Q_MAX_POOL} == set(INPUTS)
     assert {spec.QSRMM, spec.Q_MAX_POOL} <= names[2]

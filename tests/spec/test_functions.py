@@ -182,6 +182,10 @@ def test_functions_declare_the_operators():
     assert (set(norm.attribute), list(norm.input)) == (set(spec.lrn_attributes(spec.ResponseNorm(1))), ["X"])
     bytes_pool = functions.pop((spec.DOMAIN_CONV, spec.Q_MAX_POOL))
     assert (bytes_pool.attribute, bytes_pool.input) == (pool.attribute, pool.input)
+    bytes_norm = functions.pop((spec.DOMAIN_CONV, spec.Q_LRN))
+    assert (bytes_norm.attribute, tuple(bytes_norm.input)) == (norm.attribute, spec.Q_LRN_INPUTS)
+    bytes_mean = functions.pop((spec.DOMAIN_CONV, spec.Q_GLOBAL_AVERAGE))
+    assert (list(bytes_mean.attribute), tuple(bytes_mean.input)) == ([], spec.Q_GLOBAL_AVERAGE_INPUTS)
     quantize = functions.pop((spec.DOMAIN_CONV, spec.QUANTIZE))
     assert (list(quantize.attribute), tuple(quantize.input)) == ([], spec.QUANTIZE_INPUTS)
     assert set(functions) == {

@@ -7,7 +7,7 @@ import pytest
 
 from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import INT8, INT8_WINOGRAD, Activation, ConvGeometry, Pooling
-from spl_onnx.spec.reference import byte_max_pool, conv_qsrmm, gemm_qsrmm, max_pool
+from spl_onnx.spec.reference import byte_average, byte_max_pool, conv_qsrmm, gemm_qsrmm, max_pool
 from tests.spec.byte_layers import ACTIVATIONS, RSCALE, XSCALE, YSCALE, by_values, some_bytes
 from tests.spec.cases import floats
 
@@ -64,6 +64,21 @@ def test_a_residual_of_one_byte_is_added_everywhere():
     np.testing.assert_array_equal(one, conv_qsrmm(x, w, b, None, np.full_like(r, 210), *SCALES, **how))
     none = conv_qsrmm(x, w, b, None, np.uint8([[[[200]]]]), *SCALES, **how)
     np.testing.assert_array_equal(none, conv_qsrmm(x, w, b, None, None, XSCALE, None, YSCALE, **how))
+
+
+def test_means():
+    x = some_bytes(0, 2, 5, 6, 3)
+    values = (x.astype(np.float64) - float(XSCALE[1])) * float(XSCALE[0])
+    got = byte_average(x, XSCALE)
+    assert got.dtype == np.float32 and got.shape == (2, 1, 1, 3)
+    # The sum, the share of a pixel and their product, each rounded once.
+    rtol = 2 * np.finfo(np.float32).eps
+    np.testing.assert_allclose(got, values.mean(axis=(1, 2), keepdims=True), rtol=rtol)
+    assert byte_average(x[:0], XSCALE).shape == (0, 1, 1, 3)
+    with pytest.raises(ModelError, match="an image without values"):
+        byte_average(x[:, :0], XSCALE)
+    with pytest.raises(ModelError, match="at most 8388608 pixels"):
+        byte_average(np.zeros((1, 2, 5 << 20, 1), np.uint8), XSCALE)
 
 
 def test_pooling():

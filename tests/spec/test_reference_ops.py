@@ -13,6 +13,8 @@ from spl_onnx.spec.attributes import (
     GLOBAL_AVERAGE,
     LRN,
     MAX_POOL,
+    Q_GLOBAL_AVERAGE,
+    Q_LRN,
     Q_MAX_POOL,
     QUANTIZE,
     Activation,
@@ -47,7 +49,8 @@ def evaluate(layer: Layer) -> np.ndarray:
 def test_all_operators_are_there():
     found = {(op.op_domain, op.__name__) for op in reference_ops()}
     sites = {(d, n) for d in (DOMAIN_CONV, DOMAIN_GEMM) for n in ("SPLPredict", "SRMM", "QSRMM")}
-    names = [*FORMER_NAMES, *FORMER_NAMES.values(), Q_MAX_POOL, QUANTIZE]
+    of_bytes = (Q_LRN, Q_MAX_POOL, Q_GLOBAL_AVERAGE, QUANTIZE)
+    names = [*FORMER_NAMES, *FORMER_NAMES.values(), *of_bytes]
     assert found == {*sites, *((DOMAIN_CONV, name) for name in names)}
 
 

@@ -14,11 +14,12 @@ constexpr bool kSaturates = false;
 constexpr bool kSaturates = true;
 #endif
 
-// clamp(round(x * inverse) + zero, 0, 255), each step one float operation; max_or(v, 0) turns
-// not-a-number into 0.
+// clamp(round(x * inverse) + zero, 0, 255); max_or turns not-a-number into 0. The limits are whole
+// numbers, so it is the same to clamp before it is rounded, which the conversion does.
 SPL_INLINE IVec quantized(Vec x, Vec inverse, Vec zero_point) {
-  const Vec q = add(round_even(mul(x, inverse)), zero_point);
-  return to_int(min_or(max_or(q, zero()), splat(255.0f)));
+  const Vec low = mul(zero_point, splat(-1.0f)), high = add(low, splat(255.0f));
+  const Vec level = min_or(max_or(mul(x, inverse), low), high);
+  return iadd(to_int(level), to_int(zero_point));
 }
 
 // The same before it is saturated to a byte: what is too large is 255 before it could overflow;

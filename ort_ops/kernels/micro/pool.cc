@@ -27,6 +27,27 @@ SPL_INLINE void largest_few(const float* const* places, int count, int channels,
   store_some(best, y, channels);
 }
 
+constexpr int kBytes = static_cast<int>(sizeof(IVec));
+
+template <int V>
+SPL_INLINE void largest_bytes(const uint8_t* const* places, int count, int64_t channel,
+                              uint8_t* y) {
+  IVec best[V];
+  for (int v = 0; v < V; v++) best[v] = isplat(0);
+  for (int i = 0; i < count; i++)
+    for (int v = 0; v < V; v++) best[v] = bmax(best[v], iload(places[i] + channel + v * kBytes));
+  for (int v = 0; v < V; v++) istore(y + channel + v * kBytes, best[v]);
+}
+
+// Fewer channels than a vector has bytes.
+SPL_INLINE void largest_few_bytes(const uint8_t* const* places, int count, int channels,
+                                  uint8_t* y) {
+  uint8_t best[kBytes] = {};
+  for (int i = 0; i < count; i++)
+    for (int c = 0; c < channels; c++) best[c] = places[i][c] > best[c] ? places[i][c] : best[c];
+  std::memcpy(y, best, static_cast<size_t>(channels));
+}
+
 // `lanes` channels of V vectors; fewer than W only with one vector.
 template <int V>
 SPL_INLINE void mean(const float* x, int64_t height, int64_t width, int64_t channels, int lanes,
@@ -63,21 +84,25 @@ void max_places(const float* const* places, int count, int64_t channels, float* 
   if (c < channels) largest<1>(places, count, channels - W, y);  // overlaps: the same values again
 }
 
-// The compiler makes vectors of it: bytes that fit one, of all places, before the next.
 void max_bytes(const uint8_t* const* places, int count, int64_t channels, uint8_t* y) {
-  constexpr int kTogether = 64;
-  for (int64_t c = 0; c < channels; c += kTogether) {
-    const int n = static_cast<int>(least<int64_t>(kTogether, channels - c));
-    uint8_t best[kTogether] = {};
-    for (int i = 0; i < count; i++) {
-      const uint8_t* from = places[i] + c;
-      if (n == kTogether) {
-        for (int k = 0; k < kTogether; k++) best[k] = from[k] > best[k] ? from[k] : best[k];
-      } else {
-        for (int k = 0; k < n; k++) best[k] = from[k] > best[k] ? from[k] : best[k];
-      }
-    }
-    std::memcpy(y + c, best, static_cast<size_t>(n));
+  if (channels < kBytes) return largest_few_bytes(places, count, static_cast<int>(channels), y);
+  int64_t c = 0;
+  for (; c + kVectors * kBytes <= channels; c += kVectors * kBytes)
+    largest_bytes<kVectors>(places, count, c, y);
+  for (; c + kBytes <= channels; c += kBytes) largest_bytes<1>(places, count, c, y);
+  if (c < channels) largest_bytes<1>(places, count, channels - kBytes, y);  // overlaps
+}
+
+void mean_bytes(const uint8_t* x, int64_t pixels, int64_t channels, const Quantization& code,
+                float* y) {
+  const Vec share = splat(code.scale / static_cast<float>(pixels));
+  const IVec zeros = isplat(static_cast<int32_t>(pixels) * static_cast<int32_t>(code.zero));
+  for (int64_t c = 0; c < channels; c += W) {
+    const int lanes = static_cast<int>(least<int64_t>(W, channels - c));
+    IVec total = isplat(0);
+    for (int64_t p = 0; p < pixels; p++)
+      total = iadd(total, load_codes(x + p * channels + c, lanes));
+    store_some(mul(to_float(isub(total, zeros)), share), y + c, lanes);
   }
 }
 

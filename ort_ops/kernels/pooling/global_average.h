@@ -10,4 +10,8 @@ namespace spl {
 Status run_global_average(const float* x, const int64_t dims[4], float* y, const Parallel& parallel,
                           const MicroKernels& micro);
 
+// The same of numbers that bytes stand for.
+Status run_byte_average(const uint8_t* x, const int64_t dims[4], const Quantization& code, float* y,
+                        const Parallel& parallel, const MicroKernels& micro);
+
 }  // namespace spl

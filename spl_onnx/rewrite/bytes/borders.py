@@ -41,6 +41,7 @@ class Borders:
 
     def add(self, node: onnx.NodeProto) -> None:
         """A node of bytes."""
+        self._from_bytes.update(node.output)
         self._nodes.append(node)
 
     def add_floats(self, node: onnx.NodeProto) -> None:
@@ -55,6 +56,10 @@ class Borders:
         """The name of the bytes that stand for a tensor from here on."""
         self._written[tensor] = code
         return self._bytes.setdefault((tensor, code), self._constants.fresh(f"{tensor}/bytes"))
+
+    def written(self, tensor: str) -> CodePair | None:
+        """Code of a tensor that is written as bytes and has not been needed as floats."""
+        return self._written.get(tensor)
 
     def bytes_of(self, tensor: str, code: CodePair) -> str:
         """Bytes of a tensor; made of its floats where there are none in this code."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import onnx
 
-from spl_onnx.rewrite.bytes.groups import Groups
+from spl_onnx.rewrite.bytes.groups import Groups, TakesBytes
+from spl_onnx.rewrite.bytes.norms import norms_between
 from spl_onnx.rewrite.bytes.sites import ByteSite, CodePair, SiteCodes, byte_sites
 from spl_onnx.spec.quantize import dynamic_scale
 
@@ -35,8 +36,9 @@ def tensors_in_8_bits(graph: onnx.GraphProto) -> list[str]:
 def choose_codes(graph: onnx.GraphProto, ranges: Mapping[str, Range]) -> dict[str, SiteCodes]:
     """Codes of the sites that pass bytes, by name of the site.
 
-    Bytes are worth their while where a site hands them to another one. A site that takes or gives such bytes
-    has bytes on its other side too, where they are made of floats or floats are made of them.
+    Bytes are worth their while where a site hands them to another one, as they are or normalised. A site that
+    takes or gives such bytes has bytes on its other side too, where they are made of floats or floats are
+    made of them.
 
     Args:
         graph: Of a rewritten model.
@@ -53,9 +55,11 @@ def choose_codes(graph: onnx.GraphProto, ranges: Mapping[str, Range]) -> dict[st
         return all(name in ranges and np.isfinite(ranges[name]).all() for name in tensors)
 
     known = [site for site in byte_sites(graph) if is_known(site)]
-    handed_on = {groups.of(s.y) for s in known} & {groups.of(name) for s in known for name in s.reads}
+    norms = norms_between(graph, groups, known)
+    both: list[TakesBytes] = [*known, *norms]
+    handed_on = {groups.of(s.y) for s in both} & {groups.of(name) for s in both for name in s.reads}
     chosen = [s for s in known if handed_on & {groups.of(name) for name in (*s.reads, s.y)}]
-    as_bytes = groups.as_bytes(chosen)
+    as_bytes = groups.as_bytes([*chosen, *norms])
 
     def code(tensor: str) -> CodePair:
         shared = joined(tensor) if groups.of(tensor) in as_bytes else [tensor]

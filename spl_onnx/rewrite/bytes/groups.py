@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Protocol
 
 import onnx
 
-from spl_onnx.rewrite.bytes.sites import ByteSite
 from spl_onnx.rewrite.graph.tensors import reads
 from spl_onnx.spec.attributes import DOMAIN_CONV, MAX_POOL
+
+
+class TakesBytes(Protocol):
+    """What gives and takes bytes in codes of its own."""
+
+    @property
+    def y(self) -> str:
+        """The tensor that it writes."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What it reads as bytes."""
 
 
 class Groups:
@@ -48,13 +60,13 @@ class Groups:
             known += [name for name in (*node.input, node.output[0]) if name not in known]
         return found
 
-    def as_bytes(self, sites: Collection[ByteSite]) -> set[str]:
+    def as_bytes(self, sites: Collection[TakesBytes]) -> set[str]:
         """Groups that are passed as bytes.
 
         Sites both write and read them, or nothing but sites writes them, or nothing but sites reads them.
 
         Args:
-            sites: Those that give and take bytes.
+            sites: Those that give and take bytes, and what does so between them.
         """
         own = {site.y for site in sites}
         written = {self.of(name) for name in own}

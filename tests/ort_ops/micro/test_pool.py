@@ -6,7 +6,7 @@ from itertools import product
 
 import numpy as np
 
-from tests.ort_ops.micro.kernels import Micro
+from tests.ort_ops.micro.kernels import Micro, Quantization
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
 from tests.ort_ops.micro.values import WIDE_COUNTS, whole
 
@@ -45,3 +45,16 @@ def test_mean_pixels(kernels: Micro) -> None:
         memory.check()
         with np.errstate(invalid="ignore"):  # the mean of nothing is not a number
             np.testing.assert_array_equal(y, x.sum((0, 1)) / np.float32(height * width))
+
+
+@in_child
+def test_mean_bytes(kernels: Micro) -> None:
+    for channels, pixels, place in product(WIDE_COUNTS, (1, 12), PLACES):
+        memory = Memory(place)
+        x = np.random.default_rng(channels).integers(0, 256, (pixels, channels)).astype(np.uint8)
+        y = memory.room(channels)
+        given = memory.put(x.reshape(-1), np.uint8)
+        kernels.mean_bytes(given, pixels, channels, Quantization(0.3, 0, 100.0), y)
+        memory.check()
+        steps = (x.astype(np.int64) - 100).sum(0).astype(np.float32)
+        np.testing.assert_array_equal(y, steps * (np.float32(0.3) / np.float32(pixels)))

@@ -13,12 +13,16 @@ from spl_onnx.rewrite.edit.finish import finish_model
 from spl_onnx.spec.attributes import (
     DOMAIN_CONV,
     FLOAT32,
+    GLOBAL_AVERAGE,
     INT8,
+    LRN,
     MAX_POOL,
     SRMM,
     Activation,
     ConvGeometry,
     Pooling,
+    ResponseNorm,
+    lrn_attributes,
     pool_attributes,
     srmm_attributes,
 )
@@ -52,6 +56,13 @@ class Layers:
     def pool(self, x: str, y: str) -> str:
         window = pool_attributes(Pooling((3, 3), (1, 1), (1, 1, 1, 1)))
         return self._node(MAX_POOL, [x], y, domain=DOMAIN_CONV, **window)
+
+    def norm(self, x: str, y: str, size: int = 3, **attributes: float) -> str:
+        norm = ResponseNorm(size, **{"alpha": 0.5, **attributes})
+        return self._node(LRN, [x], y, domain=DOMAIN_CONV, **lrn_attributes(norm))
+
+    def average(self, x: str, y: str) -> str:
+        return self._node(GLOBAL_AVERAGE, [x], y, domain=DOMAIN_CONV)
 
     def node(self, op: str, inputs: list[str], y: str, **attributes: object) -> str:
         return self._node(op, inputs, y, **attributes)

@@ -13,7 +13,19 @@ from onnx.reference import ReferenceEvaluator
 from spl_onnx.rewrite.bytes.choose import choose_codes
 from spl_onnx.rewrite.bytes.pass_bytes import pass_bytes
 from spl_onnx.rewrite.bytes.sites import SiteCodes
-from spl_onnx.spec.attributes import FLOAT32, INT8_WINOGRAD, MAX_POOL, Q_MAX_POOL, QSRMM, QUANTIZE, SRMM
+from spl_onnx.spec.attributes import (
+    FLOAT32,
+    GLOBAL_AVERAGE,
+    INT8_WINOGRAD,
+    LRN,
+    MAX_POOL,
+    Q_GLOBAL_AVERAGE,
+    Q_LRN,
+    Q_MAX_POOL,
+    QSRMM,
+    QUANTIZE,
+    SRMM,
+)
 from spl_onnx.spec.reference import reference_ops
 from tests.rewrite.builders import TOLERANCE
 from tests.rewrite.bytes.layers import Layers, copy_of, images, operators, passing, precise, ranges_of, run
@@ -110,6 +122,31 @@ def planes_between() -> onnx.ModelProto:
     return net.model(net.site("c", "e", r="d"))
 
 
+def normed() -> onnx.ModelProto:
+    """As GoogLeNet begins: one normalisation before a site, and one that is pooled for two of them."""
+    net = Layers()
+    net.site(net.norm(net.site("x", "a"), "an"), "b")
+    net.pool(net.norm("b", "bn"), "p")
+    return net.model(net.site(net.site("p", "c"), "d", r=net.site("p", "e")))
+
+
+def normed_for_floats() -> onnx.ModelProto:
+    """Normalisations that no site reads, or that do not suit bytes."""
+    net = Layers()
+    net.site(net.site("x", "a"), "b")
+    net.site(net.norm("a", "an", size=301), "c")
+    return net.model("c", net.node("Sigmoid", [net.norm("b", "bn")], "s"))
+
+
+def averaged() -> onnx.ModelProto:
+    """A mean of bytes; one of floats that others read before it; and one of floats."""
+    net = Layers()
+    net.site(net.site("x", "a"), "b")
+    net.node("Sigmoid", ["a"], "s")
+    net.average(net.site("b", "c"), "mean")
+    return net.model("mean", net.average("a", "other"), net.average("s", "third"))
+
+
 T = "Transpose"
 CASES = {
     chain: {Q: 1, QSRMM: 3, DQ: 1},
@@ -120,6 +157,9 @@ CASES = {
     float_concat: {Q: 1, QSRMM: 3, "Concat": 1, DQ: 1, "Sigmoid": 1},
     pooled_floats: {"Tanh": 1, Q: 1, Q_MAX_POOL: 1, QSRMM: 3, DQ: 1},
     residual: {Q: 1, QSRMM: 4, DQ: 1},
+    normed: {Q: 1, QSRMM: 5, Q_LRN: 2, Q_MAX_POOL: 1, DQ: 1},
+    normed_for_floats: {Q: 1, QSRMM: 2, SRMM: 1, LRN: 2, DQ: 2, "Sigmoid": 1},
+    averaged: {Q: 1, QSRMM: 3, DQ: 1, "Sigmoid": 1, Q_GLOBAL_AVERAGE: 1, GLOBAL_AVERAGE: 2},
     image_input: {T: 1, "Abs": 1, QUANTIZE: 2, QSRMM: 3, DQ: 1},
     image_for_all: {T: 2, QUANTIZE: 1, QSRMM: 2, DQ: 1, "Sigmoid": 1, "Add": 1},
     planes_between: {T: 3, "Sigmoid": 1, Q: 3, QSRMM: 5, DQ: 2},
@@ -172,9 +212,9 @@ def test_nothing_is_left_behind(build):
     types = {value.name: value.type.tensor_type.elem_type for value in made.value_info}
     assert set(types) <= set(written)
     for name, op in written.items():
-        if op in (QSRMM, Q_MAX_POOL, QUANTIZE):
+        if op in (QSRMM, Q_MAX_POOL, Q_LRN, QUANTIZE):
             assert types.get(name, TensorProto.UINT8) == TensorProto.UINT8
-        if op in (DQ, SRMM, MAX_POOL):
+        if op in (DQ, SRMM, MAX_POOL, LRN, GLOBAL_AVERAGE, Q_GLOBAL_AVERAGE):
             assert types.get(name, TensorProto.FLOAT) == TensorProto.FLOAT
 
 

@@ -52,10 +52,14 @@ SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm256_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm256_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm256_and_si256(a, b); }
 SPL_INLINE IVec ior(IVec a, IVec b) { return _mm256_or_si256(a, b); }
-// All lanes by kBits to the left.
+// All lanes by kBits to the left, or to the right with zeros.
 template <int kBits>
 SPL_INLINE IVec ileft(IVec v) {
   return _mm256_slli_epi32(v, kBits);
+}
+template <int kBits>
+SPL_INLINE IVec iright(IVec v) {
+  return _mm256_srli_epi32(v, kBits);
 }
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm256_max_epi32(a, b); }
 SPL_INLINE int32_t largest(IVec v) {
@@ -64,6 +68,7 @@ SPL_INLINE int32_t largest(IVec v) {
   return _mm_cvtsi128_si32(_mm_max_epi32(m, _mm_shuffle_epi32(m, 0xb1)));
 }
 SPL_INLINE IVec as_int(Vec v) { return _mm256_castps_si256(v); }  // the same bits
+SPL_INLINE Vec as_float(IVec v) { return _mm256_castsi256_ps(v); }
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) {
   return _mm256_blendv_epi8(no, yes, _mm256_castps_si256(m));
 }
@@ -79,6 +84,8 @@ SPL_INLINE Vec round_even(Vec v) { return _mm256_round_ps(v, 8); }
 SPL_INLINE IVec from_bytes(const uint8_t* p) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
 }
+// The larger bytes of two vectors, by what is loaded and stored as IVec.
+SPL_INLINE IVec bmax(IVec a, IVec b) { return _mm256_max_epu8(a, b); }
 SPL_INLINE __m128i low_halves(IVec v) {
   return _mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }

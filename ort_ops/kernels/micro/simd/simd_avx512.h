@@ -50,14 +50,19 @@ SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm512_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
 SPL_INLINE IVec iand(IVec a, IVec b) { return _mm512_and_si512(a, b); }
 SPL_INLINE IVec ior(IVec a, IVec b) { return _mm512_or_si512(a, b); }
-// All lanes by kBits to the left.
+// All lanes by kBits to the left, or to the right with zeros.
 template <int kBits>
 SPL_INLINE IVec ileft(IVec v) {
   return _mm512_slli_epi32(v, kBits);
 }
+template <int kBits>
+SPL_INLINE IVec iright(IVec v) {
+  return _mm512_srli_epi32(v, kBits);
+}
 SPL_INLINE IVec imax(IVec a, IVec b) { return _mm512_max_epi32(a, b); }
 SPL_INLINE int32_t largest(IVec v) { return _mm512_reduce_max_epi32(v); }
 SPL_INLINE IVec as_int(Vec v) { return _mm512_castps_si512(v); }  // the same bits
+SPL_INLINE Vec as_float(IVec v) { return _mm512_castsi512_ps(v); }
 SPL_INLINE IVec ipick(Mask m, IVec yes, IVec no) { return _mm512_mask_blend_epi32(m, no, yes); }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return _mm512_cmpeq_epi32_mask(a, b); }
 SPL_INLINE Mask inonzero(IVec v) { return _mm512_test_epi32_mask(v, v); }
@@ -68,6 +73,8 @@ SPL_INLINE Vec round_even(Vec v) { return _mm512_roundscale_ps(v, 8); }
 SPL_INLINE IVec from_bytes(const uint8_t* p) {
   return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
+// The larger bytes of two vectors, by what is loaded and stored as IVec.
+SPL_INLINE IVec bmax(IVec a, IVec b) { return _mm512_max_epu8(a, b); }
 SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(v));
 }

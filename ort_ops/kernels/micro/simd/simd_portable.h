@@ -76,11 +76,15 @@ SPL_INLINE IVec iadd(IVec a, IVec b) { return a + b; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
 SPL_INLINE IVec iand(IVec a, IVec b) { return a & b; }
 SPL_INLINE IVec ior(IVec a, IVec b) { return a | b; }
-// All lanes by kBits to the left.
+// All lanes by kBits to the left, or to the right with zeros.
 typedef uint32_t UVec __attribute__((vector_size(16)));
 template <int kBits>
 SPL_INLINE IVec ileft(IVec v) {
   return reinterpret_cast<IVec>(reinterpret_cast<UVec>(v) << kBits);
+}
+template <int kBits>
+SPL_INLINE IVec iright(IVec v) {
+  return reinterpret_cast<IVec>(reinterpret_cast<UVec>(v) >> kBits);
 }
 SPL_INLINE IVec imax(IVec a, IVec b) { return ipick(a > b, a, b); }
 SPL_INLINE int32_t largest(IVec v) {
@@ -88,6 +92,7 @@ SPL_INLINE int32_t largest(IVec v) {
   return a > b ? a : b;
 }
 SPL_INLINE IVec as_int(Vec v) { return reinterpret_cast<IVec>(v); }  // the same bits
+SPL_INLINE Vec as_float(IVec v) { return reinterpret_cast<Vec>(v); }
 SPL_INLINE Mask iequal(IVec a, IVec b) { return a == b; }
 SPL_INLINE Mask inonzero(IVec v) { return v != isplat(0); }
 SPL_INLINE Vec to_float(IVec v) { return __builtin_convertvector(v, Vec); }
@@ -98,6 +103,12 @@ SPL_INLINE Vec round_even(Vec v) {
 SPL_INLINE IVec to_int(Vec v) { return __builtin_convertvector(round_even(v), IVec); }
 // W bytes <-> W integers.
 SPL_INLINE IVec from_bytes(const uint8_t* p) { return IVec{p[0], p[1], p[2], p[3]}; }
+// The larger bytes of two vectors, by what is loaded and stored as IVec.
+typedef uint8_t BVec __attribute__((vector_size(16)));
+SPL_INLINE IVec bmax(IVec a, IVec b) {
+  const BVec x = reinterpret_cast<BVec>(a), y = reinterpret_cast<BVec>(b);
+  return reinterpret_cast<IVec>(x > y ? x : y);
+}
 SPL_INLINE void to_bytes(IVec v, uint8_t* p) {
   for (int i = 0; i < W; i++) p[i] = static_cast<uint8_t>(v[i]);
 }
