@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from scripts.harden.answers import UnjudgedError, problem_of
 from scripts.harden.isolated import add_case_arguments, judge, report_cases, try_cases
 from scripts.harden.operators import Use, operators
+from scripts.harden.operators_of_bytes import byte_operators
 from scripts.harden.sanitizers import environment
 from scripts.harden.use_families import FAMILIES
 from spl_onnx.plugin import get_library_path
@@ -36,7 +37,7 @@ _MOST, _TOO_MANY = 5e9, 1e15
 def uses(seed: int) -> list[Use]:
     """All uses of a seed, shuffled."""
     rng = np.random.default_rng(seed)
-    all_operators = operators(seed)
+    all_operators = [*operators(seed), *byte_operators(seed)]
     found = [use for family in FAMILIES for use in family(all_operators, rng)]
     return [found[i] for i in rng.permutation(len(found))]
 

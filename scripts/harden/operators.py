@@ -20,6 +20,10 @@ from spl_onnx.spec.attributes import (
     MAX_POOL,
     PREDICT,
     PREDICT_INPUTS,
+    Q_LRN,
+    Q_MAX_POOL,
+    QSRMM,
+    QUANTIZE,
     SRMM,
     SRMM_INPUTS,
     VERSION,
@@ -35,6 +39,9 @@ from spl_onnx.spec.attributes import (
 from spl_onnx.spec.quantize import quantize_weights
 
 Array = NDArray[Any]
+
+#: Operators that give bytes.
+_GIVE_BYTES = (PREDICT, QSRMM, Q_LRN, Q_MAX_POOL, QUANTIZE)
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,12 @@ class Operator:
     def is_image(self) -> bool:
         """Whether X is an image."""
         return self.domain == DOMAIN_CONV
+
+    def another_x(self, rng: np.random.Generator, *shape: int, zeros: float = 0.5) -> Array:
+        """X of another shape: normal values, a share of them 0, or any bytes."""
+        if self.tensors["X"].dtype == np.uint8:
+            return rng.integers(0, 256, shape).astype(np.uint8)
+        return floats(rng, *shape, zeros=zeros)
 
 
 @dataclass(frozen=True)
@@ -122,7 +135,7 @@ class Use:
         attributes = {**self.operator.attributes, **self.attributes}
         node.attribute.extend(_attribute(k, v) for k, v in attributes.items() if v is not None)
         inputs = [_info(n, v, self.declared.get(n, [None] * v.ndim)) for n, v in fed.items()]
-        kind = TensorProto.UINT8 if self.operator.op_type == PREDICT else TensorProto.FLOAT
+        kind = TensorProto.UINT8 if self.operator.op_type in _GIVE_BYTES else TensorProto.FLOAT
         weights = [numpy_helper.from_array(v, n) for n, v in present.items() if n not in fed]
         outputs = [helper.make_tensor_value_info("Y", kind, None)]
         graph = helper.make_graph([node], "use", inputs, outputs, weights)

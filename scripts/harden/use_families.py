@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scripts.harden.layer_uses import layers
-from scripts.harden.operators import Array, Operator, Use, floats
+from scripts.harden.operators import Array, Operator, Use
 
 _SIZES = (2**15, 2**16 - 1, 2**20, 2**20 + 1, 2**31 - 1, 2**31, 2**32 + 1, 2**62, 2**63 - 1)
 INTEGERS = (0, -1, -(2**31), -(2**63), 2, 3, 7, 255, 256, 1000, *_SIZES)
@@ -232,8 +232,10 @@ def sessions(all_operators: Sequence[Operator], rng: np.random.Generator) -> Ite
 def _another_x(operator: Operator, rng: np.random.Generator) -> Array:
     last = operator.tensors["X"].shape[-1] + int(rng.random() < 0.1)
     if operator.is_image:
-        return floats(rng, int(rng.integers(0, 4)), *(int(v) for v in rng.integers(0, 24, 2)), last)
-    return floats(rng, *(int(v) for v in rng.integers(0, 20, rng.integers(1, 4))), last)
+        return operator.another_x(
+            rng, int(rng.integers(0, 4)), *(int(v) for v in rng.integers(0, 24, 2)), last
+        )
+    return operator.another_x(rng, *(int(v) for v in rng.integers(0, 20, rng.integers(1, 4))), last)
 
 
 def large_steps(all_operators: Sequence[Operator], rng: np.random.Generator) -> Iterator[Use]:
@@ -244,7 +246,7 @@ def large_steps(all_operators: Sequence[Operator], rng: np.random.Generator) -> 
             continue
         channels = operator.tensors["X"].shape[3]
         for stride, image in itertools.product(steps, ((1, 1), (1, 6), (6, 1))):
-            x = floats(rng, 1, *image, channels)
+            x = operator.another_x(rng, 1, *image, channels)
             pads = [2**20 if side > 1 else 1 for side in stride] * 2
             attributes = {
                 "strides": list(stride),

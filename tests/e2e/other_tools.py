@@ -18,7 +18,13 @@ import onnxruntime as ort
 import pytest
 from onnx import helper, numpy_helper
 
+from spl_onnx.options import RewriteOptions
 from spl_onnx.plugin import register
+from spl_onnx.rewrite.edit.apply import apply
+from spl_onnx.rewrite.model.model_io import read_model
+from spl_onnx.rewrite.sites.planner import plan_sites
+from spl_onnx.rewrite.sites.weights import SiteWeights
+from spl_onnx.search.ranges import with_bytes, with_ranges
 from spl_onnx.spec.attributes import GLOBAL_AVERAGE, LRN, MAX_POOL, PREDICT, SRMM
 from tests.rewrite.builders import Net, images
 
@@ -42,6 +48,28 @@ def network() -> onnx.ModelProto:
     dense = made.node("Gemm", [made.node("Flatten", ["mean"], "flat"), made.random("w1", 16, 12)], "d")
     made.node("Gemm", [made.node("Relu", [dense], "rd"), made.random("w2", 12, 5)], "y")
     return made.model("y")
+
+
+def byte_network() -> onnx.ModelProto:
+    """Sites in 8 bits with a normalisation and pooling between them, a mean and a matrix behind them."""
+    made = Net()
+    made.conv(made.input("x", ["N", 3, 16, 16]), "a", 16, 3, pads=[1, 1, 1, 1])
+    made.node("LRN", [made.node("Relu", ["a"], "ra")], "norm", size=3, alpha=0.5)
+    made.node("MaxPool", ["norm"], "pooled", kernel_shape=[2, 2], strides=[2, 2])
+    made.node("Relu", [made.conv("pooled", "b", 16, 16)], "rb")
+    made.node("Relu", [made.conv("rb", "c", 16, 16)], "rc")
+    made.node("GlobalAveragePool", ["rc"], "mean")
+    dense = made.node("Gemm", [made.node("Flatten", ["mean"], "flat"), made.random("w1", 16, 12)], "d")
+    made.node("Gemm", [made.node("Relu", [dense], "rd"), made.random("w2", 12, 5)], "y")
+    return made.model("y")
+
+
+def in_bytes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Its sites in 8 bits, with bytes between them in codes of X."""
+    original, weights = read_model(model), SiteWeights()
+    plan = plan_sites(original.model, RewriteOptions(precision="int8"))
+    plan = with_bytes(original, with_ranges(original, plan, [{"x": X}], weights), [{"x": X}], weights)
+    return apply(original.model, plan, weights).model
 
 
 def copied(model: onnx.ModelProto) -> onnx.ModelProto:

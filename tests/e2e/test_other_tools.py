@@ -14,14 +14,28 @@ from numpy.typing import NDArray
 from spl_onnx.errors import ModelError
 from spl_onnx.measure.sessions import create_session, run, uses_plugin
 from spl_onnx.rewrite.model.own_nodes import own_nodes
-from spl_onnx.spec.attributes import GLOBAL_AVERAGE, LRN, MAX_POOL, PREDICT, SRMM
+from spl_onnx.spec.attributes import (
+    GLOBAL_AVERAGE,
+    LRN,
+    MAX_POOL,
+    PREDICT,
+    Q_GLOBAL_AVERAGE,
+    Q_LRN,
+    Q_MAX_POOL,
+    QSRMM,
+    QUANTIZE,
+    SRMM,
+)
 from tests.e2e import other_tools as tools
 from tests.e2e.other_tools import SITES, Tool, X, copied, network
 from tests.rewrite.builders import EPS, LONGEST_SUM, rewritten
 
 PAGE = Path(__file__).parents[2] / "docs" / "tools.md"
 OPERATORS = {PREDICT, SRMM, LRN, MAX_POOL, GLOBAL_AVERAGE}
+OF_BYTES = {QUANTIZE, QSRMM, Q_LRN, Q_MAX_POOL, Q_GLOBAL_AVERAGE}
 ROUNDING = EPS * LONGEST_SUM
+#: Five roundings to bytes in a row, each of less than a level of 255.
+LEVELS = 5 / 255
 #: Float16 has 11 bits. Inputs, weights and results of Sigmoid and Gemm are rounded to it: at most 8 in a row.
 HALF = 8 * 2.0**-11
 
@@ -153,6 +167,29 @@ def test_after(plugin_path: str, tmp_path: Path, predicted: onnx.ModelProto, cas
     assert runs_alone(made) == (row.after != "needs the library")
     if runs_alone(made):
         assert distance(outputs(made, False), outputs(before, False)) <= ROUNDING
+
+
+@pytest.fixture(scope="module")
+def passed() -> onnx.ModelProto:
+    """A network with bytes between its sites."""
+    return tools.in_bytes(tools.byte_network())
+
+
+@pytest.mark.parametrize("case", EXACT)
+def test_after_with_bytes(plugin_path: str, tmp_path: Path, passed: onnx.ModelProto, case: str) -> None:
+    row = CASES[case]
+    made = row.tool(passed, tmp_path)
+    before = ends_like(passed, made)
+    left = {node.op_type for node in own_nodes(made)} & OF_BYTES
+    if row.after == "dense":
+        assert not left
+    else:
+        assert left == OF_BYTES
+        np.testing.assert_array_equal(outputs(made, True), outputs(before, True))
+    assert runs_alone(made) == (row.after != "needs the library")
+    if runs_alone(made):
+        floats = outputs(ends_like(tools.byte_network(), made), False)
+        assert 0 < distance(outputs(made, False), floats) <= LEVELS
 
 
 @pytest.mark.parametrize("case", QUANTIZED)

@@ -7,14 +7,14 @@ import pytest
 
 from scripts.harden.answers import Call, UnjudgedError, problem_of
 from scripts.harden.operators import Use, operators
+from scripts.harden.operators_of_bytes import byte_operators
 
-LABELS = [operator.label for operator in operators(2)]
+OPERATORS = {operator.label: operator for operator in (*operators(2), *byte_operators(2))}
 
 
-@pytest.fixture(params=LABELS)
+@pytest.fixture(params=OPERATORS)
 def call(request: pytest.FixtureRequest) -> Call:
-    operator = next(o for o in operators(2) if o.label == request.param)
-    use = Use("good", "", operator)
+    use = Use("good", "", OPERATORS[request.param])
     return Call(use.model(), use.feeds()[0])
 
 
@@ -37,8 +37,7 @@ def test_other_sizes_and_types_are_wrong(call: Call) -> None:
 
 
 def changed(label: str, **change: object) -> Call:
-    operator = next(o for o in operators(2) if o.label == label)
-    use = Use("changed", "", operator, **change)  # type: ignore[arg-type]
+    use = Use("changed", "", OPERATORS[label], **change)  # type: ignore[arg-type]
     return Call(use.model(), use.feeds()[0])
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from scripts.harden import operator_uses
+from scripts.harden.layer_uses import suits_any_layer
 from scripts.harden.operator_uses import check, main, products, uses
 from scripts.harden.operators import Use, operators
+from scripts.harden.operators_of_bytes import byte_operators
 from scripts.harden.use_families import FAMILIES
 
 
@@ -21,7 +23,9 @@ def found() -> list[Use]:
 def test_every_family_meets_the_operators_it_is_about(found: list[Use]) -> None:
     assert len(found) >= 4_700
     assert set(Counter(use.family for use in found)) == {family.__name__ for family in FAMILIES}
-    assert {use.operator.label for use in found if use.family == "layers"} == {o.label for o in operators(3)}
+    layers = {use.operator.label for use in found if use.family == "layers"}
+    assert layers == {o.label for o in (*operators(3), *byte_operators(3)) if suits_any_layer(o)}
+    assert {use.operator.label for use in found} > {o.label for o in byte_operators(3)}
 
 
 def test_a_seed_gives_the_same_uses(found: list[Use]) -> None:
@@ -35,7 +39,7 @@ def test_a_seed_gives_the_same_uses(found: list[Use]) -> None:
 
 
 def test_good_nodes_are_answered_rightly(plugin_path: str) -> None:
-    for operator in operators(1):
+    for operator in (*operators(1), *byte_operators(1)):
         assert check(Use("good", "", operator, must_run=True), plugin_path) == ""
 
 
