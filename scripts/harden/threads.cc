@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "kernels/base/isa.h"
+#include "kernels/border/planes.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/pooling/global_average.h"
 #include "kernels/pooling/lrn.h"
@@ -236,6 +237,32 @@ void try_auxiliary(const ConvLayer& layer, const MicroKernels& micro, Counts* co
   compare(3, [&](int j) { return run(j, Parallel()); }, run, counts);
 }
 
+// The operators that take or give bytes; floats are images as ONNX has them here.
+void try_bytes(const ConvLayer& layer, const MicroKernels& micro, Random& random, Counts* counts) {
+  const Image& image = layer.images[2];
+  const int64_t dims[4] = {image.shape.N, image.shape.H, image.shape.W, image.shape.C};
+  const int64_t pixels = dims[1] * dims[2];
+  const Quantization code{0.02f, 1 / 0.02f, 110};
+  LrnAttributes norm;
+  norm.size = 5;
+  Bytes x(image.x.size());
+  for (uint8_t& value : x) value = static_cast<uint8_t>(random.below(256));
+  auto run = [&](int j, const Parallel& parallel) {
+    Bytes y(x.size());
+    if (j == 0)
+      run_byte_lrn(norm, x.data(), code, dims[0] * pixels, dims[3], y.data(), code, parallel,
+                   micro);
+    if (j == 1)
+      run_quantize_planes(image.x.data(), dims[0], dims[3], pixels, code, y.data(), parallel,
+                          micro);
+    if (j < 2) return bytes_of(y);
+    Floats mean(static_cast<size_t>(dims[0] * dims[3]));
+    run_byte_average(x.data(), dims, code, mean.data(), parallel, micro);
+    return bytes_of(mean);
+  };
+  compare(3, [&](int j) { return run(j, Parallel()); }, run, counts);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -251,6 +278,7 @@ int main(int argc, char** argv) {
     try_conv(layer, micro, &counts);
     if (i % 4 == 0) try_gemm(micro, random, &counts);
     if (i % 4 == 1) try_auxiliary(layer, micro, &counts);
+    if (i % 4 == 2) try_bytes(layer, micro, random, &counts);
   }
   std::printf("tried %d, bad %d\n", counts.tried, counts.bad);
   return counts.bad > 0;
