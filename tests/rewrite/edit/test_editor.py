@@ -10,6 +10,7 @@ from spl_onnx.errors import UsageError
 from spl_onnx.measure.sessions import create_session, run
 from spl_onnx.options import RewriteOptions
 from spl_onnx.predictors.site_settings import SiteSettings
+from spl_onnx.spec.attributes import QUANTIZE
 from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, assert_same, images, ops, rewritten
 from tests.test_steps import net
@@ -87,7 +88,7 @@ def test_a_layer_without_activation_may_be_shifted_and_no_more(choice, settings)
         rewrite_model(model, plan=plan)
 
 
-@pytest.mark.parametrize(("opset", "made"), [(12, ["QSRMM", "QSRMM"]), (11, ["SRMM", "SRMM"])])
+@pytest.mark.parametrize(("opset", "made"), [(12, [QUANTIZE, "QSRMM", "QSRMM"]), (11, ["SRMM", "SRMM"])])
 def test_sites_with_codes_pass_bytes_where_the_opset_has_them(opset, made):
     built = Net(opset=opset)
     built.node("Relu", [built.conv(built.input("x", [1, 8, 8, 8]), "c", 8, 8)], "a")
