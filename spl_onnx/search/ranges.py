@@ -127,14 +127,14 @@ def tensor_ranges(
 
 
 def input_scales(model: onnx.ModelProto, batches: Sequence[Feeds], threads: int = 0) -> dict[str, Numbers]:
-    """Scale and zero point of the input of each site, by name; those that are not finite have none.
+    """Scale and zero point of the input of each site that takes floats, by name; infinite ones have none.
 
     Args:
         model: a rewritten model, which is as before afterwards.
         batches: the samples.
         threads: inside an operator; 0 = all.
     """
-    sites = converted_sites(model)
+    sites = [site for site in converted_sites(model) if site.zero_byte is None]
     tensors = list(dict.fromkeys(site.x for site in sites))
     ranges = tensor_ranges(model, tensors, batches, threads) if tensors else {}
     finite = {name for name, limits in ranges.items() if np.isfinite(limits).all()}

@@ -71,6 +71,20 @@ def run(model: onnx.ModelProto, names: list[str], x: np.ndarray, plugin: bool = 
     return session.run(names, {session.get_inputs()[0].name: x})
 
 
+@pytest.mark.parametrize(("form", "activations"), [("QOperator", "QUInt8"), ("QDQ", "QInt8")])
+def test_other_forms_become_the_same_layers(plugin_path, form, activations):
+    """Operators on bytes, and signed bytes: as many as from unsigned bytes in QDQ form, and all verified."""
+    results = [
+        rewrite_model(quantised_network("squeezenet1.1", *kind), RewriteOptions())
+        for kind in (("QDQ", "QUInt8"), (form, activations))
+    ]
+    assert results[0].plan.counts() == results[1].plan.counts()
+    assert ops(results[0].model).count("QSRMM") == ops(results[1].model).count("QSRMM") == 26
+    x = images("squeezenet1.1", 4)[0]
+    first, other = (scores(result.model, x) for result in results)
+    assert np.abs(first - other).max() <= 0.1 * np.abs(first).max()
+
+
 def test_scores_are_as_near_to_the_float_network(plugin_path):
     """Where roundings are left out, as those of ONNX Runtime."""
     x = images("resnet18", 4)[0]

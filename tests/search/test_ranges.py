@@ -15,6 +15,7 @@ from spl_onnx.search.ranges import input_scales, tensor_ranges, with_bytes, with
 from spl_onnx.spec.attributes import Q_GLOBAL_AVERAGE, QUANTIZE
 from spl_onnx.steps import rewrite_model
 from tests.rewrite.builders import Net, run
+from tests.rewrite.rules.quantised.layers import chain
 from tests.search.network.networks import feeds, no_site, relu_conv, residual, wide
 
 BATCHES = feeds(wide(), 3, 2)
@@ -139,3 +140,9 @@ def test_ranges_of_tensors(plugin_path):
     assert model.SerializeToString() == before
     x = np.concatenate([fed["input"] for fed in BATCHES])
     assert found == {"input": (x.min(), x.max())}
+
+
+def test_sites_of_bytes_have_no_ranges(plugin_path):
+    """What they read are bytes, whose code the model says."""
+    model = rewrite_model(chain().model("c.d"), RewriteOptions(no_verify=True)).model
+    assert input_scales(model, [{"x": np.ones((1, 4, 9, 8), np.float32)}]) == {}

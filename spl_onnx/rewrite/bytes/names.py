@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
 from spl_onnx.arrays import Array
 from spl_onnx.rewrite.bytes.sites import CodePair
-from spl_onnx.rewrite.graph.tensors import all_graphs, reads
+from spl_onnx.rewrite.graph.fresh_names import FreshNames
+from spl_onnx.rewrite.graph.tensors import reads
 
 
 class Constants:
@@ -22,18 +21,13 @@ class Constants:
 
     def __init__(self, graph: onnx.GraphProto) -> None:
         self._graph = graph
-        self._names = set(_all_names(graph))
+        self._names = FreshNames(graph)
         self._made: dict[tuple[str, CodePair | None], str] = {}
         self._read = {name for node in graph.node for name in reads(node)}
 
     def fresh(self, wanted: str) -> str:
         """A name nobody uses: `wanted`, or `wanted` with a number. It is taken from now on."""
-        name, number = wanted, 1
-        while name in self._names:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._names.add(name)
-        return name
+        return self._names.fresh(wanted)
 
     def pair(self, code: CodePair) -> str:
         """A code as QSRMM takes it, float32 `[2]`."""
@@ -65,13 +59,3 @@ class Constants:
             name = self._made[part, code] = self.fresh(f"spl/bytes/{part}")
             self._graph.initializer.append(numpy_helper.from_array(values, name))
         return self._made[part, code]
-
-
-def _all_names(graph: onnx.GraphProto) -> Iterator[str]:
-    for inner in all_graphs(graph):
-        for node in inner.node:
-            yield node.name
-            yield from node.input
-            yield from node.output
-        for values in (inner.initializer, inner.input, inner.output, inner.value_info):
-            yield from (value.name for value in values)

@@ -12,7 +12,9 @@ from spl_onnx.rewrite.edit.concat_bytes import join_bytes
 from spl_onnx.rewrite.edit.finish import finish_model
 from spl_onnx.rewrite.edit.site_maker import MadeSite, make_site
 from spl_onnx.rewrite.graph.context import ModelContext, Scope
+from spl_onnx.rewrite.graph.qoperators import restore
 from spl_onnx.rewrite.graph.roundtrip import export_model
+from spl_onnx.rewrite.graph.signed_bytes import unshift
 from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
 from spl_onnx.rewrite.rules.site import Match
 from spl_onnx.rewrite.sites.candidates import Candidate
@@ -59,6 +61,8 @@ class Editor:
         model = export_model(self._context.graph, self._context.source, frozenset(self._loose))
         if self._context.opset >= OLDEST_OPSET:
             pass_bytes(model.graph, _codes(candidates))
+        unshift(model.graph, self._context.shifted)
+        restore(model.graph, self._context.expansions)
         return finish_model(model, self._context.source)
 
     def _made_sites(self, candidates: list[Candidate]) -> list[tuple[Match, MadeSite]]:

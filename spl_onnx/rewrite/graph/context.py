@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar
@@ -15,9 +14,12 @@ import onnx_graphsurgeon as gs
 
 from spl_onnx.errors import RuleError
 from spl_onnx.rewrite.graph.element_types import TypeTable, infer_types
+from spl_onnx.rewrite.graph.fresh_names import FreshNames
+from spl_onnx.rewrite.graph.qoperators import expand
 from spl_onnx.rewrite.graph.roundtrip import import_model
+from spl_onnx.rewrite.graph.signed_bytes import shift
 from spl_onnx.rewrite.graph.symbolic import Shape, infer_shapes
-from spl_onnx.rewrite.graph.tensors import all_graphs, graph_path
+from spl_onnx.rewrite.graph.tensors import graph_path
 from spl_onnx.spec.messages import array_of
 
 #: Attributes of Constant that say its value: their type, and that of the value where it is no tensor.
@@ -162,12 +164,17 @@ def _constant_value(node: onnx.NodeProto) -> npt.NDArray[np.generic] | None:
 class ModelContext:
     """A model under edit: its graphs, shapes and names.
 
+    Operators on bytes are written as layers between DequantizeLinear and QuantizeLinear, and bytes are
+    unsigned: `expansions` and `shifted` say where, for those who put back what an edit leaves alone.
+
     Args:
         model: The model; not changed.
     """
 
     def __init__(self, model: onnx.ModelProto) -> None:
-        self.source = model
+        self.source, self.expansions = expand(model)
+        self.source, self.shifted = shift(self.source, may_change=self.source is not model)
+        model = self.source
         self.ir_version = model.ir_version
         self.opset = next((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), 1)
         self.graph = import_model(model)
@@ -177,7 +184,7 @@ class ModelContext:
         self._add_scope(self.graph, model.graph, None, "")
         written = Counter(name for s in self.scopes for node in s.source.node for name in node.output)
         self.repeated = {name for name, count in written.items() if count > 1}
-        self._names = set(self._all_names(model))
+        self._names = FreshNames(model.graph)
 
     def _add_scope(self, graph: gs.Graph, source: onnx.GraphProto, parent: Scope | None, path: str) -> None:
         """Register `graph` and the graphs inside it; they correspond to the source node by node."""
@@ -196,21 +203,6 @@ class ModelContext:
         """Element types of all tensors; only few rules need them."""
         return infer_types(self.source)
 
-    @staticmethod
-    def _all_names(model: onnx.ModelProto) -> Iterator[str]:
-        for graph in all_graphs(model.graph):
-            for node in graph.node:
-                yield node.name
-                yield from node.input
-                yield from node.output
-            for values in (graph.initializer, graph.input, graph.output, graph.value_info):
-                yield from (value.name for value in values)
-
     def fresh(self, wanted: str) -> str:
         """A name nobody uses: `wanted`, or `wanted` with a number. It is taken from now on."""
-        name, number = wanted, 1
-        while name in self._names:
-            number += 1
-            name = f"{wanted}_{number}"
-        self._names.add(name)
-        return name
+        return self._names.fresh(wanted)

@@ -107,7 +107,7 @@ def side_by_side(
         watched.append(Watched(entry, beside.outputs))
     graph = context.graph
     graph.nodes[:] = [node for old in graph.nodes for node in (old, *added.get(id(old), ()))]
-    result = finish_model(export_model(graph, model), model)
+    result = finish_model(export_model(graph, context.source), model)
     names = (name for entry in watched for name in entry.outputs)
     result.graph.output.extend(
         onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, []) for name in names

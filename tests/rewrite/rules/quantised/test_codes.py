@@ -58,7 +58,7 @@ def test_what_the_ends_stand_for():
     ],
 )
 def test_refused(scale, zero, reason):
-    scope = scope_of(coded(scale, zero), "d")
+    scope = scope_of(coded(scale, zero), "d", "q")
     with pytest.raises(Refused, match=reason):
         read_code(scope, node_of(scope, "q"))
 
