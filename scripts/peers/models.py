@@ -13,7 +13,7 @@ import onnx
 import spl_onnx
 from scripts.networks import Array
 from scripts.peers.examples import Examples
-from scripts.peers.ours import VARIANTS, Search, options_of, rewrite
+from scripts.peers.ours import VARIANTS, Search, Variant, options_of, rewrite
 from scripts.peers.workers import EngineError
 from spl_onnx.rewrite.model.model_io import save_model
 
@@ -63,9 +63,13 @@ class Models:
         told = [spl_onnx.__version__, *(arguments if asked.searches else arguments[:1])]
         key = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
         return self._kept(
-            f"{variant}.{key}",
-            lambda path: save_model(rewrite(self.read(), asked, search, self.examples), path),
+            f"{variant.replace(' ', '_')}.{key}",
+            lambda path: save_model(rewrite(self._source(asked), asked, search, self.examples), path),
         )
+
+    def _source(self, asked: Variant) -> onnx.ModelProto:
+        """What a variant reads."""
+        return onnx.load(self.int8()) if asked.quantised else self.read()
 
     def _kept(self, kind: str, make: Callable[[Path], object]) -> Path:
         """A file of the folder, which is there only when it is complete."""

@@ -26,16 +26,19 @@ class Variant:
     Attributes:
         options: keywords of `spl_onnx.rewrite`.
         searches: whether it gets data, and so depends on threads and batch.
+        quantised: whether it reads the model that ONNX Runtime quantised, as that stands.
     """
 
     options: Mapping[str, Any]
     searches: bool = False
+    quantised: bool = False
 
 
 VARIANTS = {
     "lossless": Variant({"lossless": True, "rules": "all"}),
     "point": Variant({"max_drop": 0.01, "precision": "float32"}, searches=True),
     "auto": Variant({"max_drop": 0.01, "precision": "auto"}, searches=True),
+    "from the QDQ file": Variant({}, quantised=True),
 }
 
 

@@ -186,7 +186,7 @@ class _Expander:
     @staticmethod
     def _operands(node: onnx.NodeProto, form: _Form) -> Iterator[str]:
         """All inputs that must be there."""
-        for place in (*form.operands, form.result - 1 if form.result else 0):
+        for place in (*form.operands, form.result):
             yield node.input[place]
 
     def _dequantised(

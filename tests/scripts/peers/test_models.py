@@ -53,6 +53,16 @@ def test_ours_are_kept_apart_by_what_they_were_made_with(
     assert list(calls.values()) == [1, 2]
 
 
+def test_a_variant_reads_the_quantised_model(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the one that ONNX Runtime int8 opens."""
+    read = []
+    monkeypatch.setattr(made, "quantise", lambda source, target, images: onnx.save(small_cnn(seed=7), target))
+    monkeypatch.setattr(made, "rewrite", lambda model, *_: read.append(model) or model)
+    path = models.ours("from the QDQ file", SEARCH)
+    models.ours("lossless", SEARCH)
+    assert read == [small_cnn(seed=7), small_cnn()] and " " not in path.name
+
+
 def test_what_was_not_finished_is_not_used(models: Models, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(source: Path, target: Path, images: np.ndarray) -> None:
         target.write_bytes(b"half")
