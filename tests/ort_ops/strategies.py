@@ -93,6 +93,42 @@ def conv_cases(draw: st.DrawFn, channels: tuple[int, ...] = (1, 3, 4, 16, 17, 35
 
 
 @st.composite
+def depthwise_cases(draw: st.DrawFn) -> ConvCase:
+    """Layers of one channel for each group, as many outputs; rows of more than one tile among them."""
+    channels = draw(st.sampled_from((2, 5, 16, 32, 35, 64, 144, 160, 300, 330)))
+    kernel = (draw(st.sampled_from((1, 2, 3, 3, 5, 9))), draw(st.sampled_from((1, 2, 3, 3, 5))))
+    geometry = ConvGeometry(
+        strides=(draw(st.integers(1, 3)), draw(st.integers(1, 3))),
+        pads=tuple(draw(st.integers(0, 3)) for _ in range(4)),
+        dilations=(draw(st.integers(1, 2)), draw(st.integers(1, 3))),
+        group=channels,
+    )
+    pooling = draw(poolings())
+    n, size = draw(st.integers(0, 2)), (draw(st.integers(1, 20)), draw(st.sampled_from((1, 2, 7, 31, 60))))
+    try:
+        out = [conv_direction(i, size[i], kernel, geometry) for i in range(2)]
+        for i in range(2):
+            pool_direction(i, out[i], pooling)
+    except ModelError:
+        assume(False)
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    residual = {
+        "none": None,
+        "one": np.float32([0.75]),
+        "full": sparse_normal(rng, (n, *out, channels), 0.0),
+    }
+    return ConvCase(
+        sparse_normal(rng, (n, *size, channels), draw(st.sampled_from((0.0, 0.5)))),
+        sparse_normal(rng, (channels, *kernel, 1), 0.0),
+        sparse_normal(rng, (channels,), 0.0),
+        residual[draw(st.sampled_from(tuple(residual)))],
+        geometry,
+        pooling,
+        rng,
+    )
+
+
+@st.composite
 def poolings(draw: st.DrawFn) -> Pooling:
     """No pooling half of the time, else overlapping, padded and ceil-mode windows."""
     if draw(st.booleans()):

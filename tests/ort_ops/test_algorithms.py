@@ -62,6 +62,20 @@ def test_an_algorithm_that_cannot_compute_a_layer_is_not_in_the_running() -> Non
     assert times["zero_skip"][0] == np.inf  # three channels are too few for it to pay
 
 
+@pytest.mark.parametrize(
+    ("channels", "outputs", "group"), [(32, 32, 32), (32, 64, 32), (32, 32, 1), (1, 1, 1)]
+)
+def test_groups_of_one_channel_have_algorithms_of_their_own(channels: int, outputs: int, group: int) -> None:
+    x, w = image(channels, 20, 0.0), weights(outputs, 3, channels // group)
+    own = group > 1 and outputs == group
+    chosen = {
+        precision: _kernels.conv_algorithm(x, w, group=group, precision=precision)
+        for precision in ("float32", "int8")
+    }
+    assert (chosen["float32"] == "depthwise") == own
+    assert chosen["int8"] == ("depthwise_int8" if own else "direct_int8")
+
+
 def test_few_selected_outputs_of_few_channels_are_computed_as_they_cost_least() -> None:
     """Layers of less than eight channels once took the selected products at any density."""
     x, w = image(3, 40, 0.0), weights(64, 3, 3)

@@ -16,7 +16,7 @@ from spl_onnx.spec import attributes as spec
 from spl_onnx.spec.reference import byte_average, byte_lrn, byte_max_pool, conv_qsrmm, conv_srmm, gemm_qsrmm
 from spl_onnx.spec.reference_winograd import winograd_suits
 from tests.one_node import one_node
-from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases
+from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases, depthwise_cases
 from tests.ort_ops.test_int8 import activation_options, winograd_cases
 from tests.spec.byte_layers import some_bytes
 
@@ -70,6 +70,28 @@ HOW = {
 @given(case=conv_cases(), **HOW)
 def test_int8_on_images(isa: str, case: ConvCase, **how: Any) -> None:
     check(case, precision=spec.INT8, isa=isa, **how)
+
+
+@settings(max_examples=60, deadline=None)
+@given(case=depthwise_cases(), **HOW)
+def test_int8_on_images_with_a_group_for_each_channel(isa: str, case: ConvCase, **how: Any) -> None:
+    check(case, precision=spec.INT8, isa=isa, **how)
+
+
+@pytest.mark.parametrize("high", [0.999, 1.0, 1.001])
+def test_a_bound_that_is_nearly_the_last_byte(isa: str, high: float) -> None:
+    """Where bytes end at the bound of the activation, nothing else clips; both sides of that, to the bit."""
+    bound, yscale = 6.0, np.float32([6.0 / 255, 0])
+    rng = np.random.default_rng(5)
+    x, w = some_bytes(3, 1, 9, 9, 64), rng.standard_normal((64, 3, 3, 64)).astype(np.float32)
+    relu = spec.Activation.clip(bound * high)
+    xscale, b = np.float32([0.02, 0]), np.zeros(64, np.float32)
+    given = {"precision": spec.INT8, "xscale": xscale, "rscale": None, "yscale": yscale}
+    site = {"geometry": spec.ConvGeometry(), "pooling": spec.Pooling.none()}
+    want = conv_qsrmm(x, w, b, None, None, **given, **site, activation=relu)
+    got = _kernels.conv_srmm(x, w, b, None, None, **given, **activation_options(relu), isa=isa)
+    assert (want >= 254).any()
+    np.testing.assert_array_equal(got, want)
 
 
 @settings(max_examples=40, deadline=None)

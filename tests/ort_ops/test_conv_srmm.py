@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spl_onnx.spec.attributes import Activation, ConvGeometry, Pooling
 from spl_onnx.spec.reference import conv_predict, conv_srmm
-from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases, sparse_normal
+from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases, depthwise_cases, sparse_normal
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
 
@@ -100,6 +100,15 @@ def test_selected_outputs_equal_the_reference(
     got = run(case, s, activation, isa=isa, strategy=strategy)
     assert_close(got, want, case, activation)
     assert not got[s == 0].any()
+
+
+@MANY
+@given(case=depthwise_cases(), activation=st.sampled_from(ACTIVATIONS), threads=st.integers(1, 3))
+def test_a_group_for_each_channel(isa: str, case: ConvCase, activation: Activation, threads: int) -> None:
+    codes = None if case.rng.random() < 0.5 else selection(case, 0.5)
+    inputs = (case.x, case.w, case.b, codes, case.r)
+    want = conv_srmm(*inputs, geometry=case.geometry, pooling=case.pooling, activation=activation)
+    assert_close(run(case, codes, activation, isa=isa, threads=threads), want, case, activation)
 
 
 @MANY

@@ -14,7 +14,14 @@ from spl_onnx.errors import ModelError
 from spl_onnx.spec.attributes import INT8, INT8_WINOGRAD, Activation, ConvGeometry, Pooling
 from spl_onnx.spec.reference import conv_predict, conv_srmm, gemm_srmm
 from spl_onnx.spec.shapes import pool_direction
-from tests.ort_ops.strategies import ACTIVATIONS, ConvCase, conv_cases, poolings, sparse_normal
+from tests.ort_ops.strategies import (
+    ACTIVATIONS,
+    ConvCase,
+    conv_cases,
+    depthwise_cases,
+    poolings,
+    sparse_normal,
+)
 
 _kernels = pytest.importorskip("spl_onnx._kernels")
 
@@ -71,6 +78,26 @@ def test_int8_on_images(
 ) -> None:
     s = selection(case) if selected else None
     check(case, s, activation, INT8, xscale, isa=isa, threads=threads, strategy=strategy)
+
+
+@MANY
+@given(
+    case=depthwise_cases(),
+    activation=st.sampled_from(ACTIVATIONS),
+    selected=st.booleans(),
+    xscale=st.sampled_from(XSCALES),
+    threads=st.integers(1, 4),
+)
+def test_int8_on_images_with_a_group_for_each_channel(
+    isa: str,
+    case: ConvCase,
+    activation: Activation,
+    selected: bool,
+    xscale: np.ndarray | None,
+    threads: int,
+) -> None:
+    s = selection(case) if selected else None
+    check(case, s, activation, INT8, xscale, isa=isa, threads=threads)
 
 
 @st.composite

@@ -20,7 +20,7 @@ EXPECTED_ALL = {
     "squeezenet1.1": {"conv_relu": 21, "conv_relu_pool": 1, "conv_relu_concat_pool": 4},
     "resnet18": {"conv_relu": 8, "conv_relu_pool": 1, "conv_add_relu": 8, "conv": 3},
     "resnet50": {"conv_relu": 32, "conv_relu_pool": 1, "conv_add_relu": 16, "conv": 4},
-    "mobilenet_v2": {"conv_relu": 18, "conv": 18},
+    "mobilenet_v2": {"conv_relu": 18, "conv": 8, "conv_add": 10, "depthwise": 17},
     "cifar10_resnet20": {"conv_relu": 10, "conv_add_relu": 9},
     "cifar10_resnet56": {"conv_relu": 28, "conv_add_relu": 27},
     "cifar10_vgg": {"conv_relu": 3, "conv_relu_pool": 3, "gemm_relu": 2},
@@ -52,7 +52,7 @@ def test_every_rule(name, lossless):
     assert result.plan.counts() == EXPECTED_ALL[name]
     assert all(site.reason for site in result.plan.sites)
     predicted = sum(EXPECTED_ALL[name].values()) - sum(
-        EXPECTED_ALL[name].get(rule, 0) for rule in ("conv", "lrn")
+        EXPECTED_ALL[name].get(rule, 0) for rule in ("conv", "conv_add", "depthwise", "lrn")
     )
     assert ops(result.model).count("SPLPredict") == (0 if lossless else predicted)
     onnx.checker.check_model(result.model, full_check=True)

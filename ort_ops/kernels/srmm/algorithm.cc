@@ -19,6 +19,18 @@ SrmmInputs image_inputs(const ConvShape& shape, const SrmmInputs& in, int64_t n)
   return image;
 }
 
+Status input_quantizations(const ConvShape& shape, const SrmmInputs& in, bool rows,
+                           const MicroKernels& micro, const Parallel& parallel,
+                           std::vector<Quantization>* out) {
+  const int64_t count = rows ? shape.W : shape.N;
+  if (in.x_scale != nullptr) {
+    out->assign(static_cast<size_t>(count), {in.x_scale[0], 1.0f / in.x_scale[0], in.x_scale[1]});
+    return "";
+  }
+  const int64_t size = rows ? shape.C : shape.H * shape.W * shape.C;
+  return dynamic_quantizations(in.x, count, size, micro, parallel, out);
+}
+
 std::vector<float> padded_bias(const float* b, int64_t outputs) {
   std::vector<float> bias(static_cast<size_t>(outputs) + kLanes, 0.0f);
   if (b != nullptr) std::copy(b, b + outputs, bias.begin());

@@ -10,6 +10,7 @@
 #include "kernels/base/status.h"
 #include "kernels/micro/micro.h"
 #include "kernels/shape/geometry.h"
+#include "kernels/shape/quantization.h"
 #include "kernels/shape/residual.h"
 #include "kernels/weights/weight_matrix.h"
 
@@ -35,6 +36,11 @@ enum class Precision { kFloat32, kInt8, kInt8Winograd };
 
 // The inputs of image `n` alone.
 SrmmInputs image_inputs(const ConvShape& shape, const SrmmInputs& in, int64_t n);
+
+// How x of each image (`rows`: of each column) becomes bytes: as x_scale says, or by its range.
+Status input_quantizations(const ConvShape& shape, const SrmmInputs& in, bool rows,
+                           const MicroKernels& micro, const Parallel& parallel,
+                           std::vector<Quantization>* out);
 
 // One algorithm, with the weights packed for it. Const, so that sessions may share it.
 class SrmmAlgorithm {

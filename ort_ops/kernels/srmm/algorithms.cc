@@ -24,6 +24,11 @@ bool can_slide(const SrmmLayer&, const ConvShape& shape) {
 
 bool can_always(const SrmmLayer&, const ConvShape&) { return true; }
 
+// Each output sees its own channel only.
+bool is_depthwise(const SrmmLayer&, const ConvShape& shape) {
+  return shape.at.group > 1 && shape.Cg == 1 && shape.Og() == 1;
+}
+
 bool can_winograd(const SrmmLayer&, const ConvShape& shape) { return winograd_suits(shape); }
 
 bool can_space_to_depth(const SrmmLayer&, const ConvShape& shape) {
@@ -43,9 +48,11 @@ const AlgorithmTable& conv_algorithms() {
       {"pointwise_zero_skip", Work::kNonzero, kFloat32, is_pointwise, zero_skip_cost, make_pointwise_skip},
       {"direct", Work::kAll, kFloat32, can_always, direct_cost, make_direct},
       {"pointwise", Work::kAll, kFloat32, is_pointwise, pointwise_cost, make_pointwise},
+      {"depthwise", Work::kAll, kFloat32, is_depthwise, depthwise_cost, make_depthwise},
       {"winograd", Work::kAll, kFloat32, can_winograd, winograd_cost, make_winograd},
       {"space_to_depth", Work::kAll, kFloat32, can_space_to_depth, space_to_depth_cost, make_space_to_depth},
       {"direct_int8", Work::kAll, kInt8, can_always, direct_int8_cost, make_direct_int8},
+      {"depthwise_int8", Work::kAll, kInt8, is_depthwise, depthwise_int8_cost, make_depthwise_int8},
       {"winograd_int8", Work::kAll, kInt8Winograd, can_winograd, winograd_int8_cost, make_winograd_int8},
   };
   // clang-format on

@@ -42,6 +42,8 @@ std::unique_ptr<SrmmAlgorithm> make_pointwise(const SrmmLayer& layer);
 std::unique_ptr<SrmmAlgorithm> make_winograd(const SrmmLayer& layer);
 std::unique_ptr<SrmmAlgorithm> make_space_to_depth(const SrmmLayer& layer);
 std::unique_ptr<SrmmAlgorithm> make_direct_int8(const SrmmLayer& layer);
+std::unique_ptr<SrmmAlgorithm> make_depthwise(const SrmmLayer& layer);
+std::unique_ptr<SrmmAlgorithm> make_depthwise_int8(const SrmmLayer& layer);
 std::unique_ptr<SrmmAlgorithm> make_winograd_int8(const SrmmLayer& layer);
 
 }  // namespace spl

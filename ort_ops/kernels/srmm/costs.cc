@@ -117,6 +117,11 @@ double direct_int8_cost(const ConvShape&, const ImageLook&, const MicroKernels& 
   return micro.unit_channels == 4 ? 0.3 : 0.55;
 }
 
+// Where these can be taken, direct sums fill a lane block with one output.
+double depthwise_cost(const ConvShape&, const ImageLook&, const MicroKernels&) { return 0.5; }
+
+double depthwise_int8_cost(const ConvShape&, const ImageLook&, const MicroKernels&) { return 0.2; }
+
 double winograd_int8_cost(const ConvShape& shape, const ImageLook&, const MicroKernels& micro) {
   return winograd_cycles(shape) / dense_cycles(shape) * (micro.unit_channels == 4 ? 0.7 : 1.2);
 }

@@ -37,6 +37,9 @@ double winograd_cost(const ConvShape& shape, const ImageLook& look, const MicroK
 double space_to_depth_cost(const ConvShape& shape, const ImageLook& look,
                            const MicroKernels& micro);
 double direct_int8_cost(const ConvShape& shape, const ImageLook& look, const MicroKernels& micro);
+double depthwise_cost(const ConvShape& shape, const ImageLook& look, const MicroKernels& micro);
+double depthwise_int8_cost(const ConvShape& shape, const ImageLook& look,
+                           const MicroKernels& micro);
 double winograd_int8_cost(const ConvShape& shape, const ImageLook& look, const MicroKernels& micro);
 
 }  // namespace spl

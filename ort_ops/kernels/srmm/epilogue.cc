@@ -1,6 +1,8 @@
 #include "kernels/srmm/epilogue.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
 namespace spl {
 
@@ -43,12 +45,27 @@ void epilogue_to_bytes(const EpilogueTarget& t, const Tile& tile, const TileSums
 
 }  // namespace
 
+bool clipped_by_bytes(const Target& y, const Clamp& clamp) {
+  // What is above the bound has no lower code than the bound itself.
+  return y.bytes != nullptr && y.code.zero == 0 && clamp.low <= 0 && clamp.floor == 0 &&
+         std::nearbyint(clamp.high * y.code.inverse) >= 255.0f;
+}
+
 void epilogue_of_bytes(const EpilogueTarget& t, const Tile& tile, const TileBytes& bytes, int64_t o,
                        int64_t count) {
   const ConvShape& shape = t.shape;
   const auto at = [&](int64_t y, int64_t x) {
     return bytes.base + ((y - tile.cy0) * bytes.row_slots + x - tile.cx0) * bytes.width;
   };
+  if (!shape.pooled()) {
+    for (int64_t y = 0; y < tile.rows; y++)
+      for (int64_t x = 0; x < tile.columns; x++) {
+        const int64_t pixel = (tile.n * shape.oH + tile.cy0 + y) * shape.oW + tile.cx0 + x;
+        std::memcpy(t.y.bytes + pixel * shape.O + o, at(tile.cy0 + y, tile.cx0 + x),
+                    static_cast<size_t>(count));
+      }
+    return;
+  }
   const int64_t* strides = shape.at.pool_strides;
   for (int64_t py = tile.py0; py < tile.py1; py++)
     for (int64_t px = tile.px0; px < tile.px1; px++) {

@@ -5,6 +5,10 @@
 
 namespace spl {
 
+// Whether bytes clip as the clamp does: they begin at 0, as ReLU's values, and end at or below its
+// upper bound, if it has one.
+bool clipped_by_bytes(const Target& y, const Clamp& clamp);
+
 struct EpilogueTarget {
   const ConvShape& shape;
   const MicroKernels& micro;
@@ -18,6 +22,7 @@ struct EpilogueTarget {
   bool fused(int64_t count, int64_t width) const {
     return !shape.pooled() && s == nullptr && residual.by_rows() && count == width;
   }
+  bool clipped_by_bytes() const { return spl::clipped_by_bytes(y, clamp); }
   // Whether sums may become bytes where they are formed, and be pooled as such: the larger of two
   // numbers has the larger byte, and there is a quarter to read and write.
   bool bytes_first() const { return y.bytes != nullptr && s == nullptr && !residual.active(); }

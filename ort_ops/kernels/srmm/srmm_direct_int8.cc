@@ -1,7 +1,6 @@
 // SRMM with all outputs computed directly in 8 bits: unsigned inputs, signed weights with a scale
 // for each output, exact sums. The numbers are the same on every processor.
 #include <algorithm>
-#include <limits>
 #include <vector>
 
 #include "kernels/base/ceil_div.h"
@@ -10,6 +9,7 @@
 #include "kernels/srmm/algorithms.h"
 #include "kernels/srmm/epilogue.h"
 #include "kernels/srmm/selection.h"
+#include "kernels/srmm/unit_scores.h"
 #include "kernels/weights/packed_weights.h"
 #include "kernels/weights/quantized_weights.h"
 
@@ -22,17 +22,13 @@ constexpr int kPatchStep = 512;  // 32 KB
 constexpr int kBlocks = 4;       // lane blocks of a register tile
 constexpr int kGranule = kBlocks * kLanes;
 
-// Whether bytes clip as the clamp does: they begin at 0, as ReLU's values.
-bool clipped_by_bytes(const Target& y, const Clamp& clamp) {
-  return y.bytes != nullptr && y.code.zero == 0 && clamp.low <= 0 && clamp.floor == 0 &&
-         clamp.high == std::numeric_limits<float>::infinity();
-}
-
 // What a run knows of its images.
 struct Call {
   const EpilogueTarget& target;
   const SrmmInputs& in;
   QuantizationMap quantization;
+  const UnitScores& scores;         // of images
+  const std::vector<int64_t>& row;  // pixel_offsets of a row
 };
 
 class DirectInt8 final : public SrmmAlgorithm {
@@ -43,29 +39,27 @@ class DirectInt8 final : public SrmmAlgorithm {
         columns_(layer.shape, plan_, quantized_.values(), kBlocks, layer.micro),
         bias_(padded_bias(layer.b, layer.shape.O)),
         clamp_(layer.clamp),
-        outputs_(layer.shape.O),
         rows_(layer.rows),
         micro_(layer.micro) {
     quantized_.drop_values();
   }
 
-  Status run(const ConvShape& shape, const SrmmInputs& in,
+  Status run(const ConvShape& given, const SrmmInputs& in,
              const Parallel& parallel) const override {
+    // With a selection rows stay as they are: messages about it name positions.
+    const bool joins = in.s == nullptr && !rows_;
+    const ConvShape shape = joins ? with_long_rows(given, given.oH * given.oW) : given;
     std::vector<Quantization> entries;
-    const int64_t count = rows_ ? shape.W : shape.N;
-    if (in.x_scale != nullptr) {
-      entries.assign(static_cast<size_t>(count),
-                     {in.x_scale[0], 1.0f / in.x_scale[0], in.x_scale[1]});
-    } else {
-      const int64_t size = rows_ ? shape.C : shape.H * shape.W * shape.C;
-      Status bad = dynamic_quantizations(in.x, count, size, micro_, parallel, &entries);
-      if (!bad.empty()) return bad;
-    }
+    Status bad = input_quantizations(shape, in, rows_, micro_, parallel, &entries);
+    if (!bad.empty()) return bad;
     const int slots = windows_overlap(shape.at) ? kPooledSlots : kTileSlots;
     const Tiling tiling(shape, slots, slots);
     const ResidualReader residual(shape, in.residual);
     const EpilogueTarget target{shape, micro_, residual, clamp_, in.s, in.target()};
-    const Call call{target, in, {entries.data(), rows_}};
+    const UnitScores scores(quantized_, rows_ ? std::vector<Quantization>() : entries,
+                            bias_.data());
+    const std::vector<int64_t> row = pixel_offsets(shape, 1, slots);
+    const Call call{target, in, {entries.data(), rows_}, scores, row};
     return run_tiles(shape, tiling, 0, shape.N, kGranule, parallel,
                      [&](const TileWork& work) { return run_unit(call, work); });
   }
@@ -88,8 +82,12 @@ class DirectInt8 final : public SrmmAlgorithm {
         add_chunk(call, view, work.tile, {work.group, b, chunk}, sums + (b - first) * block_size);
     };
     if (in_place(call)) {
-      const std::vector<int64_t> offsets = pixel_offsets(shape, work.tile);
-      for (int q = 0; q < plan_.chunks; q++) add(pixels(call, work, q, offsets.data()), q);
+      const Tile& tile = work.tile;
+      const bool known = tile.rows == 1 && tile.columns <= static_cast<int>(call.row.size());
+      const std::vector<int64_t> own =
+          known ? std::vector<int64_t>() : pixel_offsets(shape, tile.rows, tile.columns);
+      const int64_t* offsets = known ? call.row.data() : own.data();
+      for (int q = 0; q < plan_.chunks; q++) add(pixels(call, work, q, offsets), q);
     } else if (call.in.x_bytes != nullptr) {
       InputTileOf<uint8_t> input(shape, plan_, micro_, thread_scratch());
       const float zero = call.quantization.of(work.tile.n, 0).zero;
@@ -118,22 +116,25 @@ class DirectInt8 final : public SrmmAlgorithm {
            shape.Cg % 4 == 0;
   }
 
-  static std::vector<int64_t> pixel_offsets(const ConvShape& shape, const Tile& tile) {
+  // In bytes, from the first pixel of a tile on.
+  static std::vector<int64_t> pixel_offsets(const ConvShape& shape, int64_t rows, int64_t columns) {
     std::vector<int64_t> offsets;
-    offsets.reserve(static_cast<size_t>(tile.slots()));
+    offsets.reserve(static_cast<size_t>(rows * columns));
     const int64_t* strides = shape.at.strides;
-    for (int64_t r = 0; r < tile.rows; r++)
-      for (int64_t c = 0; c < tile.columns; c++)
-        offsets.push_back(((tile.cy0 + r) * strides[0] * shape.W + (tile.cx0 + c) * strides[1]) *
-                          shape.C);
+    for (int64_t r = 0; r < rows; r++)
+      for (int64_t c = 0; c < columns; c++)
+        offsets.push_back((r * strides[0] * shape.W + c * strides[1]) * shape.C);
     return offsets;
   }
 
   TileView pixels(const Call& call, const TileWork& work, int chunk, const int64_t* offsets) const {
     static const int64_t no_offset = 0;
     const ConvShape& shape = call.target.shape;
-    const uint8_t* image = call.in.x_bytes + work.tile.n * shape.H * shape.W * shape.C;
-    const uint8_t* from = image + work.group * shape.Cg + int64_t{chunk} * plan_.step;
+    const Tile& tile = work.tile;
+    const int64_t y = tile.n * shape.H + tile.cy0 * shape.at.strides[0];
+    const int64_t pixel = y * shape.W + tile.cx0 * shape.at.strides[1];
+    const uint8_t* from =
+        call.in.x_bytes + pixel * shape.C + work.group * shape.Cg + int64_t{chunk} * plan_.step;
     return {reinterpret_cast<const char*>(from), offsets, &no_offset, 1};
   }
 
@@ -161,33 +162,21 @@ class DirectInt8 final : public SrmmAlgorithm {
              count);
   }
 
-  // Correction and scale of some outputs under one quantisation of the input.
-  struct Scores {
-    int32_t correction[kGranule];
-    float scale[kGranule];
-  };
-  ScoreView under(const Quantization& q, int64_t o, int64_t width, Scores* room) const {
-    for (int64_t i = 0; i < width; i++) {
-      const bool real = o + i < outputs_;
-      room->correction[i] = real ? static_cast<int32_t>(q.zero) * quantized_.sums()[o + i] : 0;
-      room->scale[i] = real ? q.scale * quantized_.scales()[o + i] : 0;
-    }
-    return {room->correction, room->scale, bias_.data() + o};
-  }
-
   void write_values(const Call& call, TileView view, const Tile& tile,
                     const PackedColumns::Part& part, int64_t o, const int32_t* sums) const {
     const EpilogueTarget& target = call.target;
     const ConvShape& shape = target.shape;
     const int64_t width = static_cast<int64_t>(columns_.lane_blocks(part.block)) * kLanes;
-    Scores room;
-    const ScoreView score = under(call.quantization.of(tile.n, 0), o, width, &room);
-    for (int64_t row = 0; row < tile.rows; row++, view.slot_offset += tile.columns) {
+    // Rows of the whole image follow one another.
+    const int rows = tile.columns == shape.oW ? 1 : tile.rows;
+    const int columns = static_cast<int>(tile.slots() / rows);
+    const ScoreView score = call.scores.of(tile.n, o);
+    for (int64_t row = 0; row < rows; row++, view.slot_offset += columns) {
       const int64_t at = ((tile.n * shape.oH + tile.cy0 + row) * shape.oW + tile.cx0) * shape.O + o;
-      const int32_t* begin = part.chunk == 0 ? nullptr : sums + row * tile.columns * width;
-      columns_.unit_values(micro_, view, part, tile.columns,
+      const int32_t* begin = part.chunk == 0 ? nullptr : sums + row * columns * width;
+      columns_.unit_values(micro_, view, part, columns,
                            {begin, width, score, target.residual.addend(at), target.y.from(at),
-                            shape.O, clamp_, clipped_by_bytes(target.y, clamp_)},
+                            shape.O, clamp_, target.clipped_by_bytes()},
                            false);
     }
   }
@@ -199,8 +188,7 @@ class DirectInt8 final : public SrmmAlgorithm {
                    const int32_t* sums) const {
     const EpilogueTarget& target = call.target;
     const int64_t width = static_cast<int64_t>(columns_.lane_blocks(part.block)) * kLanes;
-    Scores room;
-    const ScoreView score = under(call.quantization.of(tile.n, 0), o, width, &room);
+    const ScoreView score = call.scores.of(tile.n, o);
     uint8_t* bytes =
         thread_scratch().values.get<uint8_t>(static_cast<size_t>(tile.slots() * width));
     const Target to{nullptr, bytes, target.y.code};
@@ -213,11 +201,17 @@ class DirectInt8 final : public SrmmAlgorithm {
 
   void to_floats(const Call& call, const Tile& tile, int blocks, int64_t o, int32_t* sums) const {
     const int64_t width = static_cast<int64_t>(blocks) * kLanes;
-    const int64_t step = rows_ ? 1 : tile.slots();  // each row has a quantisation of its own
-    Scores room;
-    for (int64_t s = 0; s < tile.slots(); s += step) {
+    if (!rows_) {
+      micro_.units_to_floats(sums, tile.slots(), blocks, call.scores.of(tile.n, o));
+      return;
+    }
+    // Each row of a matrix has a quantisation of its own.
+    int32_t correction[kGranule];
+    float scale[kGranule];
+    for (int64_t s = 0; s < tile.slots(); s++) {
       const Quantization& q = call.quantization.of(tile.n, tile.cx0 + s);
-      micro_.units_to_floats(sums + s * width, step, blocks, under(q, o, width, &room));
+      fill_unit_scores(quantized_, q, o, width, correction, scale);
+      micro_.units_to_floats(sums + s * width, 1, blocks, {correction, scale, bias_.data() + o});
     }
   }
 
@@ -226,7 +220,6 @@ class DirectInt8 final : public SrmmAlgorithm {
   PackedColumns columns_;
   std::vector<float> bias_;
   Clamp clamp_;
-  int64_t outputs_;
   bool rows_;
   const MicroKernels& micro_;
 };

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "kernels/micro/micro.h"
 #include "kernels/shape/geometry.h"
 #include "kernels/weights/weight_matrix.h"
 
@@ -18,6 +19,7 @@ class QuantizedWeights {
   // [O, K]; bytes in this order are read where they lie.
   const int8_t* values() const { return values_.empty() ? in_place_ : values_.data(); }
   void drop_values() { values_ = {}, in_place_ = nullptr; }  // once they are packed
+  int64_t outputs() const { return static_cast<int64_t>(scale_.size()) - kLanes; }
   // Both [O] followed by a lane block of zeros.
   const float* scales() const { return scale_.data(); }
   const int32_t* sums() const { return sum_.data(); }  // of the values of an output

@@ -47,6 +47,10 @@ class Rule(ABC):
         """
         return self.predicts
 
+    def is_lossless(self, match: Match) -> bool:
+        """Whether `match` is part of a lossless rewrite when the user names no rules and gives no data."""
+        return not self.predicts
+
     def check(self, match: Match) -> Decision:
         """Accept or refuse `match`; the decision always has a reason."""
         if match.problems:

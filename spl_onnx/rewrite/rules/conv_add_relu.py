@@ -56,8 +56,8 @@ class ConvAddRelu(ConvRule):
             return f"residual is '{addend.name}'"
         if _claim(scope, rival) > _claim(scope, match.anchor):
             raise Refused(
-                f"of the two convolutions that {label(add)} sums, {label(rival)} is predicted "
-                "(more work or later)"
+                f"of the two convolutions that {label(add)} sums, {label(rival)} "
+                f"{'is predicted' if self.predicts else 'takes the sum'} (more work or later)"
             )
         return f"residual is '{addend.name}', computed by {label(rival)} (less work or earlier)"
 

@@ -13,13 +13,18 @@ from spl_onnx.rewrite.rules.site import Folded, Match, Site
 
 
 class ConvRule(LayerRule):
-    """A rule whose weights are those of a Conv."""
+    """A rule whose weights are those of a Conv.
+
+    Class attributes:
+        depthwise: Whether it takes convolutions with one channel for each group, and no others.
+    """
 
     anchors: ClassVar[frozenset[str]] = frozenset(("Conv",))
+    depthwise: ClassVar[bool] = False
 
     def examine(self, match: Match) -> str:
         """Read every part, so that what cannot be expressed is refused here."""
-        shape = read_conv(match.scope, match.anchor)
+        shape = read_conv(match.scope, match.anchor, self.depthwise)
         for node in match.affine:
             affine_terms(match.scope, node, shape.w_shape[0], len(shape.w_shape))
         read_activation(match.scope, match.act)
@@ -32,7 +37,7 @@ class ConvRule(LayerRule):
 
     def site(self, match: Match, folded: Folded) -> Site:
         """The site of the convolution."""
-        shape = read_conv(match.scope, match.anchor)
+        shape = read_conv(match.scope, match.anchor, self.depthwise)
         return Site(
             match,
             match.anchor.inputs[0],

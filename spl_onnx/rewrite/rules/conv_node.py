@@ -36,31 +36,49 @@ class ConvShape:
     geometry: ConvGeometry
 
 
-def read_conv(scope: Scope, node: gs.Node) -> ConvShape:
+def is_depthwise(scope: Scope, node: gs.Node) -> bool:
+    """Whether a Conv has more than one group, and one channel in each."""
+    w = scope.constant(node.inputs[1]) if has_input(node, 1) else None
+    return w is not None and sees_one_channel(node, w.shape)
+
+
+def sees_one_channel(node: gs.Node, w_shape: tuple[int, ...]) -> bool:
+    """Whether a Conv whose weights have the shape `w_shape` has groups of one channel."""
+    return node.attrs.get("group", 1) != 1 and len(w_shape) > 2 and w_shape[1] == 1
+
+
+def read_conv(scope: Scope, node: gs.Node, depthwise: bool = False) -> ConvShape:
     """Geometry of a Conv that can be a site.
+
+    Args:
+        scope: The graph.
+        node: The Conv.
+        depthwise: Whether one with one channel for each group is wanted; it has as many outputs then.
 
     Raises:
         Refused: Weights or bias are not constant float32, or rank, groups or padding are not supported.
     """
     w = constant_float(scope, node, 1, "weights")
-    shape = conv_shape(scope, node, w.shape)
+    shape = conv_shape(scope, node, w.shape, depthwise)
     if has_input(node, 2) and (bias := constant_float(scope, node, 2, "bias").shape) != w.shape[:1]:
         raise Refused(f"bias of {label(node)} has shape {list(bias)}, wanted {list(w.shape[:1])}")
     return shape
 
 
-def conv_shape(scope: Scope, node: gs.Node, w_shape: tuple[int, ...]) -> ConvShape:
-    """Geometry of a Conv whose weights have the shape `w_shape`; errors as `read_conv`."""
+def conv_shape(scope: Scope, node: gs.Node, w_shape: tuple[int, ...], depthwise: bool = False) -> ConvShape:
+    """Geometry of a Conv whose weights have the shape `w_shape`; arguments and errors as `read_conv`."""
     spatial = len(w_shape) - 2
     if spatial not in (1, 2):
         raise Refused(f"{label(node)} has {spatial} spatial dimensions, wanted 1 or 2")
     if 0 in w_shape:
         raise Refused(f"weights of {label(node)} have shape {list(w_shape)}, wanted sizes above 0")
     group = attributes(node).integer("group", 1, least=1)
-    if group > 1 and w_shape[1] == 1:
+    if group > 1 and w_shape[1] == 1 and not depthwise:
         raise Refused(
             f"{label(node)} is depthwise (one channel per group): too little work per output to predict"
         )
+    if depthwise and w_shape[0] != group:
+        raise Refused(f"{label(node)} has {w_shape[0]} outputs of {group} channels, wanted one of each")
     x = scope.shape(node.inputs[0])
     if x is not None and (len(x) != len(w_shape) or (isinstance(x[1], int) and x[1] != w_shape[1] * group)):
         raise Refused(

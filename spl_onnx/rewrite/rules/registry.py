@@ -8,11 +8,13 @@ from spl_onnx.errors import UsageError
 from spl_onnx.options import RewriteOptions, name_list
 from spl_onnx.rewrite.rules.base import LayerRule, Rule
 from spl_onnx.rewrite.rules.conv import Conv
+from spl_onnx.rewrite.rules.conv_add import ConvAdd
 from spl_onnx.rewrite.rules.conv_add_relu import ConvAddRelu
 from spl_onnx.rewrite.rules.conv_pool import ConvPool
 from spl_onnx.rewrite.rules.conv_relu import ConvRelu
 from spl_onnx.rewrite.rules.conv_relu_concat_pool import ConvReluConcatPool
 from spl_onnx.rewrite.rules.conv_relu_pool import ConvReluPool
+from spl_onnx.rewrite.rules.depthwise import Depthwise
 from spl_onnx.rewrite.rules.gemm_relu import GemmRelu
 from spl_onnx.rewrite.rules.lrn import LocalResponseNorm
 from spl_onnx.rewrite.rules.matmul_relu import MatMulRelu
@@ -31,7 +33,9 @@ RULES: tuple[Rule, ...] = (
     ConvAddRelu(),
     ConvPool(),
     ConvRelu(),
+    ConvAdd(),
     Conv(),
+    Depthwise(),
     GemmRelu(),
     MatMulRelu(),
     LocalResponseNorm(),
@@ -69,7 +73,8 @@ def selector(options: RewriteOptions) -> Callable[[Rule, Match], bool]:
         if rule.name in skipped or match.layer in left_out:
             return False
         named = rule.name in wanted or "all" in wanted
-        wished = rule.is_default(match) or (options.lossless and not rule.predicts) or options.is_in_8_bits
+        wished = rule.is_default(match) or (options.lossless and rule.is_lossless(match))
+        wished = wished or options.is_in_8_bits
         return named or ("default" in wanted and wished)
 
     return selected

@@ -72,7 +72,7 @@ def test_the_smaller_tensor_is_transposed():
 def test_a_sum_with_a_layer_that_is_no_site():
     """One Transpose of the other addend instead of two around the sum."""
     made = net()
-    other = made.conv("x", "d", 3, 1, group=3, pads=[1, 1, 1, 1])
+    other = made.node("DepthToSpace", ["x"], "d", blocksize=1)
     made.node("Add", ["a", other], "s")
     made.node("Sigmoid", ["s"], "t")
     model = made.model(last(made, "t"))

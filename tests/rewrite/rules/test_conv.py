@@ -130,7 +130,7 @@ def test_leaves_pooled_layers_alone():
 def test_refuses_depthwise_convolutions():
     made = Net()
     made.conv(made.input("x", [1, 4, 5, 5]), "y", 4, 1, group=4)
-    assert "is depthwise" in reason(made.model("y"))
+    assert "is depthwise" in reason(made.model("y"), rules="conv")
 
 
 def test_refuses_weights_that_are_not_constant():

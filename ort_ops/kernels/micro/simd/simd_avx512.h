@@ -48,8 +48,9 @@ SPL_INLINE void istore(void* p, IVec v) { _mm512_storeu_si512(p, v); }
 SPL_INLINE IVec isplat(int32_t v) { return _mm512_set1_epi32(v); }
 SPL_INLINE IVec iadd(IVec a, IVec b) { return _mm512_add_epi32(a, b); }
 SPL_INLINE IVec isub(IVec a, IVec b) { return _mm512_sub_epi32(a, b); }
-SPL_INLINE IVec iand(IVec a, IVec b) { return _mm512_and_si512(a, b); }
 SPL_INLINE IVec ior(IVec a, IVec b) { return _mm512_or_si512(a, b); }
+SPL_INLINE IVec ishift16(IVec v) { return _mm512_slli_epi32(v, 16); }  // to the left
+SPL_INLINE IVec iand(IVec a, IVec b) { return _mm512_and_si512(a, b); }
 // All lanes by kBits to the left, or to the right with zeros.
 template <int kBits>
 SPL_INLINE IVec ileft(IVec v) {
@@ -136,6 +137,27 @@ SPL_INLINE void add_sums8(const Vec* s, float* out) {
 constexpr int kUnitChannels = 4;
 // acc + the four products of unsigned bytes in x and signed bytes in w, per 32-bit lane.
 SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) { return _mm512_dpbusd_epi32(acc, x, w); }
+
+// Lane i of out: byte at + i of each of four rows, i < 4 W. Shuffles stay within quarters of 16
+// bytes, whose results are stored one by one.
+#define SPL_STACKS
+SPL_INLINE void stack(const uint8_t* const* rows, int64_t at, char* out) {
+  const IVec a = iload(rows[0] + at), b = iload(rows[1] + at);
+  const IVec c = iload(rows[2] + at), d = iload(rows[3] + at);
+  const IVec low_ab = _mm512_unpacklo_epi8(a, b), high_ab = _mm512_unpackhi_epi8(a, b);
+  const IVec low_cd = _mm512_unpacklo_epi8(c, d), high_cd = _mm512_unpackhi_epi8(c, d);
+  const IVec v[4] = {_mm512_unpacklo_epi16(low_ab, low_cd), _mm512_unpackhi_epi16(low_ab, low_cd),
+                     _mm512_unpacklo_epi16(high_ab, high_cd),
+                     _mm512_unpackhi_epi16(high_ab, high_cd)};
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    __m128i* to = reinterpret_cast<__m128i*>(out + i * 16);
+    _mm_storeu_si128(to, _mm512_castsi512_si128(v[i]));
+    _mm_storeu_si128(to + 4, _mm512_extracti32x4_epi32(v[i], 1));
+    _mm_storeu_si128(to + 8, _mm512_extracti32x4_epi32(v[i], 2));
+    _mm_storeu_si128(to + 12, _mm512_extracti32x4_epi32(v[i], 3));
+  }
+}
 #else
 constexpr int kUnitChannels = 2;
 // Without VNNI: products of 16-bit pairs. vpmaddubsw would be twice as fast but saturates.

@@ -74,8 +74,9 @@ SPL_INLINE void istore(void* p, IVec v) { std::memcpy(p, &v, sizeof v); }
 SPL_INLINE IVec isplat(int32_t v) { return IVec{v, v, v, v}; }
 SPL_INLINE IVec iadd(IVec a, IVec b) { return a + b; }
 SPL_INLINE IVec isub(IVec a, IVec b) { return a - b; }
-SPL_INLINE IVec iand(IVec a, IVec b) { return a & b; }
 SPL_INLINE IVec ior(IVec a, IVec b) { return a | b; }
+SPL_INLINE IVec ishift16(IVec v) { return v << 16; }  // to the left
+SPL_INLINE IVec iand(IVec a, IVec b) { return a & b; }
 // All lanes by kBits to the left, or to the right with zeros.
 typedef uint32_t UVec __attribute__((vector_size(16)));
 template <int kBits>

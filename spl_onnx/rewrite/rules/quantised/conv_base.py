@@ -12,7 +12,7 @@ import numpy as np
 import onnx_graphsurgeon as gs
 
 from spl_onnx.rewrite.rules.activation import read_activation
-from spl_onnx.rewrite.rules.conv_node import conv_shape
+from spl_onnx.rewrite.rules.conv_node import conv_shape, sees_one_channel
 from spl_onnx.rewrite.rules.pool import read_pool
 from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule, require_opset
 from spl_onnx.rewrite.rules.quantised.codes import bytes_behind, read_code
@@ -42,7 +42,7 @@ class ByteConvRule(ByteRule):
         assert match.quantize is not None
         x, xcode = bytes_behind(scope, anchor.inputs[0])
         w = read_weights(scope, anchor, 0)
-        shape = conv_shape(scope, anchor, w.q.shape)
+        shape = conv_shape(scope, anchor, w.q.shape, sees_one_channel(anchor, w.q.shape))
         if shape.spatial != 2:
             raise Refused(f"{label(anchor)} has {shape.spatial} spatial dimension, wanted 2 for bytes")
         require_length(anchor, w)

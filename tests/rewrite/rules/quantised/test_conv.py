@@ -40,6 +40,16 @@ def test_bytes_go_in_and_out(plugin_path):
     assert steps_apart(model, result, FEEDS, SIGNED[0]).max() == 0
 
 
+def test_a_group_for_each_channel(plugin_path):
+    made = ByteNet()
+    made.byte_conv(made.bytes(made.input("x", ["N", 4, 9, 8])), "c", 4, 1, group=4, strides=[2, 1])
+    made.bytes("c")
+    model = made.model("c.d")
+    result = rewritten(model, rules="default")
+    assert only(result, RULE).site == "c.q"
+    assert steps_apart(model, result, FEEDS, SIGNED[0]).max() == 0
+
+
 def test_weights_are_those_of_the_model():
     made = chain()
     model = made.model("c.d")

@@ -31,10 +31,10 @@ def one_direction() -> ByteNet:
     return made
 
 
-def depthwise() -> ByteNet:
+def two_outputs_of_a_channel() -> ByteNet:
     made = ByteNet()
     x = made.bytes(made.input("x", [1, 8, 9, 9]))
-    made.node("Conv", [x, made.weights("w", 8, 1, 3, 3)], "c", group=8)
+    made.node("Conv", [x, made.weights("w", 16, 1, 3, 3)], "c", group=8)
     made.bytes("c")
     return made
 
@@ -51,10 +51,10 @@ def signed_input() -> ByteNet:
     ("made", "words"),
     [
         (one_direction(), "1 spatial dimension, wanted 2"),
-        (depthwise(), "is depthwise"),
+        (two_outputs_of_a_channel(), "has 16 outputs of 8 channels, wanted one of each"),
         (signed_input(), "int16"),
     ],
-    ids=["one direction", "depthwise", "int16"],
+    ids=["one direction", "two outputs of a channel", "int16"],
 )
 def test_refused(made, words):
     assert words in reason(made.broken("c.d"), rules="default")
