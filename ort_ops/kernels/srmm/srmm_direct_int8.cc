@@ -151,7 +151,7 @@ class DirectInt8 final : public SrmmAlgorithm {
       write_values(call, view, tile, part, o, sums);
       return;
     }
-    if (last && !rows_ && target.bytes_first()) {
+    if (last && !rows_ && through_bytes(target)) {
       write_bytes(call, view, tile, part, o, count, sums);
       return;
     }
@@ -181,6 +181,27 @@ class DirectInt8 final : public SrmmAlgorithm {
     }
   }
 
+  // Whether a tile's bytes are made before they are pooled, or put side by side.
+  static bool through_bytes(const EpilogueTarget& target) {
+    const bool plain = target.y.bytes != nullptr && target.s == nullptr && !target.shape.pooled();
+    return target.bytes_first() || (plain && target.residual.by_rows());
+  }
+
+  // What is added to outputs [o, o + count) of a tile that is not pooled, `width` floats apart.
+  static Addend addend(const EpilogueTarget& target, const Tile& tile, int64_t o, int64_t count,
+                       int64_t width) {
+    if (!target.residual.active()) return {};
+    float* to = thread_scratch().rows.get<float>(static_cast<size_t>(tile.slots() * width));
+    std::fill_n(to, tile.slots() * width, 0.0f);
+    for (int64_t row = 0; row < tile.rows; row++)
+      for (int64_t column = 0; column < tile.columns; column++) {
+        const int64_t slot = row * tile.columns + column;
+        std::copy_n(target.residual.at(tile.n, tile.cy0 + row, tile.cx0 + column, o), count,
+                    to + slot * width);
+      }
+    return {to, nullptr, {}};
+  }
+
   // Through bytes of the tile, which are pooled, or of which `count` of a vector's lanes are
   // wanted.
   void write_bytes(const Call& call, const TileView& view, const Tile& tile,
@@ -192,10 +213,11 @@ class DirectInt8 final : public SrmmAlgorithm {
     uint8_t* bytes =
         thread_scratch().values.get<uint8_t>(static_cast<size_t>(tile.slots() * width));
     const Target to{nullptr, bytes, target.y.code};
-    columns_.unit_values(micro_, view, part, static_cast<int>(tile.slots()),
-                         {part.chunk == 0 ? nullptr : sums, width, score, Addend(), to, width,
-                          clamp_, clipped_by_bytes(to, clamp_)},
-                         false);
+    columns_.unit_values(
+        micro_, view, part, static_cast<int>(tile.slots()),
+        {part.chunk == 0 ? nullptr : sums, width, score, addend(target, tile, o, count, width), to,
+         width, clamp_, clipped_by_bytes(to, clamp_)},
+        false);
     epilogue_of_bytes(target, tile, {bytes, width, tile.columns}, o, count);
   }
 
