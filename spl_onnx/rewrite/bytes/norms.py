@@ -44,11 +44,12 @@ def norms_between(graph: onnx.GraphProto, groups: Groups, sites: Sequence[ByteSi
     """
     written = {groups.of(site.y) for site in sites}
     read = {groups.of(name) for site in sites for name in site.reads}
-    norms = [ByteNorm(node, node.input[0], node.output[0]) for node in graph.node if _suits(node)]
+    norms = [ByteNorm(node, node.input[0], node.output[0]) for node in graph.node if suits_bytes(node)]
     return [norm for norm in norms if groups.of(norm.x) in written and groups.of(norm.y) in read]
 
 
-def _suits(node: onnx.NodeProto) -> bool:
+def suits_bytes(node: onnx.NodeProto) -> bool:
+    """Whether a node is a normalisation that may take and give bytes."""
     if node.op_type != LRN or node.domain != DOMAIN_CONV:
         return False
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import onnx
 import onnx_graphsurgeon as gs
 
+from spl_onnx.rewrite.bytes.neighbours import take_bytes
 from spl_onnx.rewrite.bytes.pass_bytes import OLDEST_OPSET, pass_bytes
 from spl_onnx.rewrite.bytes.sites import SiteCodes
 from spl_onnx.rewrite.edit.concat import join_pooled
@@ -16,6 +17,7 @@ from spl_onnx.rewrite.graph.qoperators import restore
 from spl_onnx.rewrite.graph.roundtrip import export_model
 from spl_onnx.rewrite.graph.signed_bytes import unshift
 from spl_onnx.rewrite.layout.move import describe_moves, settle_layout
+from spl_onnx.rewrite.rules.registry import BYTE_RULES
 from spl_onnx.rewrite.rules.site import Match
 from spl_onnx.rewrite.sites.candidates import Candidate
 from spl_onnx.rewrite.sites.planner import refusing
@@ -61,6 +63,8 @@ class Editor:
         model = export_model(self._context.graph, self._context.source, frozenset(self._loose))
         if self._context.opset >= OLDEST_OPSET:
             pass_bytes(model.graph, _codes(candidates))
+            if any(c.entry.is_rewritten and c.entry.rule in BYTE_RULES for c in candidates):
+                take_bytes(model.graph)
         unshift(model.graph, self._context.shifted)
         restore(model.graph, self._context.expansions)
         return finish_model(model, self._context.source)
