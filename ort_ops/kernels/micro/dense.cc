@@ -27,7 +27,10 @@ void dense_units_scaled(const TileView& view, int units, const void* weights, in
 
 void dense_units_values(const TileView& view, int units, const void* weights, int blocks, int count,
                         const UnitValueRows& values, const Prefetch& next) {
-  dense<Units, Meets::kAll>(view, units, weights, blocks, count, UnitsToValues{values}, next);
+  if (UnitsToBytes::suits(values))
+    dense<Units, Meets::kAll>(view, units, weights, blocks, count, UnitsToBytes::of(values), next);
+  else
+    dense<Units, Meets::kAll>(view, units, weights, blocks, count, UnitsToValues{values}, next);
 }
 
 }  // namespace SPL_ISA

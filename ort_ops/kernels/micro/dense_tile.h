@@ -49,10 +49,11 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
 #pragma GCC unroll 4
     for (int j = 0; j < NV; j++) s[i][j] = rows.begin(i, j);
   }
+  Ahead near = ahead;  // in registers, while the loop runs
   for (int t = 0; t < view.taps; t++) {
     int64_t at = view.tap_offset[t];
     for (int c = 0; c < depth; c++, at += 4, weights += weight_stride) {
-      ahead.fetch();
+      near.fetch();
       typename T::V w[NV];
 #pragma GCC unroll 4
       for (int j = 0; j < NV; j++) w[j] = T::weight(weights + j * W * 4);
@@ -70,14 +71,19 @@ SPL_INLINE void tile(const TileView& view, int depth, const char* weights, int64
       }
     }
   }
+  ahead = near;
 #pragma GCC unroll 8
   for (int i = 0; i < G; i++) rows.template ends<NV>(i, s[i]);
 }
 
+// Vectors [vector, vector + NV) of all slots. `whole` comes by reference and is read field by
+// field: a copy made in vectors would wait for the fields just written.
 template <class T, Meets M, int NV, class Rows>
 __attribute__((noinline)) void column(const TileView& view, int depth, const char* weights,
-                                      int64_t weight_stride, int count, Rows rows, Ahead& ahead) {
+                                      int64_t weight_stride, int count, const Rows& whole,
+                                      int vector, Ahead& ahead) {
   constexpr int kSlots = slots_with(NV);
+  Rows rows = whole.at(0, vector);
   int first = 0;
   for (int groups = (count + kSlots - 1) / kSlots; groups > 0; groups--) {
     const int g = (count + groups - 1) / groups;
@@ -98,23 +104,23 @@ __attribute__((noinline)) void column(const TileView& view, int depth, const cha
 
 template <class T, Meets M, class Rows>
 SPL_INLINE void dense(TileView view, int depth, const void* weights, int blocks, int count,
-                      Rows rows, const Prefetch& next) {
+                      const Rows& rows, const Prefetch& next) {
   Ahead ahead{next.first, next.first + next.lines * int64_t{64}};
   const char* w = static_cast<const char*>(weights);
   const int64_t weight_stride = static_cast<int64_t>(blocks) * kLanes * 4;
-  for (int left = blocks * kPerBlock; left > 0; left -= kVectors) {
-    switch (least(left, kVectors)) {
-#define SPL_COLUMN(n)                                                     \
-  case n:                                                                 \
-    if constexpr (n <= kVectors)                                          \
-      column<T, M, n>(view, depth, w, weight_stride, count, rows, ahead); \
+  const int vectors = blocks * kPerBlock;
+  for (int first = 0; first < vectors; first += kVectors) {
+    switch (least(vectors - first, kVectors)) {
+#define SPL_COLUMN(n)                                                            \
+  case n:                                                                        \
+    if constexpr (n <= kVectors)                                                 \
+      column<T, M, n>(view, depth, w, weight_stride, count, rows, first, ahead); \
     break;
       SPL_COLUMN(1) SPL_COLUMN(2) SPL_COLUMN(3) SPL_COLUMN(4)
 #undef SPL_COLUMN
     }
     w += kVectors * W * 4;
     if constexpr (M == Meets::kOwn) view.packed += kVectors * W * 4;
-    rows = rows.at(0, kVectors);
   }
 }
 

@@ -113,7 +113,7 @@ struct ValueRows {
 };
 
 // Turns 32-bit sums into scores: (float(sum - correction) * scale) + bias, lane by lane. Whole lane
-// blocks are readable.
+// blocks are readable. A null correction has been taken away before.
 struct ScoreView {
   const int32_t* correction;
   const float* scale;

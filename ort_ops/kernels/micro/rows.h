@@ -73,6 +73,11 @@ struct ToScaled {
   }
 };
 
+SPL_INLINE ScoreView score_at(const ScoreView& score, int64_t lane) {
+  return {score.correction == nullptr ? nullptr : score.correction + lane, score.scale + lane,
+          score.bias + lane};
+}
+
 // 32-bit sums that become values.
 struct UnitsToValues {
   UnitValueRows rows;
@@ -93,15 +98,57 @@ struct UnitsToValues {
   }
   SPL_MEMBER UnitsToValues at(int slots, int vectors) const {
     const int64_t step = slots * rows.stride + vectors * W;
-    return {{rows.begin + slots * rows.begin_stride + vectors * W,
-             rows.begin_stride,
-             {rows.score.correction + vectors * W, rows.score.scale + vectors * W,
-              rows.score.bias + vectors * W},
-             rows.residual.from(step),
-             rows.y.from(step),
-             rows.stride,
-             rows.clamp,
-             rows.clipped_by_bytes}};
+    return {{rows.begin + slots * rows.begin_stride + vectors * W, rows.begin_stride,
+             score_at(rows.score, vectors * W), rows.residual.from(step), rows.y.from(step),
+             rows.stride, rows.clamp, rows.clipped_by_bytes}};
+  }
+};
+
+// The same where values are nothing but bytes: no residual, no correction, and no activation but
+// that bytes begin at 0. It is most of what a layer with few input channels does, so nothing is
+// asked or made again for each slot.
+struct UnitsToBytes {
+  const int32_t* first;
+  int64_t first_stride;
+  const float *scale, *bias;
+  uint8_t* y;
+  int64_t stride;
+  float inverse;
+
+  static SPL_MEMBER bool suits(const UnitValueRows& rows) {
+    return kSaturates && rows.clipped_by_bytes && rows.score.correction == nullptr &&
+           rows.residual.floats == nullptr && rows.residual.bytes == nullptr;
+  }
+  static SPL_MEMBER UnitsToBytes of(const UnitValueRows& rows) {
+    return {rows.begin,   rows.begin_stride, rows.score.scale,   rows.score.bias,
+            rows.y.bytes, rows.stride,       rows.y.code.inverse};
+  }
+  SPL_MEMBER IVec begin(int i, int j) const { return iload(first + i * first_stride + j * W); }
+  template <int N>
+  SPL_MEMBER void ends(int i, const IVec* sums) const {
+    IVec q[N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; j++) {
+      const Vec v = add(mul(to_float(sums[j]), load(scale + j * W)), load(bias + j * W));
+      q[j] = to_int(min_or(splat(255.0f), mul(v, splat(inverse))));
+    }
+    uint8_t* to = y + i * stride;
+    if constexpr (N == 4)
+      to_bytes4(q, to);
+    else if constexpr (N == 2)
+      to_bytes2(q, to);
+    else
+#pragma GCC unroll 4
+      for (int j = 0; j < N; j++) to_bytes(imax(q[j], isplat(0)), to + j * W);
+  }
+  SPL_MEMBER UnitsToBytes at(int slots, int vectors) const {
+    return {first + slots * first_stride + vectors * W,
+            first_stride,
+            scale + vectors * W,
+            bias + vectors * W,
+            y + slots * stride + vectors * W,
+            stride,
+            inverse};
   }
 };
 

@@ -18,7 +18,8 @@ SPL_INLINE Vec candidate(const WindowView& w, int place, int l, int lanes) {
 
 // The scores of one vector of 32-bit sums, lanes from `l` on.
 SPL_INLINE Vec scored(IVec sums, const ScoreView& score, int l) {
-  const Vec v = to_float(isub(sums, iload(score.correction + l)));
+  if (score.correction != nullptr) sums = isub(sums, iload(score.correction + l));
+  const Vec v = to_float(sums);
   return add(mul(v, load(score.scale + l)), load(score.bias + l));
 }
 

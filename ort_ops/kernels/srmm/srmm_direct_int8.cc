@@ -162,6 +162,20 @@ class DirectInt8 final : public SrmmAlgorithm {
              count);
   }
 
+  // Where the sums of the last chunk begin, and what makes values of them: those of a layer in one
+  // chunk begin less their correction.
+  struct Sums {
+    const int32_t* begin;
+    int64_t stride;
+    ScoreView score;
+  };
+  static Sums begin(const Call& call, const PackedColumns::Part& part, const Tile& tile, int64_t o,
+                    const int32_t* sums, int64_t width) {
+    Sums from{sums, width, call.scores.of(tile.n, o)};
+    if (part.chunk > 0) return from;
+    return {call.scores.begin(tile.n, o), 0, {nullptr, from.score.scale, from.score.bias}};
+  }
+
   void write_values(const Call& call, TileView view, const Tile& tile,
                     const PackedColumns::Part& part, int64_t o, const int32_t* sums) const {
     const EpilogueTarget& target = call.target;
@@ -170,13 +184,13 @@ class DirectInt8 final : public SrmmAlgorithm {
     // Rows of the whole image follow one another.
     const int rows = tile.columns == shape.oW ? 1 : tile.rows;
     const int columns = static_cast<int>(tile.slots() / rows);
-    const ScoreView score = call.scores.of(tile.n, o);
+    const Sums from = begin(call, part, tile, o, sums, width);
     for (int64_t row = 0; row < rows; row++, view.slot_offset += columns) {
       const int64_t at = ((tile.n * shape.oH + tile.cy0 + row) * shape.oW + tile.cx0) * shape.O + o;
-      const int32_t* begin = part.chunk == 0 ? nullptr : sums + row * columns * width;
       columns_.unit_values(micro_, view, part, columns,
-                           {begin, width, score, target.residual.addend(at), target.y.from(at),
-                            shape.O, clamp_, target.clipped_by_bytes()},
+                           {from.begin + row * columns * from.stride, from.stride, from.score,
+                            target.residual.addend(at), target.y.from(at), shape.O, clamp_,
+                            target.clipped_by_bytes()},
                            false);
     }
   }
@@ -209,14 +223,14 @@ class DirectInt8 final : public SrmmAlgorithm {
                    const int32_t* sums) const {
     const EpilogueTarget& target = call.target;
     const int64_t width = static_cast<int64_t>(columns_.lane_blocks(part.block)) * kLanes;
-    const ScoreView score = call.scores.of(tile.n, o);
+    const Sums from = begin(call, part, tile, o, sums, width);
     uint8_t* bytes =
         thread_scratch().values.get<uint8_t>(static_cast<size_t>(tile.slots() * width));
     const Target to{nullptr, bytes, target.y.code};
     columns_.unit_values(
         micro_, view, part, static_cast<int>(tile.slots()),
-        {part.chunk == 0 ? nullptr : sums, width, score, addend(target, tile, o, count, width), to,
-         width, clamp_, clipped_by_bytes(to, clamp_)},
+        {from.begin, from.stride, from.score, addend(target, tile, o, count, width), to, width,
+         clamp_, clipped_by_bytes(to, clamp_)},
         false);
     epilogue_of_bytes(target, tile, {bytes, width, tile.columns}, o, count);
   }

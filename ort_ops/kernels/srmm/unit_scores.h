@@ -33,7 +33,11 @@ class UnitScores {
       const size_t at = n * static_cast<size_t>(pitch_);
       fill_unit_scores(weights, images[n], 0, pitch_, &correction_[at], &scale_[at]);
     }
+    begin_.reserve(correction_.size());
+    for (const int32_t correction : correction_) begin_.push_back(-correction);
   }
+  // Sums that begin so need no correction.
+  const int32_t* begin(int64_t n, int64_t o) const { return begin_.data() + n * pitch_ + o; }
   // Of image n, from output o on.
   ScoreView of(int64_t n, int64_t o) const {
     const int64_t at = n * pitch_ + o;
@@ -43,7 +47,7 @@ class UnitScores {
  private:
   int64_t pitch_;
   const float* bias_;
-  std::vector<int32_t> correction_;
+  std::vector<int32_t> correction_, begin_;
   std::vector<float> scale_;
 };
 

@@ -17,13 +17,14 @@ from tests.ort_ops.micro.kernels import (
     Prefetch,
     Quantization,
     ScaledRows,
+    ScoreView,
     SumRows,
     TileView,
     UnitValueRows,
     ValueRows,
 )
 from tests.ort_ops.micro.memory import PLACES, Memory, in_child
-from tests.ort_ops.micro.scores import score_view, scores
+from tests.ort_ops.micro.scores import score_arrays, score_view, scores
 from tests.ort_ops.micro.values import LANES, clamp_of, clamped, strided, whole
 
 #: Taps and elements per tap.
@@ -233,4 +234,30 @@ def test_dense_units_values_of_bytes(kernels: Micro, zero: float) -> None:
         levels = np.rint(np.maximum(values, 0).astype(np.float32) * np.float32(2)) + np.float32(zero)
         want = strided(np.clip(levels, 0, 255).astype(np.uint8), stride)
         written = strided(np.ones(residual.shape, np.uint8), stride) == 1
+        np.testing.assert_array_equal(y[written], want[written])
+
+
+@in_child
+def test_dense_units_values_of_nothing_but_bytes(kernels: Micro) -> None:
+    """No residual, a correction taken away before, ReLU by bytes alone; values that no byte holds too."""
+    code = Quantization.of(0.5, 0.0)
+    for case in cases():
+        memory, stride, clamp = Memory(PLACES[case.place]), case.width + 3, Clamp(0.0, np.inf, 0.0)
+        units = UnitCase.of(case, kernels.unit_channels, 1)
+        correction, scale, bias = (values[: case.width] for values in score_arrays(case.width))
+        with np.errstate(invalid="ignore"):
+            bias = np.where(np.arange(case.width) % 7 == 3, np.float32(np.nan), bias).astype(np.float32)
+            bias = np.where(np.arange(case.width) % 7 == 5, np.float32(1e30), bias).astype(np.float32)
+        spread = strided(np.zeros((case.count, case.width), np.uint8), stride)
+        y = memory.room(spread.size, np.uint8)
+        begin = memory.put(units.begin - correction, np.int32)
+        score = ScoreView(None, memory.put(scale), memory.put(bias))
+        y_of = FloatsOrBytes.of(y, code)
+        rows = UnitValueRows(begin, 0, score, FloatsOrBytes.of(None), y_of, stride, clamp, True)
+        kernels.dense_units_values(*units.operands(case, memory), rows, NOTHING_AHEAD)
+        memory.check()
+        values = (units.sums - correction).astype(np.float32) * scale + bias
+        levels = np.rint(np.nan_to_num(values, nan=-1.0) * np.float32(2))
+        want = strided(np.clip(levels, 0, 255).astype(np.uint8), stride)
+        written = strided(np.ones(units.sums.shape, np.uint8), stride) == 1
         np.testing.assert_array_equal(y[written], want[written])

@@ -162,7 +162,11 @@ SPL_INLINE void add_sums8(const Vec* s, float* out) {
 #ifdef SPL_ISA_avxvnni
 constexpr int kUnitChannels = 4;
 // acc + the four products of unsigned bytes in x and signed bytes in w, per 32-bit lane.
-SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) { return _mm256_dpbusd_avx_epi32(acc, x, w); }
+// Assembly, as in simd_avx512.h.
+SPL_INLINE IVec unit_dot(IVec acc, IVec x, IVec w) {
+  asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(acc) : "x"(x), "x"(w));
+  return acc;
+}
 
 // Lane i of out: byte at + i of each of four rows, i < 4 W. Shuffles stay within quarters of 16
 // bytes, whose results are stored one by one.
