@@ -1,4 +1,4 @@
-// Quantisation of the input and the packing of int8 weights.
+// Quantisation of the input.
 #include "kernels/micro/bytes.h"
 #include "kernels/micro/entry.h"
 #include "kernels/micro/simd/simd.h"
@@ -91,21 +91,6 @@ void widen(const uint8_t* x, int64_t n, void* out) {
     for (int64_t i = 0; i < n; i++) to[i * 2] = x[i], to[i * 2 + 1] = 0;
   }
   std::memset(to + n * kBytes, 0, static_cast<size_t>((whole - n) * kBytes));
-}
-
-void pack_units(const int8_t* w, int n, char* out, int64_t unit_stride) {
-  for (int i = 0; i < n; i += kUnitChannels, out += unit_stride) {
-    const int count = least(kUnitChannels, n - i);
-    if constexpr (kUnitChannels == 4) {
-      int8_t unit[4] = {};
-      for (int k = 0; k < count; k++) unit[k] = w[i + k];
-      std::memcpy(out, unit, 4);
-    } else {
-      int16_t unit[2] = {};
-      for (int k = 0; k < count; k++) unit[k] = w[i + k];
-      std::memcpy(out, unit, 4);
-    }
-  }
 }
 
 }  // namespace SPL_ISA

@@ -69,7 +69,7 @@ ZeroSkipWeights::ZeroSkipWeights(const ConvShape& shape, const int8_t* w, const 
       for (int64_t e = 0; e < elements_; e++) {
         const int64_t c = e * per_element_;
         const int channels = static_cast<int>(std::min<int64_t>(per_element_, shape.Cg - c));
-        micro.pack_units(w + o * shape.K() + tap * shape.Cg + c, channels,
+        micro.pack_units(w + o * shape.K() + tap * shape.Cg + c, 0, 1, channels,
                          at(g, b, e, tap / kW_, tap % kW_) + (in_group - first_output(b)) * 4, 0);
       }
   }

@@ -108,7 +108,7 @@ class StackedRows {
 class DepthwiseInt8 final : public SrmmAlgorithm {
  public:
   explicit DepthwiseInt8(const SrmmLayer& layer)
-      : quantized_(layer.shape, layer.w),
+      : quantized_(layer.shape, layer.w, layer.micro),
         bias_(padded_bias(layer.b, layer.shape.O)),
         none_(kMostChannels, 0),
         clamp_(layer.clamp),
@@ -152,7 +152,7 @@ class DepthwiseInt8 final : public SrmmAlgorithm {
           const int n = static_cast<int>(std::min(units, shape.kH - ky));
           for (int k = 0; k < n; k++)
             rows[k] = quantized_.values()[c * shape.K() + (ky + k) * shape.kW + kx];
-          micro_.pack_units(rows, n, to, 0);
+          micro_.pack_units(rows, 0, 1, n, to, 0);
         }
     }
   }

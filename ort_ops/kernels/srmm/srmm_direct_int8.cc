@@ -35,7 +35,7 @@ class DirectInt8 final : public SrmmAlgorithm {
  public:
   explicit DirectInt8(const SrmmLayer& layer)
       : plan_(make_chunks(layer.shape, kHaloStep, kPatchStep, 4, true)),
-        quantized_(layer.shape, layer.w),
+        quantized_(layer.shape, layer.w, layer.micro),
         columns_(layer.shape, plan_, quantized_.values(), kBlocks, layer.micro),
         bias_(padded_bias(layer.b, layer.shape.O)),
         clamp_(layer.clamp),

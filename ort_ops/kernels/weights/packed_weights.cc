@@ -129,18 +129,19 @@ PackedColumns::PackedColumns(const ConvShape& shape, const ChunkPlan& plan, cons
                              int most, const MicroKernels& micro)
     : plan_(plan), outputs_(shape.Og()), most_(most) {
   layout(shape, micro.unit_channels);
-  for (int64_t o = 0; o < shape.O; o++) {
-    const int64_t in_group = o % shape.Og();
-    const int block = static_cast<int>(in_group / (most * kLanes));
-    const int64_t stride = static_cast<int64_t>(lanes_[block]) * kLanes * 4;
-    for (int q = 0; q < plan.chunks; q++) {
-      char* to = at(o / shape.Og(), block, q) + in_group % (most * kLanes) * 4;
-      const int units = static_cast<int>(ceil_div(plan.depth(q), micro.unit_channels));
-      for (int t = 0; t < plan.taps; t++, to += units * stride)
-        micro.pack_units(w + o * shape.K() + plan.source(q, t, 0, shape.Cg), plan.depth(q), to,
-                         stride);
+  for (int64_t g = 0; g < shape.at.group; g++)
+    for (int b = 0; b < blocks(); b++) {
+      const int64_t width = lanes_[b] * kLanes, first = first_output(b), stride = width * 4;
+      const int real = static_cast<int>(std::min(width, outputs_ - first));
+      const int8_t* from = w + (g * outputs_ + first) * shape.K();
+      for (int q = 0; q < plan.chunks; q++) {
+        char* to = at(g, b, q);
+        const int64_t units = ceil_div(plan.depth(q), micro.unit_channels);
+        for (int t = 0; t < plan.taps; t++, to += units * stride)
+          micro.pack_units(from + plan.source(q, t, 0, shape.Cg), shape.K(), real, plan.depth(q),
+                           to, stride);
+      }
     }
-  }
 }
 
 }  // namespace spl

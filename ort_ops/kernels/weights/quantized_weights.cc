@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <cfloat>
-#include <cmath>
 #include <numeric>
-
-#include "kernels/micro/micro.h"
 
 namespace spl {
 
-QuantizedWeights::QuantizedWeights(const ConvShape& shape, const WeightMatrix& w)
+QuantizedWeights::QuantizedWeights(const ConvShape& shape, const WeightMatrix& w,
+                                   const MicroKernels& micro)
     : scale_(static_cast<size_t>(shape.O) + kLanes, 0.0f),
       sum_(static_cast<size_t>(shape.O) + kLanes, 0) {
   if (w.bytes == nullptr)
-    quantize(shape, w);
+    quantize(shape, w, micro);
   else
     take(shape, w);
   const int8_t* row = values();
@@ -21,18 +19,18 @@ QuantizedWeights::QuantizedWeights(const ConvShape& shape, const WeightMatrix& w
     sum_[o] = std::accumulate(row, row + shape.K(), int32_t{0});
 }
 
-void QuantizedWeights::quantize(const ConvShape& shape, const WeightMatrix& w) {
-  values_.resize(static_cast<size_t>(shape.O * shape.K()));
-  int8_t* to = values_.data();
+void QuantizedWeights::quantize(const ConvShape& shape, const WeightMatrix& w,
+                                const MicroKernels& micro) {
+  const int64_t inputs = shape.K();
+  values_.resize(static_cast<size_t>(shape.O * inputs));
+  std::vector<float> room(static_cast<size_t>(inputs));
   for (int64_t o = 0; o < shape.O; o++) {
-    float most = 0;
-    for (int64_t k = 0; k < shape.K(); k++) most = std::max(most, std::fabs(*w.at(o, k)));
-    const float scale = most / 127.0f;
-    scale_[o] = scale >= FLT_MIN && std::isfinite(scale) ? scale : 1.0f;
-    for (int64_t k = 0; k < shape.K(); k++) {
-      const float q = std::nearbyint(*w.at(o, k) / scale_[o]);
-      *to++ = static_cast<int8_t>(std::min(std::max(q, -127.0f), 127.0f));
-    }
+    const float* row = w.row(o, inputs, room.data());
+    float low = 0, high = 0;
+    micro.min_max(row, inputs, &low, &high);
+    const float scale = std::max(-low, high) / 127.0f;
+    scale_[o] = scale >= FLT_MIN ? scale : 1.0f;
+    micro.quantize_weights(row, inputs, scale_[o], values_.data() + o * inputs);
   }
 }
 

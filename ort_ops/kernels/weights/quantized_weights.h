@@ -15,7 +15,7 @@ namespace spl {
 // number), q = round(w / scale) within +-127.
 class QuantizedWeights {
  public:
-  QuantizedWeights(const ConvShape& shape, const WeightMatrix& w);
+  QuantizedWeights(const ConvShape& shape, const WeightMatrix& w, const MicroKernels& micro);
   // [O, K]; bytes in this order are read where they lie.
   const int8_t* values() const { return values_.empty() ? in_place_ : values_.data(); }
   void drop_values() { values_ = {}, in_place_ = nullptr; }  // once they are packed
@@ -25,7 +25,7 @@ class QuantizedWeights {
   const int32_t* sums() const { return sum_.data(); }  // of the values of an output
 
  private:
-  void quantize(const ConvShape& shape, const WeightMatrix& w);
+  void quantize(const ConvShape& shape, const WeightMatrix& w, const MicroKernels& micro);
   void take(const ConvShape& shape, const WeightMatrix& w);
 
   std::vector<int8_t> values_;

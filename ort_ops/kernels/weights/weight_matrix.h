@@ -21,6 +21,12 @@ struct WeightMatrix {
     const int64_t i = index(o, k);
     return bytes == nullptr ? data[i] : static_cast<float>(bytes[i]) * scale[o];
   }
+  // The values of output `o`, `inputs` of them: where they lie side by side, else in `room`.
+  const float* row(int64_t o, int64_t inputs, float* room) const {
+    if (bytes == nullptr && input_stride == 1) return at(o, 0);
+    for (int64_t k = 0; k < inputs; k++) room[k] = value(o, k);
+    return room;
+  }
 };
 
 // [O, K]: the weights of an output lie side by side.

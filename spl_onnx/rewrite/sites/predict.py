@@ -16,9 +16,14 @@ from spl_onnx.rewrite.rules.site import Refused, Site, label
 from spl_onnx.spec.attributes import INT8, INT8_WINOGRAD
 from spl_onnx.spec.checks import MAX_INT8_PRODUCTS
 from spl_onnx.spec.reference_winograd import winograd_suits
+from spl_onnx.spec.shapes import conv_direction
 
 #: Channels and outputs of a group from which on Winograd's convolution in 8 bits is mostly the quicker one.
 _LEAST_WINOGRAD = 32
+#: Places of its output from which on it is, and the same where its weights, 36 bytes for each channel and
+#: output, do not stay in the second-level cache: four squares are then too few to fetch them for.
+_LEAST_PLACES, _LEAST_PLACES_LARGE = 49, 64
+_LARGE = 1 << 16
 
 
 def default_settings(options: RewriteOptions) -> SiteSettings:
@@ -34,7 +39,22 @@ def default_precision(site: Site) -> SiteSettings:
     """Settings of a site in 8 bits when nothing was measured: Winograd's convolution where it mostly wins."""
     group = 1 if site.geometry is None else site.geometry.group
     wide = min(len(site.w) // group, site.w.shape[-1]) >= _LEAST_WINOGRAD
-    return SiteSettings(precision=INT8_WINOGRAD if wide and suits_winograd(site) else INT8)
+    wins = wide and suits_winograd(site) and not _has_few_places(site)
+    return SiteSettings(precision=INT8_WINOGRAD if wins else INT8)
+
+
+def _has_few_places(site: Site) -> bool:
+    """Whether the output of a convolution is known to be small."""
+    shape = site.match.scope.shape(site.x)
+    if site.geometry is None or shape is None or len(shape) != 4:
+        return False
+    high, wide = shape[2:]
+    if not (isinstance(high, int) and isinstance(wide, int)):
+        return False
+    kernel = site.w.shape[1:3]
+    places = conv_direction(0, high, kernel, site.geometry) * conv_direction(1, wide, kernel, site.geometry)
+    large = site.w.shape[0] * site.w.shape[-1] > _LARGE
+    return places < (_LEAST_PLACES_LARGE if large else _LEAST_PLACES)
 
 
 def suits_winograd(site: Site) -> bool:

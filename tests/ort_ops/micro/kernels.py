@@ -15,7 +15,9 @@ _SCALARS = {
     "bool": ctypes.c_bool,
     "int": ctypes.c_int,
     "float": ctypes.c_float,
+    "double": ctypes.c_double,
     "uint8_t": ctypes.c_uint8,
+    "int32_t": ctypes.c_int32,
     "int64_t": ctypes.c_int64,
     "uint64_t": ctypes.c_uint64,
 }

@@ -49,7 +49,7 @@ def test_reads_beyond_an_array_are_noticed(kernels: Micro) -> None:
 @in_child
 def write(kernels: Micro, count: int) -> None:
     memory = Memory(Place(0))
-    kernels.pack_units(memory.put([1] * 16, np.int8), count, memory.room(4, np.int8), 4)
+    kernels.pack_units(memory.put([1] * 16, np.int8), 0, 1, count, memory.room(4, np.int8), 4)
     memory.check()
 
 

@@ -1,4 +1,4 @@
-"""quantize.cc: ranges of the input, its quantisation, and int8 weights."""
+"""quantize.cc: ranges of the input, and its quantisation."""
 
 from __future__ import annotations
 
@@ -89,20 +89,3 @@ def test_widen(kernels: Micro) -> None:
         memory.check()
         np.testing.assert_array_equal(out[:n], x)
         assert (out[n:] == 0).all()
-
-
-@in_child
-def test_pack_units(kernels: Micro) -> None:
-    channels = kernels.unit_channels
-    kind = np.int8 if channels == 4 else np.int16
-    for n, place, stride in product(COUNTS, PLACES, (4, 20)):
-        memory, count = Memory(place), up(n, channels) // channels
-        w = np.random.default_rng(n).integers(-128, 128, n)
-        out = memory.room((count - 1) * stride + 4 if count else 0, np.int8)
-        kernels.pack_units(memory.put(w, np.int8), n, out, stride)
-        memory.check()
-        want = np.zeros(count * channels, kind)
-        want[:n] = w
-        rows = np.full((count, stride), -1, np.int8)
-        rows[:, :4] = want.view(np.int8).reshape(count, 4)
-        np.testing.assert_array_equal(out, rows.reshape(-1)[: out.size])

@@ -190,11 +190,30 @@ def test_how_a_layer_multiplies_in_8_bits_when_nothing_was_measured(
     outputs, channels, kernel, attrs, precision
 ):
     made = Net()
-    x = made.input("x", [1, channels * attrs.get("group", 1), 6, 6])
+    x = made.input("x", [1, channels * attrs.get("group", 1), 9, 9])
     made.node("Relu", [made.conv(x, "c", outputs, channels, *kernel, **attrs)], "y")
     entry = only(rewritten(made.model("y"), precision="int8", no_verify=True), "conv_relu")
     assert (entry.choice, entry.settings) == ("int8", SiteSettings(precision=precision))
     assert entry.reason.endswith(f"products in 8 bits ({precision})")
+
+
+@pytest.mark.parametrize(
+    ("channels", "side", "precision"),
+    [
+        (32, 6, "int8"),
+        (32, 7, "int8_winograd"),
+        (257, 7, "int8"),
+        (257, 8, "int8_winograd"),
+        (32, "side", "int8_winograd"),
+    ],
+)
+def test_small_images_are_multiplied_directly_when_nothing_was_measured(channels, side, precision):
+    """Above all where many weights would be read for four squares."""
+    made = Net()
+    x = made.input("x", [1, channels, side, side])
+    made.node("Relu", [made.conv(x, "c", 256, channels, 3, 3, pads=[1, 1, 1, 1])], "y")
+    entry = only(rewritten(made.model("y"), precision="int8", no_verify=True), "conv_relu")
+    assert entry.settings.precision == precision
 
 
 def test_a_layer_that_does_not_suit_winograd_in_8_bits_is_refused():

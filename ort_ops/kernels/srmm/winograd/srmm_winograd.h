@@ -15,7 +15,7 @@ class WinogradFloats {
   }
   static Tile first_square(const ConvShape&, const Tile& tile) { return tile; }
 
-  explicit WinogradFloats(const SrmmLayer& layer) : weights_(layer.shape, layer.w) {}
+  explicit WinogradFloats(const SrmmLayer& layer) : weights_(layer.shape, layer.w, layer.micro) {}
   int blocks() const { return weights_.blocks(); }
   int lane_blocks(int block) const { return weights_.lane_blocks(block); }
   int64_t first_output(int block) const { return weights_.first_output(block); }

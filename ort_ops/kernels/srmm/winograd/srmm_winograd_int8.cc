@@ -1,6 +1,5 @@
 // SRMM with all outputs computed by Winograd's convolution in 8 bits.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 
 #include "kernels/base/ceil_div.h"
@@ -116,46 +115,42 @@ WinogradInt8::WinogradInt8(const SrmmLayer& layer)
   begin_.assign(sums, 0);
   base_ = data_.get<char>(size);
   std::memset(base_, 0, size);
-  std::vector<double> room(static_cast<size_t>(kWinogradPositions * shape.Cg));
-  for (int64_t o = 0; o < shape.O; o++) {
-    const int64_t group = o / shape.Og(), in_group = o % shape.Og();
-    int block = blocks() - 1;
-    while (first_output(block) > in_group) block--;
-    const int64_t width = static_cast<int64_t>(lanes_[block]) * kLanes;
-    const int64_t lane = in_group - first_output(block), at = first_sum(group, block, 0);
-    quantize(layer, o, base_ + (at * units_ + lane) * 4, width * 4, width * units_ * 4, at + lane,
-             &room);
-  }
+  Room room(shape);
+  for (int64_t g = 0; g < shape.at.group; g++)
+    for (int b = 0; b < blocks(); b++)
+      for (int lane = 0; lane < lanes_[b] * kLanes; lane += kLanes) pack(layer, g, b, lane, &room);
 }
 
-// Transformed weights of one output: those of place p at weights + p * place_stride, its scale and
-// the start of its sums at index at + p * width.
-void WinogradInt8::quantize(const SrmmLayer& layer, int64_t output, char* weights,
-                            int64_t unit_stride, int64_t place_stride, int64_t at,
-                            std::vector<double>* room) {
+WinogradInt8::Room::Room(const ConvShape& shape)
+    : row(static_cast<size_t>(shape.K())),
+      places(static_cast<size_t>(kWinogradPositions * shape.Cg)),
+      levels(static_cast<size_t>(kLanes * kWinogradPositions * shape.Cg)) {}
+
+void WinogradInt8::pack(const SrmmLayer& layer, int64_t group, int block, int lane, Room* room) {
   const ConvShape& shape = layer.shape;
-  const int64_t channels = shape.Cg, width = unit_stride / 4;
-  std::vector<double>& u = *room;
-  for (int64_t c = 0; c < channels; c++) {
-    double g[25], places[kWinogradPositions];
-    for (int64_t t = 0; t < shape.taps(); t++) g[t] = layer.w.value(output, t * channels + c);
-    winograd_weights(g, static_cast<int>(shape.kH), places);
-    for (int p = 0; p < kWinogradPositions; p++) u[p * channels + c] = places[p];
-  }
-  std::vector<int8_t> row(checked_size({channels}));
-  for (int p = 0; p < kWinogradPositions; p++) {
-    double most = 1e-30;
-    for (int64_t c = 0; c < channels; c++) most = std::max(most, std::fabs(u[p * channels + c]));
-    int32_t sum = 0;
-    for (int64_t c = 0; c < channels; c++) {
-      row[c] = static_cast<int8_t>(std::nearbyint(u[p * channels + c] / most * 127));
-      sum += row[c];
+  const int channels = static_cast<int>(shape.Cg);
+  const int64_t first = first_output(block) + lane;
+  const int count = static_cast<int>(std::clamp<int64_t>(shape.Og() - first, 0, kLanes));
+  for (int i = 0; i < count; i++) {
+    double most[kWinogradPositions];
+    const float* row = layer.w.row(group * shape.Og() + first + i, shape.K(), room->row.data());
+    layer.micro.winograd_weights(row, static_cast<int>(shape.kH), channels, room->places.data(),
+                                 most);
+    for (int64_t p = 0; p < kWinogradPositions; p++) {
+      const double largest = std::max(most[p], 1e-30);
+      const int64_t at = first_sum(group, block, static_cast<int>(p)) + lane + i;
+      const int32_t sum = layer.micro.winograd_levels(
+          room->places.data() + p * channels, channels, largest,
+          room->levels.data() + (i * kWinogradPositions + p) * channels);
+      scale_[at] = static_cast<float>(largest / 127);
+      begin_[at] = -128 * sum;
     }
-    layer.micro.pack_units(row.data(), static_cast<int>(channels), weights + p * place_stride,
-                           unit_stride);
-    scale_[at + p * width] = static_cast<float>(most / 127);
-    begin_[at + p * width] = -128 * sum;
   }
+  for (int64_t p = 0; p < kWinogradPositions; p++)
+    layer.micro.pack_units(
+        room->levels.data() + p * channels, int64_t{kWinogradPositions} * channels, count, channels,
+        base_ + (first_sum(group, block, static_cast<int>(p)) * units_ + lane) * 4,
+        int64_t{lanes_[block]} * kLanes * 4);
 }
 
 void WinogradInt8::multiply(const MicroKernels& micro, const Input& input, int64_t group,

@@ -12,28 +12,7 @@ constexpr int kBlock = 4;        // lane blocks of outputs multiplied at a time
 constexpr double kNear = 10000;  // lane blocks of weights that stay in the second-level cache
 constexpr int64_t kLeastChannels = 8, kLeastOutputs = 8;
 
-// u = G g for values `step` apart, kernels of `size` values.
-void to_points(const double* g, int size, int g_step, double* u, int u_step) {
-  constexpr double a = kWinogradA, b = kWinogradB;
-  const double points[5] = {0, a, -a, b, -b};
-  const double norms[5] = {a * a * b * b, 2 * a * a * (a * a - b * b), 2 * a * a * (a * a - b * b),
-                           2 * b * b * (b * b - a * a), 2 * b * b * (b * b - a * a)};
-  for (int i = 0; i < 5; i++) {
-    double sum = 0;
-    for (int k = size - 1; k >= 0; k--) sum = sum * points[i] + g[k * g_step];
-    u[i * u_step] = sum / norms[i];
-  }
-  u[5 * u_step] = g[(size - 1) * g_step];
-}
-
 }  // namespace
-
-void winograd_weights(const double* g, int size, double* u) {
-  double half[kWinogradPositions];
-  for (int kx = 0; kx < size; kx++) to_points(g + kx, size, size, half + kx, size);
-  for (int i = 0; i < kWinogradSide; i++)
-    to_points(half + i * size, size, 1, u + i * kWinogradSide, 1);
-}
 
 std::vector<int> winograd_blocks(int64_t lane_blocks) {
   int64_t count = ceil_div(lane_blocks, kBlock);
@@ -55,7 +34,8 @@ bool winograd_weights_near(const ConvShape& s) {
   return static_cast<double>(kWinogradPositions * s.Cg * ceil_div(s.Og(), kLanes)) <= kNear;
 }
 
-WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
+WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w,
+                                 const MicroKernels& micro)
     : channels_(shape.Cg), lane_blocks_(ceil_div(shape.Og(), kLanes)) {
   lanes_ = winograd_blocks(lane_blocks_);
   for (int64_t first = 0, b = 0; b < blocks(); first += lanes_[b++]) first_lane_.push_back(first);
@@ -63,19 +43,20 @@ WinogradWeights::WinogradWeights(const ConvShape& shape, const WeightMatrix& w)
       checked_size({shape.at.group, lane_blocks_ * kLanes, channels_, kWinogradPositions});
   base_ = data_.get<float>(size);
   std::memset(base_, 0, size * sizeof(float));
+  std::vector<float> room(static_cast<size_t>(shape.K()));
+  std::vector<double> places(static_cast<size_t>(kWinogradPositions * channels_));
+  double most[kWinogradPositions];
   for (int64_t g = 0; g < shape.at.group; g++)
     for (int b = 0; b < blocks(); b++) {
       const int64_t width = lanes_[b] * kLanes, first = first_output(b);
       float* to = const_cast<float*>(place(g, b, 0));
-      for (int64_t o = 0; o < std::min(width, shape.Og() - first); o++)
-        for (int64_t c = 0; c < channels_; c++) {
-          double weights[25], u[kWinogradPositions];
-          for (int64_t t = 0; t < shape.taps(); t++)
-            weights[t] = *w.at(g * shape.Og() + first + o, t * channels_ + c);
-          winograd_weights(weights, static_cast<int>(shape.kH), u);
-          for (int p = 0; p < kWinogradPositions; p++)
-            to[(p * channels_ + c) * width + o] = static_cast<float>(u[p]);
-        }
+      for (int64_t o = 0; o < std::min(width, shape.Og() - first); o++) {
+        const float* row = w.row(g * shape.Og() + first + o, shape.K(), room.data());
+        micro.winograd_weights(row, static_cast<int>(shape.kH), static_cast<int>(channels_),
+                               places.data(), most);
+        for (size_t i = 0; i < places.size(); i++)
+          to[static_cast<int64_t>(i) * width + o] = static_cast<float>(places[i]);
+      }
     }
 }
 

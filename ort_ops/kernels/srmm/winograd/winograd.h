@@ -37,7 +37,7 @@ inline int winograd_side(const ConvShape& shape) {
 // Transformed weights [group][block][place][channel][16 * lane blocks of the block].
 class WinogradWeights {
  public:
-  WinogradWeights(const ConvShape& shape, const WeightMatrix& w);
+  WinogradWeights(const ConvShape& shape, const WeightMatrix& w, const MicroKernels& micro);
   int blocks() const { return static_cast<int>(lanes_.size()); }  // per group
   int lane_blocks(int block) const { return lanes_[block]; }
   int64_t first_output(int block) const { return first_lane_[block] * kLanes; }
@@ -74,9 +74,6 @@ void winograd_pixels(const ConvShape& shape, const T* image, int64_t y0, int64_t
 // Lane blocks of outputs that are multiplied together, for each block of a group: four, an even
 // number of blocks where there are several, so that two threads get as many; three are as fast.
 std::vector<int> winograd_blocks(int64_t lane_blocks);
-
-// The transformed weights of one channel and output, [36], from those of its kernel [size * size].
-void winograd_weights(const double* g, int size, double* u);
 
 // The transformed input of one tile and group: 36 matrices [squares][channels].
 class WinogradInput {

@@ -61,8 +61,15 @@ class WinogradInt8 {
                 const winograd::Part& part, float* sums, int64_t stride) const;
 
  private:
-  void quantize(const SrmmLayer& layer, int64_t output, char* weights, int64_t unit_stride,
-                int64_t place_stride, int64_t at, std::vector<double>* room);
+  // What is made on the way: values of an output, its places, and the levels of a lane block.
+  struct Room {
+    explicit Room(const ConvShape& shape);
+    std::vector<float> row;
+    std::vector<double> places;
+    std::vector<int8_t> levels;
+  };
+  // Transforms and quantises the outputs of a block from `lane` on, a lane block of them.
+  void pack(const SrmmLayer& layer, int64_t group, int block, int lane, Room* room);
   // Index of output 0 of a block and place in scale_ and begin_, of all groups.
   int64_t first_sum(int64_t group, int block, int place) const {
     return ((group * lane_blocks_ + first_lane_[block]) * kWinogradPositions +
