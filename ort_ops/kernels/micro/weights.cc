@@ -35,6 +35,12 @@ void quantize_weights(const float* w, int64_t n, float scale, int8_t* out) {
   }
 }
 
+int32_t sum_levels(const int8_t* w, int64_t n) {
+  int32_t sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += w[i];
+  return sum;
+}
+
 void pack_units(const int8_t* w, int64_t output_stride, int outputs, int n, char* out,
                 int64_t unit_stride) {
   const int whole = n / kUnitChannels;

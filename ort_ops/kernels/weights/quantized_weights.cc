@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cfloat>
-#include <numeric>
 
 namespace spl {
 
@@ -16,7 +15,7 @@ QuantizedWeights::QuantizedWeights(const ConvShape& shape, const WeightMatrix& w
     take(shape, w);
   const int8_t* row = values();
   for (int64_t o = 0; o < shape.O; o++, row += shape.K())
-    sum_[o] = std::accumulate(row, row + shape.K(), int32_t{0});
+    sum_[o] = micro.sum_levels(row, shape.K());
 }
 
 void QuantizedWeights::quantize(const ConvShape& shape, const WeightMatrix& w,

@@ -17,11 +17,11 @@ from onnx import TensorProto, numpy_helper
 from spl_onnx.rewrite.edit.finish import finish_model
 from spl_onnx.rewrite.edit.weight_scales import (
     connect_weight_scale,
-    fresh_name,
     has_weight_scale,
     layer_nodes,
 )
 from spl_onnx.rewrite.graph.attributes import Attributes
+from spl_onnx.rewrite.graph.fresh_names import FreshNames
 from spl_onnx.rewrite.graph.tensors import all_graphs, reads
 from spl_onnx.spec.attributes import DOMAIN_GEMM, IN_8_BITS, parse_precision, parse_transposed
 from spl_onnx.spec.messages import array_of
@@ -41,9 +41,9 @@ def store_int8_weights(model: onnx.ModelProto) -> int:
     """
     read = Counter(name for graph in all_graphs(model.graph) for node in graph.node for name in reads(node))
     held = {tensor.name: tensor for tensor in model.graph.initializer if read[tensor.name] == 1}
-    count = 0
+    names, count = FreshNames(model.graph), 0
     for node in _layers_in_8_bits(model):
-        if (tensor := held.get(node.input[1])) is not None and _store(model.graph, node, tensor):
+        if (tensor := held.get(node.input[1])) is not None and _store(model.graph, node, tensor, names):
             count += 1
     if count:
         finish_model(model, model)
@@ -56,7 +56,7 @@ def _layers_in_8_bits(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
             yield node
 
 
-def _store(graph: onnx.GraphProto, node: onnx.NodeProto, tensor: TensorProto) -> bool:
+def _store(graph: onnx.GraphProto, node: onnx.NodeProto, tensor: TensorProto, names: FreshNames) -> bool:
     """Quantise an initializer, the weights of a node; False where it holds no float32 values."""
     w = array_of(tensor)
     if w is None or w.dtype != np.float32:
@@ -65,7 +65,7 @@ def _store(graph: onnx.GraphProto, node: onnx.NodeProto, tensor: TensorProto) ->
     levels, scale = quantize_weights(w.T if turned else w)
     stored = np.ascontiguousarray(levels.T if turned else levels)
     tensor.CopyFrom(numpy_helper.from_array(stored, tensor.name))
-    name = fresh_name(graph, f"{tensor.name}scale")
+    name = names.fresh(f"{tensor.name}scale")
     graph.initializer.append(numpy_helper.from_array(scale, name))
     connect_weight_scale(node, name)
     return True

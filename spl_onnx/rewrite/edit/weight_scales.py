@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
+from spl_onnx.rewrite.graph.fresh_names import FreshNames
 from spl_onnx.rewrite.graph.tensors import all_graphs
 from spl_onnx.spec.attributes import DOMAIN_CONV, DOMAIN_GEMM, QSRMM, QSRMM_INPUTS, SRMM, SRMM_INPUTS
 
@@ -28,7 +29,7 @@ def scale_all_weights(model: onnx.ModelProto) -> set[tuple[str, str]]:
     scaled = {(node.domain, node.op_type) for node in nodes if has_weight_scale(node)}
     bare = [n for n in nodes if (n.domain, n.op_type) in scaled and not has_weight_scale(n)]
     if bare:
-        one = fresh_name(model.graph, "spl/no_scale")
+        one = FreshNames(model.graph).fresh("spl/no_scale")
         model.graph.initializer.append(numpy_helper.from_array(np.ones(1, np.float32), one))
         for node in bare:
             connect_weight_scale(node, one)
@@ -53,20 +54,3 @@ def connect_weight_scale(node: onnx.NodeProto, scale: str) -> None:
     """Let an SRMM or QSRMM node read a tensor as Wscale."""
     place = _INPUTS[node.op_type].index("Wscale")
     node.input[:] = [*node.input[:place], *([""] * (place - len(node.input))), scale]
-
-
-def fresh_name(graph: onnx.GraphProto, wanted: str) -> str:
-    """A name of a tensor that a main graph and its inner graphs do not have: `wanted`, or with a number."""
-    taken = {name for inner in all_graphs(graph) for name in _names(inner)}
-    name, number = wanted, 1
-    while name in taken:
-        number += 1
-        name = f"{wanted}_{number}"
-    return name
-
-
-def _names(graph: onnx.GraphProto) -> Iterator[str]:
-    for node in graph.node:
-        yield from (*node.input, *node.output)
-    for values in (graph.initializer, graph.input):
-        yield from (value.name for value in values)

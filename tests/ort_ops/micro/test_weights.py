@@ -24,6 +24,15 @@ def test_quantize_weights(kernels: Micro) -> None:
 
 
 @in_child
+def test_sum_levels(kernels: Micro) -> None:
+    for n, place in product((*COUNTS, 64, 83, 1000), PLACES):
+        memory = Memory(place)
+        w = np.random.default_rng(n).integers(-128, 128, n)
+        assert kernels.sum_levels(memory.put(w, np.int8), n) == w.sum()
+        memory.check()
+
+
+@in_child
 def test_pack_units(kernels: Micro) -> None:
     """Units of several cache lines of weights, and a last one that is filled with zeros."""
     channels = kernels.unit_channels
