@@ -28,10 +28,9 @@ from spl_onnx.rewrite.sites.weights import SiteWeights
 from spl_onnx.search.time.choose import (
     Choices,
     ChoiceSettings,
-    all_converted,
     apply_choices,
-    by_node_times,
     converted_plan,
+    starts,
 )
 from spl_onnx.search.time.isolated import isolated_ms
 from spl_onnx.search.time.refine import Refiner
@@ -271,7 +270,7 @@ def choose_timed(
     bound = _BOUND_LAYOUTS * measured.layout_ms
     refiner = Refiner(times, lambda choices: watch.open(made(choices)), watch, runs, bound)
     with stages("trying changes", None) as progress:
-        search = refiner.best_start([by_node_times(times), all_converted(times)])
+        search = refiner.best_start(starts(times))
         # The best so far is a whole network: who is tired of waiting gets that.
         with suppress(KeyboardInterrupt):
             refiner.improve(search, options.search_seconds, progress)

@@ -37,6 +37,16 @@ def all_converted(times: Sequence[SiteTimes]) -> Choices:
     return tuple(fastest(site, ORDER[1:]) for site in times)
 
 
+def all_in_8_bits(times: Sequence[SiteTimes]) -> Choices:
+    """Every site that may be so in 8 bits, also where that is slower: floats between them cost more."""
+    return tuple(Choice.INT8 if Choice.INT8 in site.ms else fastest(site, ORDER[1:]) for site in times)
+
+
+def starts(times: Sequence[SiteTimes]) -> list[Choices]:
+    """Choices worth timing on the whole network before single changes, each once."""
+    return list(dict.fromkeys((by_node_times(times), all_converted(times), all_in_8_bits(times))))
+
+
 def reason_of(times: SiteTimes, choice: Choice) -> str:
     """All times of a site, and why a slower one was taken."""
     if Choice.DENSE not in times.ms:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from spl_onnx.options import Choice
 from spl_onnx.predictors.site_settings import NOTHING_SET, SiteSettings
 from spl_onnx.rewrite.sites.plan import Plan, SitePlan
 from spl_onnx.search.time.choose import (
     all_converted,
+    all_in_8_bits,
     apply_choices,
     by_node_times,
     converted_plan,
     fastest,
     reason_of,
+    starts,
 )
 from spl_onnx.search.time.site_times import SiteTimes
 
@@ -42,6 +45,18 @@ def test_whole_networks():
     sites = [times(dense=1.0, lossless=2.0, predict=3.0), times(dense=2.0, predict=1.0), times(lossless=1.0)]
     assert by_node_times(sites) == ("dense", "predict", "dense")
     assert all_converted(sites) == ("lossless", "predict", "dense")
+
+
+def test_all_in_8_bits_that_may_be():
+    slower = SiteTimes("a", "conv_relu", {Choice.DENSE: 1.0, Choice.LOSSLESS: 2.0, Choice.INT8: 3.0})
+    exact = SiteTimes("b", "conv_relu", {Choice.DENSE: 1.0, Choice.LOSSLESS: 2.0})
+    assert all_in_8_bits([slower, exact]) == (Choice.INT8, Choice.LOSSLESS)
+    assert starts([slower, exact]) == [
+        (Choice.DENSE, Choice.DENSE),
+        (Choice.LOSSLESS, Choice.LOSSLESS),
+        (Choice.INT8, Choice.LOSSLESS),
+    ]
+    assert starts([exact]) == [(Choice.DENSE,), (Choice.LOSSLESS,)]
 
 
 def test_reasons():
