@@ -28,7 +28,8 @@ def assert_equal(python: str, library: str, folder: Path, cases: list[str]) -> N
 
 
 def test_every_rule_has_cases():
-    assert set(SITES) == set(rule_names())
+    """Those on bytes have theirs in tests/rewrite/rules/quantised/test_free_sizes.py."""
+    assert set(SITES) == {name for name in rule_names() if not name.startswith("qdq_")}
 
 
 @pytest.mark.parametrize("predicted", [False, True])
