@@ -14,23 +14,17 @@ import onnx_graphsurgeon as gs
 from spl_onnx.rewrite.rules.activation import read_activation
 from spl_onnx.rewrite.rules.conv_node import conv_shape, sees_one_channel
 from spl_onnx.rewrite.rules.pool import read_pool
-from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule, require_opset
 from spl_onnx.rewrite.rules.quantised.codes import bytes_behind, read_code
 from spl_onnx.rewrite.rules.quantised.emit import ByteLayer
+from spl_onnx.rewrite.rules.quantised.layer_rule import ByteLayerRule
 from spl_onnx.rewrite.rules.quantised.weights import ByteWeights, read_bias, read_weights, require_length
 from spl_onnx.rewrite.rules.site import Match, Refused, label
 
 
-class ByteConvRule(ByteRule):
+class ByteConvRule(ByteLayerRule):
     """A rule whose weights are those of a Conv of bytes."""
 
     anchors: ClassVar[frozenset[str]] = frozenset(("Conv",))
-
-    def examine(self, match: Match) -> str:
-        """Read every part, so that what cannot be expressed is refused here."""
-        require_opset(match)
-        code = self.layer(match).ycode
-        return f"multiplies the model's own bytes; its result has scale {code.scale:.3g}"
 
     def layer(self, match: Match) -> ByteLayer:
         """The layer of a match.

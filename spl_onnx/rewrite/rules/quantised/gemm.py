@@ -13,14 +13,14 @@ import onnx_graphsurgeon as gs
 from spl_onnx.rewrite.graph.context import Scope
 from spl_onnx.rewrite.rules.activation import ACTIVATIONS, read_activation
 from spl_onnx.rewrite.rules.chain import Chain
-from spl_onnx.rewrite.rules.quantised.byte_rule import ByteRule, require_opset
 from spl_onnx.rewrite.rules.quantised.codes import DEQUANTIZE, QUANTIZE, bytes_behind, read_code, writer
 from spl_onnx.rewrite.rules.quantised.emit import ByteLayer
+from spl_onnx.rewrite.rules.quantised.layer_rule import ByteLayerRule
 from spl_onnx.rewrite.rules.quantised.weights import ByteWeights, read_bias, read_weights, require_length
 from spl_onnx.rewrite.rules.site import Match, Refused, attributes, label
 
 
-class ByteGemm(ByteRule):
+class ByteGemm(ByteLayerRule):
     """Fully connected layer of bytes."""
 
     name: ClassVar[str] = "qdq_gemm"
@@ -37,12 +37,6 @@ class ByteGemm(ByteRule):
         if quantize is None:
             chain.problems.append(f"no {QUANTIZE} follows {label(chain.nodes[-1])}, which works on bytes")
         return [chain.match(act=act, quantize=quantize)]
-
-    def examine(self, match: Match) -> str:
-        """Read every part, so that what cannot be expressed is refused here."""
-        require_opset(match)
-        code = self.layer(match).ycode
-        return f"multiplies the model's own bytes; its result has scale {code.scale:.3g}"
 
     def layer(self, match: Match) -> ByteLayer:
         """The layer of a match.
